@@ -1,0 +1,1 @@
+"""GPU container deployments on Together AI as ordinary Pulumi resources."""
