@@ -1,0 +1,122 @@
+"""
+How long an operation may take, and whether anybody still waits for it.
+
+An operation on a deployment makes many requests and waits between them. All of them
+share one deadline (a wall-clock limit for the whole operation, not for each read), and
+all of them stop when the engine that asked is gone: a plugin outlives a killed
+`pulumi up`, and a plugin whose engine is gone must not go on creating.
+
+The clock and the sleep are arguments, so that a test runs a day of waiting in a
+millisecond. This module knows neither HTTP nor Pulumi.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from pulumi_jig.errors import EngineGoneError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: The longest uninterrupted sleep, in seconds: how late a vanished engine is noticed.
+SLICE = 1.0
+
+
+def _always() -> bool:
+    return True
+
+
+class CallContext:
+    """
+    The deadline of one operation and the sign of life of who asked for it.
+
+    Args:
+        timeout: Seconds from now until the whole operation must end.
+        clock: A monotonic clock, in seconds.
+        sleep: Sleeps for so many seconds.
+        engine_alive: False once the engine that asked is gone.
+    """
+
+    def __init__(
+        self,
+        timeout: float,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        engine_alive: Callable[[], bool] = _always,
+    ) -> None:
+        self.timeout = timeout
+        self.clock = clock
+        self._sleep = sleep
+        self._engine_alive = engine_alive
+        self.started = clock()
+        self.deadline = self.started + timeout
+
+    def elapsed(self) -> float:
+        """Seconds since the operation began."""
+        return self.clock() - self.started
+
+    def remaining(self) -> float:
+        """Seconds until the deadline, never negative."""
+        return max(0.0, self.deadline - self.clock())
+
+    @property
+    def expired(self) -> bool:
+        """Whether the deadline has passed."""
+        return self.clock() >= self.deadline
+
+    def within(self, timeout: float) -> CallContext:
+        """A part of this operation with a limit of its own, never a later one."""
+        return CallContext(
+            min(timeout, self.remaining()),
+            clock=self.clock,
+            sleep=self._sleep,
+            engine_alive=self._engine_alive,
+        )
+
+    def beyond(self, timeout: float) -> CallContext:
+        """
+        A fresh limit for work that must be done although the deadline has passed.
+
+        Used for the one look that tells what a failed operation left behind.
+        """
+        return CallContext(
+            timeout,
+            clock=self.clock,
+            sleep=self._sleep,
+            engine_alive=self._engine_alive,
+        )
+
+    @property
+    def engine_alive(self) -> bool:
+        """Whether the engine that asked for this is still there."""
+        return self._engine_alive()
+
+    def require_engine(self, doing: str) -> None:
+        """
+        Refuse to go on for an engine that is gone.
+
+        Raises:
+            EngineGoneError: The engine that asked for this is gone.
+        """
+        if not self._engine_alive():
+            raise EngineGoneError(
+                f"The Pulumi engine that asked for this is gone; stopped before {doing}."
+            )
+
+    def pause(self, seconds: float) -> None:
+        """
+        Sleep, but not past the deadline, and wake up when the engine is gone.
+
+        Raises:
+            EngineGoneError: The engine that asked for this is gone.
+        """
+        until = min(self.clock() + seconds, self.deadline)
+        while True:
+            self.require_engine("waiting any longer")
+            left = until - self.clock()
+            if left <= 0:
+                return
+            self._sleep(min(left, SLICE))
