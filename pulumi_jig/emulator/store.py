@@ -1,0 +1,338 @@
+"""
+Where the emulated service keeps what it was told: SQLite, in a file or in memory.
+
+Every record is one JSON document with the few columns that are looked up by. A write
+is committed before its answer is sent; the file is in write-ahead mode, so a process
+killed at any instant leaves every answered write readable and no half of another.
+This module knows neither rules nor HTTP, and refuses a file made by a newer version.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Record = dict[str, Any]
+
+# Raised whenever a record's shape changes in a way an older emulator misreads.
+STATE_VERSION = 1
+# "PJEM" in SQLite's own application id, to tell our file from any other database.
+APPLICATION_ID = 0x504A454D
+
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE deployments (
+    id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, account TEXT NOT NULL,
+    data TEXT NOT NULL);
+CREATE INDEX deployments_account ON deployments (account);
+CREATE TABLE revisions (
+    deployment TEXT NOT NULL, number INTEGER NOT NULL, id TEXT NOT NULL,
+    data TEXT NOT NULL, PRIMARY KEY (deployment, number)) WITHOUT ROWID;
+CREATE TABLE events (
+    deployment TEXT NOT NULL, number INTEGER NOT NULL, data TEXT NOT NULL,
+    PRIMARY KEY (deployment, number)) WITHOUT ROWID;
+CREATE TABLE secrets (
+    id TEXT PRIMARY KEY, account TEXT NOT NULL, name TEXT NOT NULL,
+    data TEXT NOT NULL, UNIQUE (account, name));
+CREATE TABLE volumes (
+    id TEXT PRIMARY KEY, account TEXT NOT NULL, name TEXT NOT NULL,
+    data TEXT NOT NULL, UNIQUE (account, name));
+"""
+_TABLES = ("deployments", "revisions", "events", "secrets", "volumes")
+_NAMED = ("deployments", "secrets", "volumes")
+
+
+class StoreError(Exception):
+    """The state file cannot be used; the message is one sentence for the user."""
+
+
+class NameTakenError(Exception):
+    """A unique name is held by another record."""
+
+
+def _dumps(record: Record) -> str:
+    return json.dumps(record, separators=(",", ":"), ensure_ascii=False)
+
+
+class Store:
+    """
+    The records of one emulated service.
+
+    Args:
+        path: the state file, or None for memory.
+
+    Raises:
+        StoreError: the file cannot be opened, is not ours, or is newer than we are.
+
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path
+        self._db = self._open(path)
+        self._depth = 0
+
+    def _open(self, path: Path | None) -> sqlite3.Connection:
+        if path is None:
+            database = sqlite3.connect(":memory:", check_same_thread=False)
+            database.isolation_level = None
+            self._create(database)
+            return database
+        if path.is_dir():
+            message = f"state file {path} is a directory: name a file."
+            raise StoreError(message)
+        if not path.parent.is_dir():
+            message = f"state file {path}: its folder does not exist: create it first."
+            raise StoreError(message)
+        try:
+            database = sqlite3.connect(str(path), check_same_thread=False, timeout=2)
+            database.isolation_level = None
+            # One process per file: two would each believe that it is the service.
+            database.execute("PRAGMA locking_mode = EXCLUSIVE")
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute("PRAGMA synchronous = NORMAL")
+            database.execute("BEGIN IMMEDIATE")
+            version = database.execute("PRAGMA user_version").fetchone()[0]
+            owner = database.execute("PRAGMA application_id").fetchone()[0]
+            tables = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            if tables[0] == 0:
+                database.execute("COMMIT")
+                self._create(database)
+                return database
+            database.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            text = str(error)
+            if "locked" in text:
+                message = (
+                    f"state file {path} is in use by another process: stop that "
+                    "emulator or name another file."
+                )
+            else:
+                message = (
+                    f"state file {path} cannot be written ({text}): give write "
+                    "permission on the file and its folder, or name another file."
+                )
+            raise StoreError(message) from None
+        except sqlite3.DatabaseError:
+            message = (
+                f"state file {path} is not an emulator state file: name another file."
+            )
+            raise StoreError(message) from None
+        if owner != APPLICATION_ID:
+            message = (
+                f"state file {path} is not an emulator state file: name another file."
+            )
+            raise StoreError(message)
+        if version > STATE_VERSION:
+            message = (
+                f"state file {path} has version {version} and this emulator reads up "
+                f"to version {STATE_VERSION}: upgrade pulumi_jig or name another file."
+            )
+            raise StoreError(message)
+        return database
+
+    @staticmethod
+    def _create(database: sqlite3.Connection) -> None:
+        database.executescript(
+            f"BEGIN;{_SCHEMA}"
+            f"PRAGMA application_id = {APPLICATION_ID};"
+            f"PRAGMA user_version = {STATE_VERSION};COMMIT;"
+        )
+
+    def close(self) -> None:
+        """Close the file; what was committed stays."""
+        self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit all writes of the block together, or none when it raises."""
+        if self._depth:
+            yield
+            return
+        self._depth = 1
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        else:
+            self._db.execute("COMMIT")
+        finally:
+            self._depth = 0
+
+    # Meta: the clock and the like.
+
+    def get_meta(self, key: str) -> Any:
+        """Return the value stored under *key*, or None."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,))
+        found = row.fetchone()
+        return None if found is None else json.loads(found[0])
+
+    def set_meta(self, key: str, value: Any) -> None:
+        """Store *value* under *key*."""
+        self._db.execute(
+            "INSERT INTO meta VALUES (?, ?) "
+            "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            (key, json.dumps(value)),
+        )
+
+    # The three nouns that have an id, an account and a name.
+
+    def save(self, table: str, record: Record) -> None:
+        """
+        Insert or replace a record.
+
+        Raises:
+            NameTakenError: another record of the table holds the name.
+
+        """
+        assert table in _NAMED
+        try:
+            self._db.execute(
+                f"INSERT INTO {table} (id, account, name, data) VALUES (?, ?, ?, ?) "  # noqa: S608 - table is one of ours.
+                "ON CONFLICT (id) DO UPDATE SET account = excluded.account, "
+                "name = excluded.name, data = excluded.data",
+                (record["id"], record["account"], record["name"], _dumps(record)),
+            )
+        except sqlite3.IntegrityError:
+            raise NameTakenError(record["name"]) from None
+
+    def _one(self, sql: str, *values: object) -> Record | None:
+        row = self._db.execute(sql, values).fetchone()
+        if row is None:
+            return None
+        record: Record = json.loads(row[0])
+        return record
+
+    def by_id(self, table: str, record_id: str) -> Record | None:
+        """Return the record with that id, or None."""
+        assert table in _NAMED
+        return self._one(f"SELECT data FROM {table} WHERE id = ?", record_id)  # noqa: S608 - as above.
+
+    def by_name(
+        self, table: str, name: str, account: str | None = None
+    ) -> Record | None:
+        """Return the record with that name, in one account or in any."""
+        assert table in _NAMED
+        if account is None:
+            return self._one(f"SELECT data FROM {table} WHERE name = ?", name)  # noqa: S608 - as above.
+        return self._one(
+            f"SELECT data FROM {table} WHERE name = ? AND account = ?",  # noqa: S608 - as above.
+            name,
+            account,
+        )
+
+    def all(self, table: str, account: str | None = None) -> Iterator[Record]:
+        """Iterate over the records, of one account or of all, oldest first."""
+        assert table in _NAMED
+        # The rows are fetched at once: the caller may write while it iterates.
+        if account is None:
+            rows = self._db.execute(
+                f"SELECT data FROM {table} ORDER BY rowid"
+            ).fetchall()
+        else:
+            rows = self._db.execute(
+                f"SELECT data FROM {table} WHERE account = ? ORDER BY rowid",  # noqa: S608 - as above.
+                (account,),
+            ).fetchall()
+        for row in rows:
+            yield json.loads(row[0])
+
+    def count(self, table: str) -> int:
+        """Return the number of records in a table."""
+        assert table in _TABLES
+        row = self._db.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 - as above.
+        return int(row[0])
+
+    def remove(self, table: str, record_id: str) -> None:
+        """Delete a record; a deployment takes its revisions and events along."""
+        assert table in _NAMED
+        self._db.execute(f"DELETE FROM {table} WHERE id = ?", (record_id,))  # noqa: S608 - as above.
+        if table == "deployments":
+            self._db.execute("DELETE FROM revisions WHERE deployment = ?", (record_id,))
+            self._db.execute("DELETE FROM events WHERE deployment = ?", (record_id,))
+
+    # Revisions and their events.
+
+    def save_revision(
+        self, deployment: str, number: int, revision_id: str, record: Record
+    ) -> None:
+        """Insert or replace the configuration of one revision."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO revisions VALUES (?, ?, ?, ?)",
+            (deployment, number, revision_id, _dumps(record)),
+        )
+
+    def revision(self, deployment: str, identifier: str) -> Record | None:
+        """Return a revision by its id or, where that is all digits, its number."""
+        found = self._one(
+            "SELECT data FROM revisions WHERE deployment = ? AND id = ?",
+            deployment,
+            identifier,
+        )
+        # SQLite integers have 64 bits; a longer number names no revision.
+        if found is None and identifier.isascii() and identifier.isdigit():
+            if len(identifier) > 18:
+                return None
+            found = self._one(
+                "SELECT data FROM revisions WHERE deployment = ? AND number = ?",
+                deployment,
+                int(identifier),
+            )
+        return found
+
+    def prune_revisions(self, deployment: str, keep: int, active: int) -> None:
+        """Forget configurations but the *keep* newest and the active one."""
+        self._db.execute(
+            "DELETE FROM revisions WHERE deployment = ? AND number <> ? AND number "
+            "NOT IN (SELECT number FROM revisions WHERE deployment = ? "
+            "ORDER BY number DESC LIMIT ?)",
+            (deployment, active, deployment, keep),
+        )
+
+    def revisions(self, deployment: str) -> list[Record]:
+        """Return the configurations that are kept, oldest first."""
+        rows = self._db.execute(
+            "SELECT data FROM revisions WHERE deployment = ? ORDER BY number",
+            (deployment,),
+        )
+        return [json.loads(row[0]) for row in rows]
+
+    def save_event(self, deployment: str, number: int, record: Record) -> None:
+        """Insert one event of the revision history."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO events VALUES (?, ?, ?)",
+            (deployment, number, _dumps(record)),
+        )
+
+    def prune_events(self, deployment: str, keep: int) -> None:
+        """Forget all but the *keep* newest events."""
+        self._db.execute(
+            "DELETE FROM events WHERE deployment = ? AND number NOT IN "
+            "(SELECT number FROM events WHERE deployment = ? "
+            "ORDER BY number DESC LIMIT ?)",
+            (deployment, deployment, keep),
+        )
+
+    def events(
+        self, deployment: str, *, before: int | None = None, limit: int = -1
+    ) -> list[Record]:
+        """Return events newest first, those numbered below *before* if given."""
+        rows = self._db.execute(
+            "SELECT data FROM events WHERE deployment = ? AND number < ? "
+            "ORDER BY number DESC LIMIT ?",
+            (deployment, 2**62 if before is None else before, limit),
+        )
+        return [json.loads(row[0]) for row in rows]
+
+    def clear(self) -> None:
+        """Forget every record."""
+        with self.transaction():
+            for table in _TABLES:
+                self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - as above.
