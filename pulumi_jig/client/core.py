@@ -1,0 +1,285 @@
+"""
+`JigClient`: the one door through which every request leaves.
+
+It refuses to repeat what may already have been done, to go on for an engine that is
+gone, and to say in a message what was sent in confidence.
+"""
+
+from __future__ import annotations
+
+import json as jsonlib
+import logging
+import random
+import threading
+import time
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any, Final
+
+from pulumi_jig.client.decode import (
+    UnusableError,
+    decode_data,
+    decode_error,
+    retry_after,
+    should_retry,
+)
+from pulumi_jig.client.nouns import Deployments, Secrets, Volumes
+from pulumi_jig.client.redact import confidential
+from pulumi_jig.client.retry import PROCESS_BUDGET, AttemptError, Retries, RetryBudget
+from pulumi_jig.client.wire import Wire, WireAnswer, WireError, WireRequest
+from pulumi_jig.errors import (
+    AmbiguousError,
+    APIError,
+    InputError,
+    JigError,
+    NotSentError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pulumi_jig.config import Settings
+    from pulumi_jig.context import CallContext
+
+_LOG = logging.getLogger(__name__)
+
+#: The longest that one attempt may take, in seconds, to the last byte of its answer.
+ATTEMPT_TIMEOUT: Final = 60.0
+#: Statuses of `whoami` that mean: this server does not say who we are.
+_NO_WHOAMI: Final = frozenset({404, 405, 501})
+
+
+def _user_agent() -> str:
+    try:
+        return f"pulumi-jig/{version('pulumi-jig')}"
+    except PackageNotFoundError:
+        return "pulumi-jig"
+
+
+class JigClient:
+    """
+    The API of one account at one address, shared by all threads of a process.
+
+    When a request is sent again:
+
+    - All attempts and waits of an operation share its deadline. No attempt begins and
+      no wait ends after it; one attempt takes at most 60 s. The error then says how
+      many attempts there were.
+    - GET, PATCH and DELETE are sent again when no usable answer came, and after 408, 429
+      and 5xx. (PATCH and DELETE can be: the same body or the same deletion twice has
+      the effect of once. Address them by id, not by name: under a name, somebody else's
+      deployment may stand there by then.)
+    - POST is sent again only when the service certainly did not act: it could not be
+      reached, or said 429. Nothing else makes a POST be repeated, no header either.
+    - 400, 401, 403, 404, 422 are final. So is 409 and every other answer that says that
+      a name exists: whoever asked has to look first.
+    - A certificate that is not trusted, an address that redirects, an answer beyond
+      32 MiB are final: they need a person.
+    - A server that cannot be reached at all is tried for 60 s. A complete answer that is
+      not the API's (a web page) is asked for at most twice more.
+    - `Retry-After` (seconds or date) and `retry-after-ms` are obeyed; what is negative,
+      past, garbage or beyond an hour is ignored. A wait that would pass the deadline
+      is not begun. `x-should-retry: false` ends the retries; `true` adds statuses that
+      are not listed here (never those that are final).
+    - Otherwise the n-th wait is 0.5 s x 2^n, at most 8 s (429: 1 s x 2^n, at most 20 s),
+      of which a random half to all is waited.
+    - All threads share one budget: 64 retries at once, 4 per second after that. Whoever
+      finds it empty waits for its turn.
+    - Nothing that changes something is sent, and nothing is sent again, for an engine
+      that is gone.
+
+    Args:
+        settings: Key, address, number of connections.
+        wire: What sends; HTTP unless a test or a simulation gives another.
+        budget: Retries shared with other clients; the process's own by default.
+        rng: Random numbers from 0 to 1, for the waits.
+        wall_clock: Seconds since 1970, for dates in `Retry-After`.
+
+    Raises:
+        ConfigError: The environment names certificates or a proxy that cannot be used.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        wire: Wire | None = None,
+        budget: RetryBudget = PROCESS_BUDGET,
+        rng: Callable[[], float] = random.random,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        if wire is None:
+            from pulumi_jig.client.transport import HttpWire
+
+            wire = HttpWire(settings)
+        self.settings = settings
+        self._wire = wire
+        self._budget = budget
+        self._rng = rng
+        self._wall_clock = wall_clock
+        self._headers = {
+            "Authorization": f"Bearer {settings.api_key}",
+            "User-Agent": _user_agent(),
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip",
+        }
+        self._identity: tuple[str | None] | None = None
+        self._identity_lock = threading.Lock()
+        self.deployments = Deployments(self)
+        self.secrets = Secrets(self)
+        self.volumes = Volumes(self)
+
+    def __repr__(self) -> str:
+        return f"JigClient({self.settings.base_url})"
+
+    def close(self) -> None:
+        """Close every connection; the client can not be used after that."""
+        self._wire.close()
+
+    def whoami(self, ctx: CallContext) -> str | None:
+        """
+        Who the key belongs to, in the service's own words, or None where it is silent.
+
+        `<organization>/<project>`, or what of the two the service names. Asked once per
+        client.
+
+        Raises:
+            JigError: The service refused, or could not be asked.
+        """
+        with self._identity_lock:
+            if self._identity is None:
+                try:
+                    answer = self.request("GET", "/v3/whoami", ctx=ctx)
+                except APIError as error:
+                    if error.status not in _NO_WHOAMI:
+                        raise
+                    answer = None
+                self._identity = (_identity(answer),)
+            return self._identity[0]
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        ctx: CallContext,
+        json: Mapping[str, Any] | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> Any:
+        """
+        Send a request and return the data of its answer.
+
+        Args:
+            method: `GET`, `POST`, `PATCH` or `DELETE`.
+            path: Absolute, `/v1/deployments` say; parts of it already quoted.
+            ctx: The deadline, and who waits.
+            json: The body.
+            params: The query.
+
+        Raises:
+            InputError: The body cannot be written as JSON.
+            NotSentError: The service certainly did not act.
+            AmbiguousError: No usable answer; the service may have acted.
+            EngineGoneError: Nobody waits any more.
+            APIError: The service refused.
+        """
+        asked = f"{method} {path}"
+        secrets = confidential(json, self.settings.api_key)
+        request = WireRequest(
+            method=method,
+            path=path,
+            params=params or {},
+            headers=self._headers
+            if json is None
+            else {**self._headers, "Content-Type": "application/json"},
+            body=None if json is None else _encode(json, asked),
+        )
+
+        def attempt() -> Any:
+            if method != "GET":
+                ctx.require_engine(f"sending {asked}")
+            return self._attempt(request, ctx, asked, secrets)
+
+        return Retries(ctx, method, budget=self._budget, rng=self._rng).run(attempt)
+
+    def _attempt(
+        self,
+        request: WireRequest,
+        ctx: CallContext,
+        asked: str,
+        secrets: frozenset[str],
+    ) -> Any:
+        began = ctx.clock()
+        where = {"method": request.method, "path": request.path}
+        timeout = min(ATTEMPT_TIMEOUT, ctx.remaining())
+        if timeout <= 0:
+            error: JigError = NotSentError(
+                f"{asked} was not sent: the time limit of the operation "
+                f"({ctx.timeout:.0f} s) has passed.",
+                **where,
+            )
+            raise AttemptError(error, hopeless=True)
+        try:
+            answer = self._wire.send(request, timeout)
+        except WireError as failure:
+            _LOG.debug("%s: %s (%.3f s)", asked, failure.why, ctx.clock() - began)
+            if failure.sent:
+                error = AmbiguousError(f"{_lost(request)}: {failure.why}.", **where)
+            else:
+                error = NotSentError(f"{asked} was not sent: {failure.why}.", **where)
+            raise AttemptError(error, hopeless=failure.hopeless) from None
+        _LOG.debug("%s: %d (%.3f s)", asked, answer.status, ctx.clock() - began)
+        if answer.status >= 400:
+            raise self._refused(answer, asked, secrets)
+        try:
+            return decode_data(answer, self.settings, empty=request.method == "DELETE")
+        except UnusableError as failure:
+            error = AmbiguousError(f"{_lost(request)}: {failure.why}.", **where)
+            raise AttemptError(
+                error, hopeless=failure.hopeless, unusable=True
+            ) from None
+
+    def _refused(
+        self, answer: WireAnswer, asked: str, secrets: frozenset[str]
+    ) -> AttemptError:
+        refusal = decode_error(
+            answer, asked=asked, settings=self.settings, secrets=secrets
+        )
+        refusal.retry_after = retry_after(answer.headers, self._wall_clock())
+        return AttemptError(refusal, should_retry=should_retry(answer.headers))
+
+
+def _lost(request: WireRequest) -> str:
+    asked = f"{request.method} {request.path}"
+    if request.method == "GET":
+        return f"{asked} got no usable answer"
+    return f"{asked} got no usable answer and may have taken effect"
+
+
+def _encode(body: Mapping[str, Any], asked: str) -> bytes:
+    try:
+        text = jsonlib.dumps(body, ensure_ascii=False, allow_nan=False)
+        return text.encode()
+    except (TypeError, ValueError, RecursionError):
+        # The reason would quote the value, which may be a secret.
+        raise InputError(
+            f"The body of {asked} cannot be written as JSON: it holds NaN, infinity, "
+            "half of a surrogate pair, or something that is not plain data."
+        ) from None
+
+
+def _identity(answer: Any) -> str | None:
+    """The account in an answer of `whoami`, whose shape depends on the kind of key."""
+    if not isinstance(answer, dict):
+        return None
+    parts = [_id(answer.get("organization")), _id(answer.get("project"))]
+    if not any(parts):
+        parts = [_id(answer.get(name)) for name in ("account", "user")]
+    if not any(parts):
+        parts = [_id(answer)]
+    return "/".join(part for part in parts if part) or None
+
+
+def _id(value: Any) -> str | None:
+    if isinstance(value, dict):
+        value = value.get("id")
+    return str(value) if isinstance(value, str | int) and value != "" else None

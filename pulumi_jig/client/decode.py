@@ -1,0 +1,285 @@
+"""
+What an answer means: its data, or the error of our tree that a refusal stands for.
+
+The service's documents leave the body of an error open ("type: object"). The shapes
+that are read here are those that the vendor's documents and tools show: `{"error":
+"text"}`, `{"error": {"message", "type", "param", "code"}}`, the same four keys at the
+top, `{"message": ...}`, a map of strings, `{}`, plain text and HTML. A name that is
+taken is recognised by the text, whatever the status, as the vendor's own tools do.
+
+It refuses to believe a page: HTML with status 404 comes from something between here and
+the service, and proves nothing about a deployment (`APIError.definitive`).
+"""
+
+from __future__ import annotations
+
+import email.utils
+import json
+import math
+import re
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from pulumi_jig.client.redact import redact
+from pulumi_jig.errors import (
+    APIError,
+    AuthenticationError,
+    BadRequestError,
+    ConflictError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    ServerError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from pulumi_jig.client.wire import WireAnswer
+    from pulumi_jig.config import Settings
+
+#: How much of the service's words goes into a message, in characters.
+DETAIL_MAX: Final = 300
+#: A longer wait than this, in seconds, is taken for a mistake of the service.
+RETRY_AFTER_MAX: Final = 3600.0
+
+_TAKEN: Final = re.compile(r"already exists|must be unique", re.IGNORECASE)
+_TITLE: Final = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
+_CLASSES: Final[dict[int, type[APIError]]] = {
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    409: ConflictError,
+    429: RateLimitError,
+}
+
+
+class UnusableError(Exception):
+    """
+    A complete answer that is not the API's.
+
+    Attributes:
+        why: What it is and what to do; a clause without a full stop.
+        hopeless: Whether asking again would only bring the same.
+    """
+
+    def __init__(self, why: str, *, hopeless: bool = False) -> None:
+        super().__init__(why)
+        self.why = why
+        self.hopeless = hopeless
+
+
+# --- Data --------------------------------------------------------------------------
+
+
+def decode_data(answer: WireAnswer, settings: Settings, *, empty: bool) -> Any:
+    """
+    The data of an answer that is neither 4xx nor 5xx.
+
+    Args:
+        answer: The answer.
+        settings: Where it was asked for.
+        empty: Whether an empty body will do (a deletion has nothing to say).
+
+    Raises:
+        UnusableError: It is not the API's JSON.
+    """
+    if not 200 <= answer.status < 300:
+        raise UnusableError(_redirect(answer, settings), hopeless=True)
+    if not answer.body.strip():
+        if empty:
+            return {}
+        raise UnusableError(f"the answer (status {answer.status}) is empty")
+    data = _json(answer.body)
+    if isinstance(data, dict | list):
+        return data
+    raise UnusableError(
+        f"the answer (status {answer.status}) is {_kind(answer)} instead of the API's "
+        f"JSON; check {settings.url_setting} and the proxies between"
+    )
+
+
+def _redirect(answer: WireAnswer, settings: Settings) -> str:
+    to = re.match(r"[a-z+]+://[^/?#@\s]+", answer.headers.get("location", ""))
+    where = f" to {to.group()}" if to else ""
+    return (
+        f"the address redirects{where} (status {answer.status}), which is not followed "
+        f"since the API key would go there; correct {settings.url_setting}"
+    )
+
+
+def _json(body: bytes) -> Any:
+    """The data, or None where it is not JSON."""
+    try:
+        # NaN is not JSON, and would not survive in Pulumi's state.
+        return json.loads(body.decode(), parse_constant=lambda _: None)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _kind(answer: WireAnswer) -> str:
+    text = answer.body.decode("utf-8", "replace")
+    title = _TITLE.search(text)
+    if title is not None:
+        return f'a web page ("{_short(title.group(1), 60)}")'
+    if text.lstrip()[:1] == "<":
+        return "a web page"
+    return "something else"
+
+
+# --- Refusals ----------------------------------------------------------------------
+
+
+def decode_error(
+    answer: WireAnswer,
+    *,
+    asked: str,
+    settings: Settings,
+    secrets: Collection[str],
+) -> APIError:
+    """
+    The error that a 4xx or 5xx stands for.
+
+    Args:
+        answer: The answer.
+        asked: Method and path, for the message.
+        settings: Where it was asked, and with whose key.
+        secrets: What must not be repeated.
+    """
+    status = answer.status
+    data = _json(answer.body)
+    # An empty object is an answer of the service; an empty body is anybody's.
+    definitive = isinstance(data, dict)
+    error = _error_of(data)
+    detail = _short(redact(_text_of(error, answer), secrets), DETAIL_MAX)
+    code = _word(error.get("code") or error.get("type"), secrets)
+    request_id = _word(
+        answer.headers.get("x-request-id")
+        or answer.headers.get("cf-ray")
+        or error.get("request_id"),
+        secrets,
+    )
+    kind = _CLASSES.get(status)
+    if kind is None:
+        kind = ServerError if status >= 500 else BadRequestError
+    if _TAKEN.search(detail) and status not in {401, 403, 404, 429}:
+        kind = ConflictError
+    facts = [f"status {status}"]
+    if code:
+        facts.append(f"code {code}")
+    if request_id:
+        facts.append(f"request id {request_id}")
+    said = f": {detail.rstrip('.')}" if detail else ""
+    if not definitive and status < 500 and data is None:
+        said += f" (the answer is {_kind(answer)}, not the API's JSON)"
+    return kind(
+        f"{_sentence(kind, asked, settings)}{said} ({', '.join(facts)}).",
+        status=status,
+        code=code,
+        detail=detail,
+        param=_word(error.get("param"), secrets),
+        request_id=request_id,
+        retry_after=retry_after(answer.headers),
+        definitive=definitive,
+    )
+
+
+def _sentence(kind: type[APIError], asked: str, settings: Settings) -> str:
+    if kind is AuthenticationError:
+        return f"The service rejected the API key of {settings.key_setting} at {asked}"
+    if kind is PermissionDeniedError:
+        return (
+            f"The API key of {settings.key_setting} is valid but may not do {asked}; "
+            "dedicated containers have to be enabled for the account by the vendor"
+        )
+    if kind is NotFoundError:
+        return f"The service found nothing at {asked}"
+    if kind is RateLimitError:
+        return f"The service is throttling {asked}"
+    if kind is ServerError:
+        return f"The service failed at {asked}"
+    return f"The service refused {asked}"
+
+
+def _error_of(data: Any) -> Mapping[str, Any]:
+    """The object with `message`, `code` and so on, wherever it stands."""
+    if isinstance(data, list) and data:
+        data = data[0]
+    if not isinstance(data, dict):
+        return {}
+    inner = data.get("error")
+    if isinstance(inner, dict):
+        return {**data, **inner}
+    if isinstance(inner, str):
+        return {**data, "message": inner}
+    return data
+
+
+def _text_of(error: Mapping[str, Any], answer: WireAnswer) -> str:
+    for name in ("message", "detail", "error_description", "title"):
+        value = error.get(name)
+        if isinstance(value, str) and value.strip():
+            return value
+    known = {"code", "type", "param", "request_id", "object"}
+    texts = [
+        f"{k}: {v}" for k, v in error.items() if isinstance(v, str) and k not in known
+    ]
+    if texts:
+        return "; ".join(texts)
+    if error or _json(answer.body) is not None:
+        return ""
+    text = answer.body.decode("utf-8", "replace").strip()
+    # A page is not quoted: it may hold anything, and `_kind` gives its title.
+    return "" if text.startswith("<") else text
+
+
+def _short(text: str, limit: int) -> str:
+    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return text if len(text) <= limit else f"{text[: limit - 1].rstrip()}…"
+
+
+def _word(value: Any, secrets: Collection[str]) -> str | None:
+    if not isinstance(value, str | int) or isinstance(value, bool) or value == "":
+        return None
+    return _short(redact(str(value), secrets), 100)
+
+
+# --- What the service says about another attempt -----------------------------------
+
+
+def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
+    """
+    The seconds that the service asks to wait, or None.
+
+    Read from `retry-after-ms`, else from `Retry-After` in seconds or as a date. What is
+    negative, past, not a number, or beyond an hour is ignored.
+
+    Args:
+        headers: Of the answer, names in lower case.
+        now: Wall-clock time, in seconds since 1970.
+    """
+    waits = [_number(headers.get("retry-after-ms")) / 1000]
+    raw = headers.get("retry-after")
+    waits.append(_number(raw))
+    try:
+        when = email.utils.parsedate_to_datetime(raw or "").timestamp()
+    except (ValueError, TypeError, OverflowError):
+        pass
+    else:
+        waits.append(when - (time.time() if now is None else now))
+    for wait in waits:
+        if 0 < wait <= RETRY_AFTER_MAX:
+            return wait
+    return None
+
+
+def _number(raw: str | None) -> float:
+    try:
+        return float(raw or "")
+    except ValueError:
+        return math.nan
+
+
+def should_retry(headers: Mapping[str, str]) -> bool | None:
+    """What `x-should-retry` says, or None."""
+    return {"true": True, "false": False}.get(headers.get("x-should-retry", "").lower())

@@ -1,0 +1,89 @@
+"""
+What goes over the wire, as plain data: the seam between the rules and HTTP.
+
+Everything above this line (retries, errors, nouns) knows requests and answers only;
+`transport.py` is the one implementation that speaks HTTP. A test or a simulation hands
+in another `Wire`, and so needs no socket.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, kw_only=True)
+class WireRequest:
+    """
+    One request.
+
+    Attributes:
+        method: `GET`, `POST`, `PATCH` or `DELETE`.
+        path: Absolute and already quoted, without host and query.
+        params: The query.
+        headers: All of them, the key included, so never shown.
+        body: JSON as bytes, or None.
+    """
+
+    method: str
+    path: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WireAnswer:
+    """
+    One complete answer.
+
+    Attributes:
+        status: HTTP status code.
+        headers: Names in lower case.
+        body: All of it, decompressed.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = field(default=b"", repr=False)
+
+
+class WireError(Exception):
+    """
+    No complete answer.
+
+    Attributes:
+        why: What happened and which setting to change; a clause without a full stop.
+        sent: Whether the server may have seen the request. False is a promise.
+        hopeless: Whether another attempt would only meet the same end (a certificate
+            that is not trusted, an address that redirects).
+    """
+
+    def __init__(self, why: str, *, sent: bool, hopeless: bool = False) -> None:
+        super().__init__(why)
+        self.why = why
+        self.sent = sent
+        self.hopeless = hopeless
+
+
+class Wire(Protocol):
+    """Sends one request and waits for its answer."""
+
+    def send(self, request: WireRequest, timeout: float) -> WireAnswer:
+        """
+        Send once, never follow a redirect, never repeat.
+
+        Args:
+            request: What to send.
+            timeout: Seconds for all of it: connecting, sending, and the last byte of
+                the answer. It holds for a server that sends a byte now and then, too.
+
+        Raises:
+            WireError: No complete answer came.
+        """
+
+    def close(self) -> None:
+        """Close what is open."""
