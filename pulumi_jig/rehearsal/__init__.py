@@ -1,0 +1,49 @@
+"""
+Preview, up, refresh and destroy of a Pulumi Python program without the `pulumi` command.
+
+A test harness, not an engine. Names are loaded when they are used, since pytest loads
+this package for its fixtures in every session.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .harness import Rehearsal
+    from .recording import Call, Recorder
+    from .results import (
+        Diagnostic,
+        Outputs,
+        RehearsalError,
+        Result,
+        Step,
+        Violation,
+    )
+
+__all__ = [
+    "Call",
+    "Diagnostic",
+    "Outputs",
+    "Recorder",
+    "Rehearsal",
+    "RehearsalError",
+    "Result",
+    "Step",
+    "Violation",
+]
+
+_HOMES = {
+    "Rehearsal": "harness",
+    "Call": "recording",
+    "Recorder": "recording",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'results')}"), name)

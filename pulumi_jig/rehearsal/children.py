@@ -1,0 +1,217 @@
+"""
+The processes that a rehearsal starts: the program, plugin hosts, policy packs.
+
+Why it exists: each of them is a real process as under the real engine: started in a
+process group of its own (so that a plugin outlives a killed rehearsal, as it outlives
+a killed `pulumi up`), with its output read line by line, and with an environment from
+which nothing of the caller's Pulumi or Together AI set-up leaks in.
+
+What it refuses: an interpreter that the project names but that is not there.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+GUARD: Final = Path(__file__).parent / "loopback"
+
+_DROPPED_PREFIXES: Final = ("TOGETHER_", "PULUMI_")
+_DROPPED_NAMES: Final = frozenset(
+    {"http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy"}
+)
+_GRACE_SECONDS: Final = 5.0
+_START_SECONDS: Final = 60.0
+
+Line = str
+OnLine = "Callable[[str, str], None]"  # (stream name, line)
+
+
+class ChildError(RuntimeError):
+    """A process could not be started or did not come up, in one sentence."""
+
+
+def environment(extra: Mapping[str, str], *, home: Path) -> dict[str, str]:
+    """
+    The environment of a child: the caller's, cleaned, plus `extra`.
+
+    Dropped are all `TOGETHER_*` and `PULUMI_*` variables and the proxies; `extra` may
+    set any of them anew. The loopback guard comes first on PYTHONPATH.
+    """
+    result = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(_DROPPED_PREFIXES) and key.lower() not in _DROPPED_NAMES
+    }
+    result.update(extra)
+    paths = [str(GUARD), *filter(None, [result.get("PYTHONPATH", "")])]
+    result["PYTHONPATH"] = os.pathsep.join(paths)
+    result.setdefault("PULUMI_HOME", str(home))
+    # gRPC logs its own weather to stderr, where people would take it for ours.
+    result.setdefault("GRPC_VERBOSITY", "ERROR")
+    return result
+
+
+def interpreter(directory: Path, options: Mapping[str, Any]) -> str:
+    """
+    The Python that runs a program or a policy pack.
+
+    As the engine does: the `virtualenv` option of the project file, or the `.venv` of
+    the `uv` toolchain where it exists; otherwise the Python that runs the rehearsal.
+
+    Raises:
+        ChildError: the project names a virtual environment that is not there.
+    """
+    name = options.get("virtualenv")
+    if name:
+        candidate = directory / str(name) / "bin" / "python"
+        if not candidate.exists():
+            message = (
+                f"the project in {directory} names the virtual environment {name!r}, "
+                "which does not exist; create it, or remove the option"
+            )
+            raise ChildError(message)
+        return str(candidate)
+    if options.get("toolchain") == "uv":
+        candidate = directory / ".venv" / "bin" / "python"
+        if candidate.exists():
+            return str(candidate)
+    return sys.executable
+
+
+class Child:
+    """One process, its output read by threads; `port` for those that serve."""
+
+    def __init__(
+        self,
+        title: str,
+        command: Sequence[str],
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        on_line: Callable[[str, str], None],
+        serves: bool,
+    ) -> None:
+        """
+        Start `command`.
+
+        Args:
+            title: What to call it in messages.
+            command: Program and arguments.
+            cwd: Its working directory.
+            env: Its whole environment.
+            on_line: Called with the stream name and each line that it prints.
+            serves: Whether the first line on stdout is the port that it listens on.
+
+        Raises:
+            ChildError: it cannot be started.
+        """
+        self.title = title
+        self._on_line = on_line
+        self._port: int | None = None
+        self._started = threading.Event()
+        self._errors: list[str] = []
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - Our own command line.
+                list(command),
+                cwd=cwd,
+                env=dict(env),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+        except OSError as error:
+            message = f"{title} could not be started: {error}"
+            raise ChildError(message) from error
+        self._readers = [
+            threading.Thread(target=self._read_out, args=(serves,), daemon=True),
+            threading.Thread(target=self._read_err, daemon=True),
+        ]
+        for reader in self._readers:
+            reader.start()
+
+    @property
+    def pid(self) -> int:
+        """The process id, which is also that of its group."""
+        return self._process.pid
+
+    def port(self) -> int:
+        """
+        The port on which it serves, waiting for it to come up.
+
+        Raises:
+            ChildError: it ended, or said something else than a port.
+        """
+        if not self._started.wait(_START_SECONDS) or self._port is None:
+            self.stop()
+            last = next((line for line in reversed(self._errors) if line.strip()), "")
+            hint = f": {last.strip()}" if last else ""
+            message = f"{self.title} did not come up{hint}"
+            raise ChildError(message)
+        return self._port
+
+    def wait(self) -> int:
+        """Wait for its end, all output read; the exit status."""
+        status = self._process.wait()
+        for reader in self._readers:
+            reader.join(_GRACE_SECONDS)
+        self._close()
+        return status
+
+    def stop(self) -> None:
+        """End it and its group: an interrupt first, then the kill."""
+        if self._process.poll() is None:
+            self._signal(signal.SIGINT)
+            try:
+                self._process.wait(0.5)
+            except subprocess.TimeoutExpired:
+                self._signal(signal.SIGKILL)
+                self._process.wait()
+        for reader in self._readers:
+            reader.join(_GRACE_SECONDS)
+        self._close()
+
+    def _signal(self, number: signal.Signals) -> None:
+        try:
+            os.killpg(self._process.pid, number)
+        except ProcessLookupError:
+            pass  # It ended by itself in the meantime.
+
+    def _close(self) -> None:
+        for stream in (self._process.stdout, self._process.stderr):
+            if stream is not None:
+                stream.close()
+
+    def _read_out(self, serves: bool) -> None:
+        stream = self._process.stdout
+        assert stream is not None
+        if serves:
+            first = stream.readline().decode("utf-8", "replace").strip()
+            if first.isdigit():
+                self._port = int(first)
+            elif first:
+                self._errors.append(f"it printed {first!r} where its port should be")
+            else:
+                # It died: its last words on stderr are the reason.
+                self._readers[1].join(_GRACE_SECONDS)
+            self._started.set()
+        for line in stream:
+            self._on_line("stdout", line.decode("utf-8", "replace").rstrip("\n"))
+
+    def _read_err(self) -> None:
+        stream = self._process.stderr
+        assert stream is not None
+        for line in stream:
+            text = line.decode("utf-8", "replace").rstrip("\n")
+            if not self._started.is_set():
+                self._errors.append(text)
+            self._on_line("stderr", text)

@@ -1,0 +1,390 @@
+"""
+One operation on one stack: preview, up, refresh or destroy.
+
+Why it exists: it owns what the operation needs (journal, processes, servers) and puts
+the parts in the engine's order: the program registers resources; what it no longer
+registers is deleted in reverse order of dependency; nothing is deleted when anything
+failed.
+
+What it refuses: to go on after a failure. As in the engine, steps that run are let run
+to their end, and none is started.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .children import Child, environment, interpreter
+from .events import Events, Planned, Watcher
+from .executor import CancelledError, Executor, StepFailedError
+from .goals import PROVIDER_PREFIX, ROOT_TYPE, Goal, RefusedError
+from .journal import Journal
+from .planner import Plan, Planner, StepRefusedError
+from .plugins import Provider, ProviderError
+from .providers import Registry
+from .results import Kind, Result, outputs_of
+from .servers import Servers
+from .wire import PropertyMap, Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .recording import Recorder
+    from .state import Resource, Snapshot, StateFile
+
+_RUNNER = Path(__file__).with_name("run_program.py")
+
+
+@dataclass
+class Settings:
+    """What an operation is about, however it was asked for."""
+
+    root: Path
+    main: Path
+    project: str
+    stack: str
+    organization: str
+    runtime_options: Mapping[str, object]
+    config: Mapping[str, str]
+    secret_keys: frozenset[str]
+    env: Mapping[str, str]
+    home: Path
+    parallel: int
+    replace: frozenset[str] = frozenset()
+    recorder: Recorder | None = None
+    watchers: list[Watcher] = field(default_factory=list)
+
+
+class Deployment:
+    """Runs one operation; used once."""
+
+    def __init__(
+        self, settings: Settings, base: Snapshot, file: StateFile | None
+    ) -> None:
+        """`file` is None in a preview: then nothing is written."""
+        self._settings = settings
+        self._base = base
+        self.preview = file is None
+        self.events = Events(settings.watchers)
+        self._journal = Journal(base, file)
+        self._olds = base.live()
+        self._planning = threading.Lock()
+        self._registry = Registry(
+            self._start_provider, self._olds, settings.stack, settings.project
+        )
+        self.planner = Planner(
+            Plan(settings.stack, settings.project, self.preview, settings.replace),
+            self._olds,
+            base.resources,
+            self._registry,
+            self.events,
+            self._analyze,
+        )
+        self.executor = Executor(
+            self._journal,
+            self._registry,
+            self.events,
+            self.planner,
+            preview=self.preview,
+            parallel=settings.parallel,
+        )
+        self._component_providers: dict[str, dict[str, str]] = {}
+        self._stack_outputs: PropertyMap | None = None
+        self._address = ""
+        self._status: int | None = None
+
+    # ------------------------------------------------------------- facts for servers
+
+    @property
+    def root(self) -> Path:
+        """The project's directory."""
+        return self._settings.root
+
+    @property
+    def project(self) -> str:
+        """The project's name."""
+        return self._settings.project
+
+    @property
+    def stack(self) -> str:
+        """The stack's name."""
+        return self._settings.stack
+
+    @property
+    def organization(self) -> str:
+        """The organization's name."""
+        return self._settings.organization
+
+    @property
+    def config(self) -> Mapping[str, str]:
+        """The stack's configuration, secrets in clear."""
+        return self._settings.config
+
+    @property
+    def secret_keys(self) -> frozenset[str]:
+        """Which of its keys are secret."""
+        return self._settings.secret_keys
+
+    @property
+    def parallel(self) -> int:
+        """How many steps may run at once."""
+        return self._settings.parallel
+
+    # ----------------------------------------------------------------- registrations
+
+    def register(self, goal: Goal) -> Resource:
+        """
+        Bring about what the program asks for; the resource as it is then.
+
+        Raises:
+            CancelledError: the operation has been given up.
+            StepRefusedError: it cannot be planned.
+            StepFailedError: a step failed.
+            ProviderError: the provider failed a check or a diff.
+            RefusedError: it needs something that a rehearsal does not do.
+        """
+        with self._planning:
+            if self.executor.cancelled:
+                raise CancelledError
+            self._assign_provider(goal)
+            chain = self.planner.register(goal)
+            urn = self.planner.urn(goal)
+            if goal.providers:
+                self._component_providers[urn] = goal.providers
+        self.executor.run(chain)
+        return self.planner.news[urn]
+
+    def _assign_provider(self, goal: Goal) -> None:
+        if not goal.custom or goal.is_provider:
+            return
+        inherited = self._component_providers.get(goal.parent, {})
+        goal.provider = goal.provider or inherited.get(goal.package, "")
+        if goal.provider:
+            return
+        urn = self._registry.default_urn(goal.package, goal.version)
+        if urn not in self.planner.news:
+            config: PropertyMap = {
+                key: Secret(value) if key in self.secret_keys else value
+                for key, value in self.config.items()
+            }
+            if goal.version:
+                config["version"] = goal.version
+            name = urn.rpartition("::")[2]
+            default = Goal(
+                f"{PROVIDER_PREFIX}{goal.package}", name, custom=True, properties=config
+            )
+            for step in self.planner.register(default, internal=True):
+                self.executor.step(step)
+        goal.provider = f"{urn}::{self.planner.news[urn].id}"
+
+    def register_outputs(self, urn: str, outputs: PropertyMap) -> None:
+        """Keep what a component, or the stack, says its outputs are."""
+        resource = self.planner.news.get(urn)
+        if resource is None:
+            return
+        if resource.type == ROOT_TYPE:
+            # The stack's outputs are settled at the end, when it is known whether the
+            # operation succeeded.
+            self._stack_outputs = outputs
+            return
+        resource.outputs = outputs
+        self._journal.flush()
+
+    def give_up(self, message: str, name: str) -> None:
+        """Log why the operation cannot go on, and start nothing new."""
+        urn = next((u for u in self.planner.news if u.endswith(f"::{name}")), "")
+        if not self.executor.cancelled:
+            self.events.log("error", message, urn)
+        self.executor.cancel()
+
+    def _analyze(self, resource: Resource, goal: Goal) -> bool:
+        del resource, goal
+        return False
+
+    # ---------------------------------------------------------------------- processes
+
+    def _environment(self) -> dict[str, str]:
+        options = {
+            f"PULUMI_RUNTIME_{key.upper()}": str(value)
+            for key, value in self._settings.runtime_options.items()
+        }
+        extra = {
+            **self._settings.env,
+            **options,
+            "PULUMI_PROJECT": self.project,
+            "PULUMI_ROOT_DIRECTORY": str(self.root),
+        }
+        return environment(extra, home=self._settings.home)
+
+    def _python(self) -> str:
+        return interpreter(self.root, self._settings.runtime_options)
+
+    def _start_provider(self, urn: str) -> Provider:
+        return Provider.start(
+            self._python(),
+            self._address,
+            urn=urn,
+            cwd=self._settings.main,
+            env={**self._environment(), "PULUMI_CONFIG": "{}"},
+            on_line=self._plugin_line,
+            recorder=self._settings.recorder,
+        )
+
+    def _plugin_line(self, stream: str, line: str) -> None:
+        del stream
+        if line.strip():
+            self.events.log("info", line)
+
+    def _run_program(self) -> int:
+        settings = self._settings
+        env = {
+            **self._environment(),
+            "PULUMI_CONFIG": json.dumps(dict(settings.config)),
+            "PULUMI_CONFIG_SECRET_KEYS": json.dumps(sorted(settings.secret_keys)),
+            "PULUMI_ORGANIZATION": settings.organization,
+            "PULUMI_STACK": settings.stack,
+            "PULUMI_DRY_RUN": str(self.preview).lower(),
+            "PULUMI_PARALLEL": str(settings.parallel),
+            "PULUMI_MONITOR": self._address,
+            "PULUMI_ENGINE": self._address,
+        }
+        child = Child(
+            "the program",
+            [
+                self._python(),
+                "-u",
+                str(_RUNNER),
+                *("--monitor", self._address, "--engine", self._address),
+                *("--project", settings.project, "--stack", settings.stack),
+                *("--organization", settings.organization),
+                *("--root", str(settings.root)),
+                *("--parallel", str(settings.parallel)),
+                *(["--dry-run"] if self.preview else []),
+                str(settings.main),
+            ],
+            cwd=settings.main,
+            env=env,
+            on_line=self._plugin_line,
+            serves=False,
+        )
+        try:
+            return child.wait()
+        finally:
+            child.stop()
+
+    # --------------------------------------------------------------------- operations
+
+    def run(self, kind: Kind) -> Result:
+        """Run a preview or an update."""
+        began = time.monotonic()
+        servers = Servers(self)
+        self._address = servers.address
+        try:
+            if kind in {"preview", "up"}:
+                self._status = self._run_program()
+                self.executor.wait()
+                if self._status != 0 and not self.executor.cancelled:
+                    if not self.events.has_errors:
+                        self.events.log(
+                            "error", f"the program ended with status {self._status}"
+                        )
+                    self.executor.cancel()
+            if not self.executor.cancelled:
+                self._delete_rest()
+            self._settle_outputs()
+        finally:
+            self._registry.close()
+            servers.close()
+        return self._result(kind, time.monotonic() - began)
+
+    def _delete_rest(self) -> None:
+        steps: dict[Resource, Planned] = {}
+        for item in self._base.resources:
+            if item in self.planner.pending_deletes:
+                if item.urn not in self.planner.deletes or item.delete:
+                    continue
+                operation = "remove-pending-replace"
+            elif item.delete:
+                operation = "delete-replaced"
+            elif (
+                item.urn in self.planner.operated
+                or self.planner.renamed.get(item.urn) in self.planner.operated
+            ):
+                continue
+            elif item.pending_replacement:
+                operation = "remove-pending-replace"
+            else:
+                operation = "delete"
+            self.planner.deletes.add(item.urn)
+            steps[item] = Planned(operation, item.urn, item.type, item, None)
+            steps[item].internal = item.is_provider and not item.parent
+        try:
+            with ThreadPoolExecutor(max(1, min(self.parallel, len(steps)))) as pool:
+                for layer in layers(list(steps)):
+                    runs = [
+                        pool.submit(self.executor.run, [steps[item]]) for item in layer
+                    ]
+                    failures = [run.exception() for run in runs]
+                    for failure in failures:
+                        if failure is not None:
+                            raise failure
+        except (StepFailedError, CancelledError, StepRefusedError):
+            self.executor.cancel()
+        except (ProviderError, RefusedError) as error:
+            self.give_up(str(error), "")
+
+    def _settle_outputs(self) -> None:
+        root = next(
+            (r for r in self.planner.news.values() if r.type == ROOT_TYPE), None
+        )
+        if root is None or self._stack_outputs is None:
+            return
+        if self.executor.failed:
+            # After a failure old outputs stay, those that are newly known are added.
+            root.outputs = {**root.outputs, **self._stack_outputs}
+        else:
+            root.outputs = self._stack_outputs
+        self._journal.flush()
+
+    def _result(self, kind: Kind, seconds: float) -> Result:
+        snapshot = self._journal.snapshot()
+        root = next((r for r in snapshot.resources if r.type == ROOT_TYPE), None)
+        return Result(
+            kind=kind,
+            steps=tuple(self.events.steps),
+            outputs=outputs_of(root.outputs if root else {}),
+            diagnostics=tuple(self.events.diagnostics),
+            violations=tuple(self.events.violations),
+            ok=not self.executor.failed,
+            program_status=self._status,
+            seconds=seconds,
+        )
+
+
+def layers(resources: list[Resource]) -> list[list[Resource]]:
+    """
+    `resources` in the order in which they may be deleted, those side by side together.
+
+    No layer begins before the one before it has ended, as in the engine.
+    """
+    remaining = list(resources)
+    result: list[list[Resource]] = []
+    while remaining:
+        urns = {item.urn for item in remaining}
+        layer = [
+            item
+            for item in remaining
+            if not any(urn in urns and urn != item.urn for urn in item.references())
+        ]
+        if not layer:
+            layer = list(remaining)  # A cycle cannot come from a program.
+        result.append(layer)
+        remaining = [item for item in remaining if item not in layer]
+    result.reverse()
+    return result

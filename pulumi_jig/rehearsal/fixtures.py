@@ -1,0 +1,70 @@
+"""
+Fixtures for people who test their own programs; pytest loads them by itself.
+
+    def test_stack(jig_rehearsal):
+        stack = jig_rehearsal("infra")
+        assert stack.up().raise_if_failed().changes == {"create": 2}
+
+Why it exists: an emulator, a key, and a stack that is destroyed at the end, in two
+lines. It is the only module of the rehearsal that knows the emulator.
+
+What it refuses: to import anything heavy before a test asks for a fixture, since every
+pytest session of everybody who has this package installed loads it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterator
+
+    from pulumi_jig.emulator import RunningEmulator
+
+    from .harness import Rehearsal
+
+# No real key looks like this; the emulator takes any that is not `invalid...`.
+KEY = "rehearsal-key"
+
+
+@pytest.fixture
+def jig_emulator() -> Iterator[RunningEmulator]:
+    """A fresh emulator of the API, for this test alone: `.url`, `.admin`."""
+    from pulumi_jig.emulator import start
+
+    emulator = start()
+    try:
+        yield emulator
+    finally:
+        emulator.stop()
+
+
+@pytest.fixture
+def jig_rehearsal(
+    jig_emulator: RunningEmulator,
+) -> Iterator[Callable[..., Rehearsal]]:
+    """
+    Makes rehearsals of programs, wired to the emulator of this test.
+
+    Called with the program's folder and whatever `Rehearsal` takes. Temporary state is
+    removed at the end; what the program made lives in the emulator, which goes too.
+    """
+    from .harness import Rehearsal
+
+    made: list[Rehearsal] = []
+
+    def rehearse(program_dir: str | os.PathLike[str], **options: Any) -> Rehearsal:
+        env = {
+            "TOGETHER_BASE_URL": jig_emulator.url,
+            "TOGETHER_API_KEY": KEY,
+            **(options.pop("env", None) or {}),
+        }
+        made.append(Rehearsal(program_dir, env=env, **options))
+        return made[-1]
+
+    yield rehearse
+    for rehearsal in made:
+        rehearsal.close()

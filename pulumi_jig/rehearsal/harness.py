@@ -1,0 +1,271 @@
+"""
+`Rehearsal`: a stack's whole life without the `pulumi` command.
+
+Why it exists: a program is a path; tests, demos and examples run it against loopback
+with the real plugin host and the real wire format, and assert on what it did.
+
+What it refuses: projects in other languages, and whatever the parts refuse by name.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import yaml
+
+from .children import ChildError
+from .deployment import Deployment, Settings
+from .results import Outputs, RehearsalError, Result, outputs_of
+from .state import Snapshot, StateError, StateFile, from_json, to_json
+from .vault import VaultError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from .events import Watcher
+    from .recording import Recorder
+    from .results import Kind
+
+
+class Rehearsal:
+    """
+    One stack of one program.
+
+    A context manager; leaving it removes what it kept in temporary folders. Resources
+    that the program made are not removed: call `destroy()` for that.
+    """
+
+    def __init__(
+        self,
+        program_dir: str | os.PathLike[str],
+        stack: str = "dev",
+        *,
+        config: Mapping[str, Any] | None = None,
+        secret_config: Mapping[str, Any] | None = None,
+        policy_packs: Sequence[Any] = (),
+        env: Mapping[str, str] | None = None,
+        state_file: str | os.PathLike[str] | None = None,
+        organization: str = "organization",
+        parallel: int | None = None,
+        recorder: Recorder | None = None,
+        watchers: Sequence[Watcher] = (),
+    ) -> None:
+        """
+        Args:
+            program_dir: The folder with `Pulumi.yaml` and the program.
+            stack: The stack's name; `Pulumi.<stack>.yaml` is read where it exists.
+            config: Configuration over that of the file. A key without a namespace gets
+                the project's; values that are not strings are written as JSON.
+            secret_config: The same, for values that are secret.
+            policy_packs: Folders of policy packs, or `(folder, config file)` pairs.
+            env: Environment variables for program, plugins and packs. The caller's
+                own `TOGETHER_*` and `PULUMI_*` variables are not passed on.
+            state_file: Where to keep the state; by default in a temporary folder.
+            organization: The organization's name.
+            parallel: How many steps may run at once; by default four per core, as the
+                engine does.
+            recorder: Takes down every call of a provider.
+            watchers: Whoever wants to see steps and messages as they happen.
+
+        Raises:
+            RehearsalError: the project or its configuration cannot be used.
+        """
+        self._root = Path(program_dir).resolve()
+        self._stack = stack
+        self._scratch = Path(tempfile.mkdtemp(prefix="rehearsal-"))
+        home = self._scratch / "home"
+        home.mkdir()
+        try:
+            project = _project(self._root)
+            name, runtime, main = project
+            values, keys = _configuration(
+                self._root, stack, name, config or {}, secret_config or {}
+            )
+            self._settings = Settings(
+                root=self._root,
+                main=main,
+                project=name,
+                stack=stack,
+                organization=organization,
+                runtime_options=runtime,
+                config=values,
+                secret_keys=keys,
+                env=dict(env or {}),
+                home=home,
+                parallel=parallel or 4 * (os.cpu_count() or 1),
+                recorder=recorder,
+                watchers=list(watchers),
+            )
+            path = Path(state_file) if state_file else self._scratch / "state.json"
+            self._file = StateFile(path)
+        except (RehearsalError, VaultError) as error:
+            self.close()
+            raise RehearsalError(str(error)) from error
+        self._policy_packs = list(policy_packs)
+
+    # --------------------------------------------------------------------- operations
+
+    def preview(self, *, replace: Sequence[str] = ()) -> Result:
+        """What `up` would do; nothing is changed."""
+        return self._run("preview", replace, write=False)
+
+    def up(self, *, skip_preview: bool = True, replace: Sequence[str] = ()) -> Result:
+        """
+        Bring the stack to what the program says.
+
+        `skip_preview=False` runs a preview first and stops where that fails, as
+        `pulumi up` does. `replace` holds URNs of resources to make anew.
+        """
+        if not skip_preview:
+            preview = self.preview(replace=replace)
+            if not preview.ok:
+                return preview
+        return self._run("up", replace, write=True)
+
+    def destroy(self) -> Result:
+        """Delete everything that the state knows; the program is not run."""
+        return self._run("destroy", (), write=True)
+
+    def _run(self, kind: Kind, replace: Sequence[str], *, write: bool) -> Result:
+        settings = self._settings
+        settings.replace = frozenset(replace)
+        try:
+            deployment = Deployment(
+                settings, self._file.load(), self._file if write else None
+            )
+            return deployment.run(kind)
+        except (ChildError, StateError, VaultError) as error:
+            raise RehearsalError(str(error)) from error
+
+    # -------------------------------------------------------------------------- state
+
+    @property
+    def state_file(self) -> Path:
+        """Where the state lies."""
+        return self._file.path
+
+    @property
+    def resources(self) -> list[dict[str, Any]]:
+        """The resources in the state, as an export shows them, secrets sealed."""
+        deployment = self.export()["deployment"]
+        found: list[dict[str, Any]] = deployment["resources"]
+        return found
+
+    @property
+    def outputs(self) -> Outputs:
+        """The stack's outputs in the state."""
+        for resource in self._load().resources:
+            if resource.type == "pulumi:pulumi:Stack":
+                return outputs_of(resource.outputs)
+        return Outputs({})
+
+    def export(self, *, show_secrets: bool = False) -> dict[str, Any]:
+        """The state in the format of `pulumi stack export`."""
+        return to_json(self._load(), self._file.vault, show_secrets=show_secrets)
+
+    def import_(self, state: Mapping[str, Any] | str) -> None:
+        """
+        Replace the state by an export.
+
+        Raises:
+            RehearsalError: it is not one, or holds secrets of another key.
+        """
+        try:
+            data = json.loads(state) if isinstance(state, str) else state
+            self._file.save(from_json(dict(data), self._file.vault))
+        except (ValueError, TypeError) as error:
+            message = f"the state cannot be imported: {error}"
+            raise RehearsalError(message) from error
+
+    def _load(self) -> Snapshot:
+        try:
+            return self._file.load()
+        except (StateError, VaultError) as error:
+            raise RehearsalError(str(error)) from error
+
+    # --------------------------------------------------------------------------- life
+
+    def close(self) -> None:
+        """Remove the temporary folder."""
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _project(root: Path) -> tuple[str, dict[str, Any], Path]:
+    """Name, runtime options and program folder of the project in `root`."""
+    path = next(
+        (p for name in ("Pulumi.yaml", "Pulumi.yml") if (p := root / name).exists()),
+        None,
+    )
+    if path is None:
+        message = f"there is no Pulumi.yaml in {root}"
+        raise RehearsalError(message)
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        message = f"{path} is not YAML: {error}"
+        raise RehearsalError(message) from error
+    if not isinstance(data, dict) or not data.get("name"):
+        message = f"{path} names no project"
+        raise RehearsalError(message)
+    runtime = data.get("runtime")
+    options: dict[str, Any] = {}
+    if isinstance(runtime, dict):
+        options = dict(runtime.get("options") or {})
+        runtime = runtime.get("name")
+    if runtime != "python":
+        message = f"a rehearsal runs Python programs; {path} says runtime {runtime!r}"
+        raise RehearsalError(message)
+    return str(data["name"]), options, (root / str(data.get("main") or ".")).resolve()
+
+
+def _configuration(
+    root: Path,
+    stack: str,
+    project: str,
+    plain: Mapping[str, Any],
+    secret: Mapping[str, Any],
+) -> tuple[dict[str, str], frozenset[str]]:
+    """All values as strings, and the names of those that are secret."""
+    values: dict[str, str] = {}
+    keys: set[str] = set()
+    path = root / f"Pulumi.{stack}.yaml"
+    if path.exists():
+        data = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        for key, value in (data.get("config") or {}).items():
+            full = _full(str(key), project)
+            if isinstance(value, dict) and set(value) == {"secure"}:
+                message = (
+                    f"{path} holds {full} encrypted, which a rehearsal cannot open; "
+                    "give it with secret_config"
+                )
+                if full not in {_full(k, project) for k in secret}:
+                    raise RehearsalError(message)
+                continue
+            values[full] = _text(value)
+    for given, is_secret in ((plain, False), (secret, True)):
+        for key, value in given.items():
+            full = _full(key, project)
+            values[full] = _text(value)
+            (keys.add if is_secret else keys.discard)(full)
+    return values, frozenset(keys)
+
+
+def _full(key: str, project: str) -> str:
+    return key if ":" in key else f"{project}:{key}"
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return json.dumps(value)

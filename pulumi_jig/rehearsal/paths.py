@@ -1,0 +1,127 @@
+"""
+Property paths as people write them in `ignore_changes`: `a.b[0]["c.d"]`, `*`.
+
+Why it exists: the engine sets ignored properties back to their old values before it
+asks the provider anything; this is that operation on plain data.
+
+What it refuses: paths with unbalanced brackets or quotes.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from .wire import Secret
+
+if TYPE_CHECKING:
+    from .wire import PropertyMap
+
+_PART: Final = re.compile(
+    r"""
+    \.?(?P<name>[^.\[\]"]+)
+    | \[(?P<index>\d+)\]
+    | \[(?P<star>\*)\]
+    | \["(?P<quoted>(?:[^"\\]|\\.)*)"\]
+    """,
+    re.VERBOSE,
+)
+_MISSING: Final = object()
+
+
+class PathError(ValueError):
+    """A property path cannot be read."""
+
+
+def parse(path: str) -> list[str | int]:
+    """
+    The steps of a path; `*` stands for every element.
+
+    Raises:
+        PathError: it cannot be read.
+    """
+    result: list[str | int] = []
+    position = 0
+    while position < len(path):
+        match = _PART.match(path, position)
+        if match is None:
+            message = f"{path!r} is not a property path"
+            raise PathError(message)
+        if match["index"] is not None:
+            result.append(int(match["index"]))
+        elif match["quoted"] is not None:
+            result.append(match["quoted"].replace('\\"', '"'))
+        else:
+            result.append(match["star"] or match["name"])
+        position = match.end()
+    return result
+
+
+def reset(new: PropertyMap, old: PropertyMap, paths: list[str]) -> PropertyMap:
+    """
+    `new` with the values at `paths` set back to what they are in `old`.
+
+    A path that is absent from the old values is removed from the new ones.
+    """
+    result = copy.deepcopy(new)
+    for path in paths:
+        try:
+            steps = parse(path)
+        except PathError:
+            continue  # The engine ignores what it cannot read.
+        if steps:
+            _reset(result, old, steps)
+    return result
+
+
+def _reset(new: Any, old: Any, steps: list[str | int]) -> None:
+    if isinstance(old, Secret):
+        old = old.value
+    if isinstance(new, Secret):
+        new = new.value
+    first, rest = steps[0], steps[1:]
+    for key in _keys(new, old, first):
+        before = _get(old, key)
+        if not rest:
+            _put(new, key, before)
+            continue
+        inside = _get(new, key)
+        if inside is _MISSING or before is _MISSING:
+            if inside is not before:
+                _put(new, key, before)
+            continue
+        _reset(inside, before, rest)
+
+
+def _keys(new: Any, old: Any, step: str | int) -> list[str | int]:
+    if step != "*":
+        return [step]
+    if isinstance(new, dict) and isinstance(old, dict):
+        return sorted({*new, *old})
+    if isinstance(new, list) and isinstance(old, list):
+        return list(range(min(len(new), len(old))))
+    return []
+
+
+def _get(container: Any, key: str | int) -> Any:
+    if isinstance(container, dict) and isinstance(key, str):
+        return container.get(key, _MISSING)
+    if isinstance(container, list) and isinstance(key, int) and key < len(container):
+        return container[key]
+    return _MISSING
+
+
+def _put(container: Any, key: str | int, value: Any) -> None:
+    if isinstance(container, dict) and isinstance(key, str):
+        if value is _MISSING:
+            container.pop(key, None)
+        else:
+            container[key] = copy.deepcopy(value)
+    elif (
+        isinstance(container, list)
+        and isinstance(key, int)
+        and key < len(container)
+        and value is not _MISSING
+    ):
+        container[key] = copy.deepcopy(value)

@@ -1,0 +1,488 @@
+"""
+The client side of the real plugin host process (`python -m pulumi.dynamic`).
+
+Why it exists: requests must carry the same fields as the engine's, answers must be read
+as the engine reads them: secrets marked again by path, a partial failure told from a
+total one by the details of the gRPC status.
+
+What it refuses: providers of other packages than `pulumi-python`; answers that the
+engine refuses too (an empty id, unknown values in a real run).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import grpc
+from google.protobuf import empty_pb2, json_format
+from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
+
+from .children import Child
+from .wire import (
+    UNKNOWN_STRING,
+    PropertyMap,
+    annotate_secrets,
+    contains_unknown,
+    decode,
+    encode,
+    reveal,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from google.protobuf.message import Message
+
+    from .recording import Recorder
+    from .state import Resource
+
+PACKAGE: Final = "pulumi-python"
+_STATUS_DETAILS: Final = "grpc-status-details-bin"
+_NO_LIMIT: Final = [
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+]
+
+
+class ProviderError(RuntimeError):
+    """The provider failed a call; `str` is what it said."""
+
+
+class InitError(ProviderError):
+    """
+    The provider made or changed the resource, but could not finish it.
+
+    Attributes:
+        id: The provider's id of the resource.
+        properties: Its outputs so far.
+        inputs: What read returned as inputs, if anything.
+        reasons: Why it is not finished.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        resource_id: str,
+        properties: PropertyMap,
+        inputs: PropertyMap | None,
+        reasons: list[str],
+    ) -> None:
+        super().__init__(message)
+        self.id = resource_id
+        self.properties = properties
+        self.inputs = inputs
+        self.reasons = reasons
+
+
+@dataclass(frozen=True)
+class CheckAnswer:
+    """What a check made of the inputs; `failures` are (property, reason)."""
+
+    inputs: PropertyMap
+    failures: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class DiffAnswer:
+    """What a diff says; `changes` is None where the provider does not know."""
+
+    changes: bool | None
+    replaces: tuple[str, ...] = ()
+    delete_before_replace: bool = False
+
+
+@dataclass(frozen=True)
+class ReadAnswer:
+    """What a read found; an empty id means that it is gone."""
+
+    id: str
+    outputs: PropertyMap
+    inputs: PropertyMap | None
+
+
+class Provider:
+    """One plugin host process: one per provider resource and operation."""
+
+    def __init__(self, child: Child, urn: str, recorder: Recorder | None) -> None:
+        self._child = child
+        self._urn = urn
+        self._recorder = recorder
+        self._channel = grpc.insecure_channel(
+            f"127.0.0.1:{child.port()}", options=_NO_LIMIT
+        )
+        self._stub = provider_pb2_grpc.ResourceProviderStub(self._channel)
+        self._configured = False
+
+    @classmethod
+    def start(
+        cls,
+        python: str,
+        engine: str,
+        *,
+        urn: str,
+        cwd: Path,
+        env: Mapping[str, str],
+        on_line: Callable[[str, str], None],
+        recorder: Recorder | None,
+    ) -> Provider:
+        """
+        Start the host and connect to it.
+
+        Raises:
+            ChildError: it did not come up.
+        """
+        name = urn.rpartition("::")[2]
+        child = Child(
+            f"the dynamic provider host of {name!r}",
+            [python, "-u", "-m", "pulumi.dynamic", engine],
+            cwd=cwd,
+            env=env,
+            on_line=on_line,
+            serves=True,
+        )
+        return cls(child, urn, recorder)
+
+    def close(self) -> None:
+        """End the process, as the engine does at the end of an operation."""
+        self._channel.close()
+        self._child.stop()
+
+    # ----------------------------------------------------------------- configuration
+
+    def check_config(self, olds: PropertyMap, news: PropertyMap) -> PropertyMap:
+        """Ask whether `news` will do; the dynamic host takes everything."""
+        request = _request(
+            provider_pb2.CheckRequest,
+            urn=self._urn,
+            olds=encode(olds, keep_secrets=False),
+            news=encode(news, keep_secrets=False),
+            name=_name(self._urn),
+            type=_type(self._urn),
+        )
+        try:
+            response = self._call("CheckConfig", request)
+        except ProviderError as error:
+            if _unimplemented(error):
+                return news
+            raise
+        return annotate_secrets(decode(response.inputs), news)
+
+    def diff_config(
+        self, provider_id: str, old: Resource, news: PropertyMap
+    ) -> DiffAnswer:
+        """Ask whether a changed configuration replaces the provider."""
+        request = _request(
+            provider_pb2.DiffRequest,
+            id=provider_id,
+            urn=self._urn,
+            olds=encode(old.outputs, keep_secrets=False),
+            news=encode(news, keep_secrets=False),
+            old_inputs=encode(old.inputs, keep_secrets=False),
+            name=_name(self._urn),
+            type=_type(self._urn),
+        )
+        try:
+            response = self._call("DiffConfig", request)
+        except ProviderError as error:
+            if _unimplemented(error):
+                return DiffAnswer(None)
+            raise
+        return _diff_answer(response)
+
+    def configure(self, inputs: PropertyMap, provider_id: str) -> None:
+        """
+        Hand over the configuration, once.
+
+        A configuration with unknown values cannot be handed over: the provider stays
+        unconfigured, and in the preview nothing is asked of it.
+        """
+        if contains_unknown(inputs):
+            return
+        clear = reveal(inputs)
+        request = _request(
+            provider_pb2.ConfigureRequest,
+            variables={
+                f"{PACKAGE}:config:{key}": str(value) for key, value in clear.items()
+            },
+            args=encode(inputs, keep_secrets=True),
+            acceptSecrets=True,
+            acceptResources=True,
+            sends_old_inputs=True,
+            sends_old_inputs_to_delete=True,
+            id=provider_id,
+            urn=self._urn,
+            name=_name(self._urn),
+            type=_type(self._urn),
+        )
+        self._call("Configure", request)
+        self._configured = True
+
+    # --------------------------------------------------------------------- life cycle
+
+    def check(
+        self, urn: str, olds: PropertyMap, news: PropertyMap, seed: bytes
+    ) -> CheckAnswer:
+        """Let the provider check and complete the inputs `news`."""
+        if not self._configured:
+            return CheckAnswer(news)
+        request = _request(
+            provider_pb2.CheckRequest,
+            urn=urn,
+            olds=encode(olds, keep_secrets=False),
+            news=encode(news, keep_secrets=False),
+            randomSeed=seed,
+            name=_name(urn),
+            type=_type(urn),
+        )
+        response = self._call("Check", request)
+        return CheckAnswer(
+            annotate_secrets(decode(response.inputs), news),
+            [(failure.property, failure.reason) for failure in response.failures],
+        )
+
+    def diff(
+        self,
+        urn: str,
+        old: Resource,
+        news: PropertyMap,
+        ignore: list[str],
+        *,
+        old_inputs: PropertyMap | None = None,
+        olds: PropertyMap | None = None,
+    ) -> DiffAnswer:
+        """
+        Ask what the inputs `news` would change on `old`.
+
+        `olds` and `old_inputs` replace those of `old`, for a refresh.
+        """
+        if not self._configured:
+            return DiffAnswer(None)
+        before = old.outputs if olds is None else olds
+        given = old.inputs if old_inputs is None else old_inputs
+        request = _request(
+            provider_pb2.DiffRequest,
+            id=old.id,
+            urn=urn,
+            olds=encode(before, keep_secrets=False),
+            news=encode(news, keep_secrets=False),
+            ignoreChanges=ignore,
+            old_inputs=encode(given, keep_secrets=False),
+            name=_name(urn),
+            type=_type(urn),
+        )
+        return _diff_answer(self._call("Diff", request))
+
+    def create(
+        self, urn: str, inputs: PropertyMap, timeout: float
+    ) -> tuple[str, PropertyMap]:
+        """
+        Make the resource; its id and outputs.
+
+        Raises:
+            InitError: it was made, but is not finished.
+            ProviderError: it was not made, as far as the provider knows.
+        """
+        request = _request(
+            provider_pb2.CreateRequest,
+            urn=urn,
+            properties=encode(inputs, keep_secrets=False),
+            timeout=timeout,
+            name=_name(urn),
+            type=_type(urn),
+        )
+        response = self._call("Create", request, inputs)
+        if not response.id:
+            message = f"the provider returned no id for {_name(urn)!r} from create"
+            raise ProviderError(message)
+        return response.id, _outputs(response.properties, inputs)
+
+    def update(
+        self,
+        urn: str,
+        old: Resource,
+        inputs: PropertyMap,
+        timeout: float,
+        ignore: list[str],
+    ) -> PropertyMap:
+        """
+        Change the resource in place; its outputs.
+
+        Raises:
+            InitError: it was changed, but is not finished.
+            ProviderError: the update failed.
+        """
+        request = _request(
+            provider_pb2.UpdateRequest,
+            id=old.id,
+            urn=urn,
+            olds=encode(old.outputs, keep_secrets=False),
+            news=encode(inputs, keep_secrets=False),
+            timeout=timeout,
+            ignoreChanges=ignore,
+            old_inputs=encode(old.inputs, keep_secrets=False),
+            name=_name(urn),
+            type=_type(urn),
+        )
+        response = self._call("Update", request, inputs)
+        return _outputs(response.properties, inputs)
+
+    def delete(self, old: Resource, timeout: float) -> None:
+        """
+        Remove the resource.
+
+        Raises:
+            ProviderError: it may still be there.
+        """
+        request = _request(
+            provider_pb2.DeleteRequest,
+            id=old.id,
+            urn=old.urn,
+            properties=encode(old.outputs, keep_secrets=False),
+            timeout=timeout,
+            old_inputs=encode(old.inputs, keep_secrets=False),
+            name=_name(old.urn),
+            type=_type(old.urn),
+        )
+        self._call("Delete", request)
+
+    def read(
+        self,
+        urn: str,
+        resource_id: str,
+        inputs: PropertyMap,
+        outputs: PropertyMap,
+        timeout: float = 0.0,
+    ) -> ReadAnswer:
+        """
+        Look at what is there; an empty id in the answer means that it is gone.
+
+        Raises:
+            InitError: it is there, but in a bad state.
+            ProviderError: it could not be looked at.
+        """
+        request = _request(
+            provider_pb2.ReadRequest,
+            id=resource_id,
+            urn=urn,
+            properties=encode(outputs, keep_secrets=False),
+            inputs=encode(inputs, keep_secrets=False),
+            timeout=timeout,
+            name=_name(urn),
+            type=_type(urn),
+        )
+        response = self._call("Read", request, inputs, outputs)
+        found = _outputs(response.properties, outputs)
+        given: PropertyMap | None = None
+        if response.HasField("inputs"):
+            given = annotate_secrets(decode(response.inputs), inputs)
+        return ReadAnswer(response.id, annotate_secrets(found, inputs), given)
+
+    def cancel(self) -> None:
+        """Tell the provider that the operation is being given up."""
+        try:
+            self._stub.Cancel(empty_pb2.Empty(), timeout=1.0)
+        except grpc.RpcError:
+            pass  # Best effort: the engine does not insist either.
+
+    # ------------------------------------------------------------------------- calls
+
+    def _call(self, method: str, request: Message, *masks: PropertyMap) -> Any:
+        number = self._recorder.begin(method, request) if self._recorder else 0
+        try:
+            response = getattr(self._stub, method)(request)
+        except grpc.RpcError as error:
+            if self._recorder:
+                self._recorder.fail(number, method, request, error.details() or "")
+            raise _failure(error, masks) from None
+        if self._recorder:
+            self._recorder.end(number, method, request, response)
+        return response
+
+
+def as_json(message: Message) -> dict[str, Any]:
+    """A message as the engine's debug log writes it."""
+    result: dict[str, Any] = json_format.MessageToDict(message)
+    return result
+
+
+class _UnimplementedError(ProviderError):
+    """The host does not know the method."""
+
+
+def _unimplemented(error: ProviderError) -> bool:
+    return isinstance(error, _UnimplementedError)
+
+
+def _request(kind: type[Message], **fields: Any) -> Message:
+    """A request with those of `fields` that the installed SDK's protocol knows."""
+    known = kind.DESCRIPTOR.fields_by_name
+    return kind(**{key: value for key, value in fields.items() if key in known})
+
+
+def _outputs(struct: Any, mask: PropertyMap) -> PropertyMap:
+    outputs = decode(struct)
+    unknown = sorted(key for key, value in outputs.items() if contains_unknown(value))
+    if unknown:
+        message = (
+            f"the provider returned an unknown value ({UNKNOWN_STRING}) for "
+            f"{', '.join(unknown)} in a real run"
+        )
+        raise ProviderError(message)
+    return annotate_secrets(outputs, mask)
+
+
+def _diff_answer(response: Any) -> DiffAnswer:
+    changes: bool | None = None
+    if response.changes == provider_pb2.DiffResponse.DIFF_SOME:
+        changes = True
+    elif response.changes == provider_pb2.DiffResponse.DIFF_NONE:
+        changes = False
+    return DiffAnswer(changes, tuple(response.replaces), response.deleteBeforeReplace)
+
+
+def _failure(error: grpc.RpcError, masks: tuple[PropertyMap, ...]) -> ProviderError:
+    """
+    The failure as the engine reads it.
+
+    Details count only where the code inside the status equals the code of the call.
+    """
+    if error.code() == grpc.StatusCode.UNIMPLEMENTED:
+        return _UnimplementedError(error.details() or "not implemented")
+    message = str(error.details() or error.code().name)
+    for key, value in error.trailing_metadata() or ():
+        if key != _STATUS_DETAILS:
+            continue
+        status = status_pb2.Status()
+        status.ParseFromString(value)
+        if status.code != error.code().value[0]:
+            continue
+        message = status.message or message
+        for detail in status.details:
+            partial = provider_pb2.ErrorResourceInitFailed()
+            if detail.Is(partial.DESCRIPTOR):
+                detail.Unpack(partial)
+                outputs = decode(partial.properties)
+                inputs = decode(partial.inputs) if partial.HasField("inputs") else None
+                for mask in masks:
+                    outputs = annotate_secrets(outputs, mask)
+                    if inputs is not None:
+                        inputs = annotate_secrets(inputs, mask)
+                return InitError(
+                    message,
+                    resource_id=partial.id,
+                    properties=outputs,
+                    inputs=inputs,
+                    reasons=list(partial.reasons),
+                )
+    return ProviderError(message)
+
+
+def _name(urn: str) -> str:
+    return urn.rpartition("::")[2]
+
+
+def _type(urn: str) -> str:
+    return urn.split("::")[2].rpartition("$")[2]

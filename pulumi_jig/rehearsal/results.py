@@ -1,0 +1,233 @@
+"""
+What an operation of a rehearsal gives back: steps, outputs, diagnostics, violations.
+
+Why it exists: tests assert on facts, not on printed text. Everything here is plain
+data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from .wire import Secret, reveal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+Kind = Literal["preview", "up", "refresh", "destroy"]
+Severity = Literal["debug", "info", "warning", "error"]
+Operation = Literal[
+    "same",
+    "create",
+    "update",
+    "delete",
+    "replace",
+    "create-replacement",
+    "delete-replaced",
+    "discard-replaced",
+    "remove-pending-replace",
+    "read",
+    "read-replacement",
+    "read-discard",
+    "refresh",
+]
+
+# Steps that a person sees as one replacement.
+_PARTS_OF_REPLACE: Final = frozenset(
+    {"create-replacement", "delete-replaced", "discard-replaced"}
+)
+
+
+class RehearsalError(RuntimeError):
+    """The rehearsal cannot do what was asked, or an operation failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """
+    One step of the plan, named as the engine names it.
+
+    Attributes:
+        operation: `same`, `create`, `update`, `delete`, `read`, `refresh`; a
+            replacement is three steps: `create-replacement`, `replace`,
+            `delete-replaced`.
+        urn: The resource.
+        type: Its type token.
+        name: Its logical name.
+        changed: Paths of input properties that differ, for an update, a replacement or
+            a refresh; never values. Bookkeeping keys (`__...`) are left out.
+        replaces: Property names that forced a replacement.
+        failed: Whether the provider refused or failed it.
+        seconds: How long it took; 0 in a preview.
+        messages: What was logged about the resource while the step ran.
+    """
+
+    operation: str
+    urn: str
+    type: str
+    name: str
+    changed: tuple[str, ...] = ()
+    replaces: tuple[str, ...] = ()
+    failed: bool = False
+    seconds: float = 0.0
+    messages: tuple[str, ...] = ()
+    internal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One message; `ephemeral` ones were progress that later ones overwrote."""
+
+    severity: Severity
+    message: str
+    urn: str = ""
+    ephemeral: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One finding of a policy; `level` is `advisory`, `mandatory` or `remediate`."""
+
+    pack: str
+    policy: str
+    level: str
+    message: str
+    urn: str = ""
+    description: str = ""
+    severity: str = ""
+    pack_version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """Stack outputs, secrets unwrapped; `secret_names` says which were secret."""
+
+    values: Mapping[str, Any]
+    secret_names: frozenset[str] = frozenset()
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.values)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.values
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The output of that name, or `default`."""
+        return self.values.get(name, default)
+
+    def __repr__(self) -> str:
+        shown = {
+            key: "[secret]" if key in self.secret_names else value
+            for key, value in self.values.items()
+        }
+        return f"Outputs({shown!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """
+    The outcome of one operation.
+
+    Attributes:
+        kind: Which operation it was.
+        steps: All steps in the order in which they were taken.
+        outputs: The stack's outputs as they are afterwards.
+        diagnostics: All that was logged, ephemeral progress included.
+        violations: Findings of policy packs.
+        ok: Whether it succeeded.
+        program_status: The program's exit status; None where no program ran.
+    """
+
+    kind: Kind
+    steps: tuple[Step, ...]
+    outputs: Outputs
+    diagnostics: tuple[Diagnostic, ...]
+    violations: tuple[Violation, ...]
+    ok: bool
+    program_status: int | None = None
+    seconds: float = 0.0
+    unresolved: tuple[str, ...] = field(default=())
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing changed or would change."""
+        return self.ok and not any(
+            step.changed if step.operation == "refresh" else step.operation != "same"
+            for step in self.steps
+            if step.operation != "read"
+        )
+
+    @property
+    def changes(self) -> dict[str, int]:
+        """
+        How many resources per operation, as the CLI counts them.
+
+        A replacement counts once, as `replace`.
+        """
+        counts: dict[str, int] = {}
+        for step in self.steps:
+            if step.internal or step.operation in _PARTS_OF_REPLACE:
+                continue
+            counts[step.operation] = counts.get(step.operation, 0) + 1
+        return counts
+
+    @property
+    def errors(self) -> tuple[str, ...]:
+        """Messages of severity `error`."""
+        return tuple(d.message for d in self.diagnostics if d.severity == "error")
+
+    def of(self, name: str) -> tuple[str, ...]:
+        """Operations on the resource of this logical name or URN, in order."""
+        return tuple(
+            step.operation for step in self.steps if name in {step.name, step.urn}
+        )
+
+    def step(self, name: str) -> Step:
+        """
+        The one step that says what happens to the resource `name`.
+
+        For a replacement it is the `replace` step.
+
+        Raises:
+            KeyError: no step concerns a resource of this name.
+        """
+        found = [step for step in self.steps if name in {step.name, step.urn}]
+        for step in found:
+            if step.operation not in _PARTS_OF_REPLACE:
+                return step
+        if found:
+            return found[0]
+        message = f"no step concerns a resource named {name!r}"
+        raise KeyError(message)
+
+    def raise_if_failed(self) -> Result:
+        """
+        This result, if it succeeded.
+
+        Raises:
+            RehearsalError: with the errors and mandatory violations, one per line.
+        """
+        if self.ok:
+            return self
+        lines = [*self.errors]
+        lines += [
+            f"{v.policy}: {v.message}" for v in self.violations if v.level != "advisory"
+        ]
+        text = "\n".join(lines) or "no reason was given"
+        message = f"{self.kind} failed: {text}"
+        raise RehearsalError(message)
+
+
+def outputs_of(properties: Mapping[str, Any]) -> Outputs:
+    """Stack outputs from property values."""
+    return Outputs(
+        {key: reveal(value) for key, value in properties.items()},
+        frozenset(k for k, v in properties.items() if isinstance(v, Secret)),
+    )

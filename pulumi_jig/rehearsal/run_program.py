@@ -1,0 +1,105 @@
+"""
+Runs a Pulumi program against the addresses of a rehearsal; started as a process.
+
+Why it exists: the launcher that starts Python programs is part of the `pulumi` command,
+not of the SDK. This one does the same with the SDK's public functions, in whatever
+Python the project asks for, so it may import nothing but the SDK.
+
+What it refuses: a directory without a program, with one sentence.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import runpy
+import sys
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+# The language host's way to say that the failure has been reported already.
+_REPORTED = 32
+
+
+def _user_traceback(program: str, error: BaseException) -> str:
+    """The traceback of `error` from the first frame of the user's program on."""
+    frames = traceback.extract_tb(error.__traceback__)
+    for index, frame in enumerate(frames):
+        if Path(frame.filename).resolve().is_relative_to(Path(program).resolve()):
+            return "".join(traceback.format_exception(error, limit=index - len(frames)))
+    return "".join(traceback.format_exception(error))
+
+
+def main() -> int:
+    """Parse the addresses, run the program inside its stack resource."""
+    parser = argparse.ArgumentParser()
+    for name in ("monitor", "engine", "project", "stack", "organization", "root"):
+        parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--parallel", type=int, required=True)
+    parser.add_argument("--dry-run", action="store_true")
+    parser.add_argument("program")
+    args = parser.parse_args()
+
+    import pulumi
+    import pulumi.runtime
+
+    pulumi.runtime.set_all_config(
+        pulumi.runtime.get_config_env(), pulumi.runtime.get_config_secret_keys_env()
+    )
+    pulumi.runtime.configure(
+        pulumi.runtime.Settings(
+            monitor=args.monitor,
+            engine=args.engine,
+            project=args.project,
+            stack=args.stack,
+            parallel=args.parallel,
+            dry_run=args.dry_run,
+            organization=args.organization,
+            root_directory=args.root,
+        )
+    )
+    program = str(Path(args.program).resolve())
+    sys.argv = [program]
+    # `python DIR` would put the directory first; runpy does so only while it runs it,
+    # and this file's own directory must not shadow the program's modules.
+    sys.path = [entry for entry in sys.path if entry != str(Path(__file__).parent)]
+    if not (Path(program) / "__main__.py").exists() and Path(program).is_dir():
+        pulumi.log.error(f"there is no program `__main__.py` in {program}")
+        return _REPORTED
+
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    executor = ThreadPoolExecutor(max_workers=max(args.parallel, 1) * 4)
+    loop.set_default_executor(executor)
+    # A failed run leaves futures that nobody looks at; asyncio would complain of each.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+
+    def run() -> None:
+        runpy.run_path(program, run_name="__main__")
+
+    try:
+        loop.run_until_complete(pulumi.runtime.run_in_stack(run))
+    except pulumi.RunError as error:
+        pulumi.log.error(str(error))
+        return 1
+    except Exception as error:
+        pulumi.log.error(
+            "Program failed with an unhandled exception:\n"
+            + _user_traceback(program, error)
+        )
+        return _REPORTED
+    finally:
+        executor.shutdown(wait=True)
+        loop.close()
+        sys.stdout.flush()
+        sys.stderr.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    status = main()
+    # Threads of a program that has ended must not keep its process alive.
+    os._exit(status)

@@ -1,0 +1,315 @@
+"""
+The state of a stack: resources, pending operations, and their file.
+
+Why it exists: the file is in the format of `pulumi stack export` (deployment version
+3), pending operations included, so that every tool that reads an exported stack also
+reads a rehearsed one, and a rehearsal can start from an exported stack.
+
+What it refuses: other versions of the format.
+"""
+
+from __future__ import annotations
+
+import copy
+import datetime as dt
+import json
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from .vault import PROVIDER_TYPE, Vault
+from .wire import (
+    SECRET_SIGNATURE,
+    SIGNATURE,
+    UNKNOWN,
+    UNKNOWN_STRING,
+    PropertyMap,
+    Secret,
+    secret,
+    tidy,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+VERSION: Final = 3
+
+
+class StateError(ValueError):
+    """A state cannot be read, with the reason."""
+
+
+@dataclass(eq=False)
+class Resource:
+    """
+    One resource in the state; the fields are those of the export format.
+
+    Compared by identity: during a replacement two resources share one URN.
+    """
+
+    urn: str
+    type: str
+    custom: bool
+    id: str = ""
+    inputs: PropertyMap = field(default_factory=dict)
+    outputs: PropertyMap = field(default_factory=dict)
+    parent: str = ""
+    provider: str = ""
+    protect: bool = False
+    external: bool = False
+    delete: bool = False
+    pending_replacement: bool = False
+    taint: bool = False
+    retain_on_delete: bool = False
+    deleted_with: str = ""
+    dependencies: list[str] = field(default_factory=list)
+    property_dependencies: dict[str, list[str]] = field(default_factory=dict)
+    init_errors: list[str] = field(default_factory=list)
+    additional_secret_outputs: list[str] = field(default_factory=list)
+    ignore_changes: list[str] = field(default_factory=list)
+    custom_timeouts: dict[str, float] = field(default_factory=dict)
+    replacement_trigger: Any = None
+    created: str = ""
+    modified: str = ""
+    source_position: str = ""
+    # The URN under which the previous state knew it; not part of the file.
+    aliased_from: str = ""
+
+    @property
+    def name(self) -> str:
+        """The logical name: the last part of the URN."""
+        return self.urn.rpartition("::")[2]
+
+    @property
+    def is_provider(self) -> bool:
+        """Whether this is a provider resource, default or explicit."""
+        return self.type.startswith("pulumi:providers:")
+
+    def copied(self) -> Resource:
+        """A copy that shares nothing with this one."""
+        return copy.deepcopy(self)
+
+    def references(self) -> list[str]:
+        """URNs of all that must be deleted after this one, its provider's included."""
+        urns = [*self.dependencies]
+        for names in self.property_dependencies.values():
+            urns += names
+        if self.parent:
+            urns.append(self.parent)
+        if self.deleted_with:
+            urns.append(self.deleted_with)
+        if self.provider:
+            urns.append(self.provider.rpartition("::")[0])
+        return urns
+
+
+@dataclass
+class Operation:
+    """An operation that had begun and whose end is not known."""
+
+    kind: str  # creating, updating, deleting, reading
+    resource: Resource
+
+
+@dataclass
+class Snapshot:
+    """All that is known of a stack at one moment."""
+
+    resources: list[Resource] = field(default_factory=list)
+    pending: list[Operation] = field(default_factory=list)
+
+    def live(self) -> dict[str, Resource]:
+        """Resources by URN, without those that wait for their deletion."""
+        return {item.urn: item for item in self.resources if not item.delete}
+
+
+def now() -> str:
+    """The time as the export format writes it."""
+    stamp = dt.datetime.now(tz=dt.UTC)
+    return stamp.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+# ------------------------------------------------------------------ to and from JSON
+
+# Python name, JSON name: written only where set, as the engine does.
+_OPTIONAL: Final = (
+    ("delete", "delete"),
+    ("id", "id"),
+    ("inputs", "inputs"),
+    ("outputs", "outputs"),
+    ("parent", "parent"),
+    ("protect", "protect"),
+    ("taint", "taint"),
+    ("external", "external"),
+    ("dependencies", "dependencies"),
+    ("init_errors", "initErrors"),
+    ("provider", "provider"),
+    ("property_dependencies", "propertyDependencies"),
+    ("pending_replacement", "pendingReplacement"),
+    ("additional_secret_outputs", "additionalSecretOutputs"),
+    ("custom_timeouts", "customTimeouts"),
+    ("retain_on_delete", "retainOnDelete"),
+    ("deleted_with", "deletedWith"),
+    ("replacement_trigger", "replacementTrigger"),
+    ("created", "created"),
+    ("modified", "modified"),
+    ("source_position", "sourcePosition"),
+    ("ignore_changes", "ignoreChanges"),
+)
+_VALUES: Final = frozenset({"inputs", "outputs", "replacement_trigger"})
+
+
+def value_to_json(value: Any, vault: Vault | None) -> Any:
+    """
+    A property value for a file.
+
+    Secrets become ciphertext; without a vault (`--show-secrets`) they are written in
+    clear, marked as secrets.
+    """
+    if isinstance(value, Secret):
+        clear = value_to_json(tidy(value.value), None)
+        if vault is None:
+            return {SIGNATURE: SECRET_SIGNATURE, "plaintext": json.dumps(clear)}
+        return {SIGNATURE: SECRET_SIGNATURE, "ciphertext": vault.seal(clear)}
+    if value is UNKNOWN:
+        return UNKNOWN_STRING
+    if isinstance(value, dict):
+        return {key: value_to_json(item, vault) for key, item in value.items()}
+    if isinstance(value, list):
+        return [value_to_json(item, vault) for item in value]
+    return tidy(value)
+
+
+def value_from_json(value: Any, vault: Vault) -> Any:
+    """What `value_to_json` was given."""
+    if isinstance(value, dict):
+        if value.get(SIGNATURE) == SECRET_SIGNATURE:
+            if "ciphertext" in value:
+                return secret(value_from_json(vault.open(value["ciphertext"]), vault))
+            clear = json.loads(value["plaintext"])
+            return secret(value_from_json(clear, vault))
+        return {key: value_from_json(item, vault) for key, item in value.items()}
+    if isinstance(value, list):
+        return [value_from_json(item, vault) for item in value]
+    if value == UNKNOWN_STRING:
+        return UNKNOWN
+    if isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    return value
+
+
+def resource_to_json(resource: Resource, vault: Vault | None) -> dict[str, Any]:
+    """One resource as the export format writes it."""
+    result: dict[str, Any] = {
+        "urn": resource.urn,
+        "custom": resource.custom,
+        "type": resource.type,
+    }
+    for attribute, key in _OPTIONAL:
+        value = getattr(resource, attribute)
+        if value in (None, "", False, [], {}):
+            continue
+        if attribute in _VALUES:
+            value = value_to_json(value, vault)
+        result[key] = tidy(value) if attribute == "custom_timeouts" else value
+    return result
+
+
+def resource_from_json(data: dict[str, Any], vault: Vault) -> Resource:
+    """
+    One resource of an export.
+
+    Raises:
+        StateError: a field that every resource has is missing.
+    """
+    try:
+        resource = Resource(
+            urn=data["urn"], type=data["type"], custom=bool(data["custom"])
+        )
+    except (KeyError, TypeError) as error:
+        message = f"the state holds a resource without {error}"
+        raise StateError(message) from error
+    for attribute, key in _OPTIONAL:
+        if key in data:
+            value = data[key]
+            if attribute in _VALUES:
+                value = value_from_json(value, vault)
+            setattr(resource, attribute, value)
+    return resource
+
+
+def to_json(snapshot: Snapshot, vault: Vault, *, show_secrets: bool) -> dict[str, Any]:
+    """A stack as `pulumi stack export` prints it."""
+    seal = None if show_secrets else vault
+    deployment: dict[str, Any] = {
+        "manifest": {"time": now(), "magic": "", "version": ""},
+        "secrets_providers": {
+            "type": PROVIDER_TYPE,
+            "state": {"key": vault.fingerprint},
+        },
+        "resources": [resource_to_json(item, seal) for item in snapshot.resources],
+        "metadata": {},
+    }
+    if snapshot.pending:
+        deployment["pending_operations"] = [
+            {"resource": resource_to_json(item.resource, seal), "type": item.kind}
+            for item in snapshot.pending
+        ]
+    return {"version": VERSION, "deployment": deployment}
+
+
+def from_json(data: Any, vault: Vault) -> Snapshot:
+    """
+    The stack in an export.
+
+    Raises:
+        StateError: the version is not 3, or the shape is not an export's.
+    """
+    if not isinstance(data, dict) or "deployment" not in data:
+        message = "the state is not in the format of `pulumi stack export`"
+        raise StateError(message)
+    if data.get("version") != VERSION:
+        message = (
+            f"a state of version {data.get('version')} cannot be read, only {VERSION}"
+        )
+        raise StateError(message)
+    deployment = data["deployment"] or {}
+    return Snapshot(
+        [resource_from_json(item, vault) for item in deployment.get("resources") or []],
+        [
+            Operation(item["type"], resource_from_json(item["resource"], vault))
+            for item in deployment.get("pending_operations") or []
+        ],
+    )
+
+
+class StateFile:
+    """The one place where a rehearsed stack lies on disk."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.vault = Vault.at(path.with_name(path.name + ".key"))
+
+    def load(self) -> Snapshot:
+        """The stack in the file; an empty one where there is no file yet."""
+        if not self.path.exists():
+            return Snapshot()
+        try:
+            data = json.loads(self.path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            message = f"{self.path} is not JSON: {error}"
+            raise StateError(message) from error
+        return from_json(data, self.vault)
+
+    def save(self, snapshot: Snapshot) -> None:
+        """
+        Write the stack so that a reader sees the old file or the new one, whole.
+
+        Renaming within a directory is atomic, and it survives the death of this
+        process at any instant.
+        """
+        data = to_json(snapshot, self.vault, show_secrets=False)
+        scratch = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        scratch.write_text(json.dumps(data, indent=4), encoding="utf-8")
+        scratch.replace(self.path)
