@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from urllib.parse import SplitResult, urlsplit
@@ -40,6 +41,8 @@ MAX_PARALLEL: Final = 256
 #: `.xyz`, the newer ones `.ai`.
 SERVICE_HOSTS: Final = frozenset({"api.together.ai", "api.together.xyz"})
 
+#: Underscores are not in the standard, but stand in host names of container networks.
+_HOST: Final = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?")
 _SET_KEY: Final = (
     f"set {KEY_VARIABLE}, or run `pulumi config set --secret jig:apiKey <key>`"
 )
@@ -291,7 +294,7 @@ def _check_url(url: str, setting: str, faults: list[Fault]) -> SplitResult | Non
             f"take; give the key in {KEY_VARIABLE} and leave it out of the address."
         )
         return None
-    if parts.scheme not in {"http", "https"} or not host or port == 0:
+    if parts.scheme not in {"http", "https"} or not _is_host(host) or port == 0:
         fault(
             f"{setting} is not the address of a server; it must begin with https:// "
             f"and name a host, such as {DEFAULT_BASE_URL}."
@@ -309,7 +312,23 @@ def _check_url(url: str, setting: str, faults: list[Fault]) -> SplitResult | Non
     return parts
 
 
+def _is_host(host: str | None) -> bool:
+    """Whether a host can be looked up at all; the rule of host names is RFC 1123's."""
+    if not host:
+        return False
+    if ":" in host:
+        # Only an address in brackets may hold colons.
+        try:
+            return ipaddress.ip_address(host).version == 6
+        except ValueError:
+            return False
+    return len(host) <= 253 and _HOST.fullmatch(host) is not None
+
+
 def _normalised(parts: SplitResult) -> str:
     # Users have either form: the vendor's SDK wanted `/v1` at the end until 3.0.
     path = parts.path.rstrip("/").removesuffix("/v1").rstrip("/")
-    return f"{parts.scheme}://{parts.netloc.lower()}{path}"
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    port = "" if parts.port is None else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}{path}"

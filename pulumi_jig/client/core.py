@@ -145,16 +145,29 @@ class JigClient:
         Raises:
             JigError: The service refused, or could not be asked.
         """
-        with self._identity_lock:
+        path = "/v3/whoami"
+        # One thread asks, the others wait for what it hears, but not for ever.
+        if not self._identity_lock.acquire(timeout=ctx.remaining()):
+            raise NotSentError(
+                f"GET {path} was not sent: another thread has been asking for the "
+                f"whole time limit ({ctx.timeout:.0f} s).",
+                method="GET",
+                path=path,
+            )
+        try:
             if self._identity is None:
-                try:
-                    answer = self.request("GET", "/v3/whoami", ctx=ctx)
-                except APIError as error:
-                    if error.status not in _NO_WHOAMI:
-                        raise
-                    answer = None
-                self._identity = (_identity(answer),)
+                self._identity = (self._ask(path, ctx),)
             return self._identity[0]
+        finally:
+            self._identity_lock.release()
+
+    def _ask(self, path: str, ctx: CallContext) -> str | None:
+        try:
+            return _identity(self.request("GET", path, ctx=ctx))
+        except APIError as error:
+            if error.status not in _NO_WHOAMI:
+                raise
+            return None
 
     def request(
         self,
@@ -231,7 +244,12 @@ class JigClient:
         if answer.status >= 400:
             raise self._refused(answer, asked, secrets)
         try:
-            return decode_data(answer, self.settings, empty=request.method == "DELETE")
+            return decode_data(
+                answer,
+                self.settings,
+                empty=request.method == "DELETE",
+                secrets=secrets,
+            )
         except UnusableError as failure:
             error = AmbiguousError(f"{_lost(request)}: {failure.why}.", **where)
             raise AttemptError(

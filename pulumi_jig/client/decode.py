@@ -72,7 +72,13 @@ class UnusableError(Exception):
 # --- Data --------------------------------------------------------------------------
 
 
-def decode_data(answer: WireAnswer, settings: Settings, *, empty: bool) -> Any:
+def decode_data(
+    answer: WireAnswer,
+    settings: Settings,
+    *,
+    empty: bool,
+    secrets: Collection[str] = (),
+) -> Any:
     """
     The data of an answer that is neither 4xx nor 5xx.
 
@@ -80,6 +86,7 @@ def decode_data(answer: WireAnswer, settings: Settings, *, empty: bool) -> Any:
         answer: The answer.
         settings: Where it was asked for.
         empty: Whether an empty body will do (a deletion has nothing to say).
+        secrets: What must not be repeated.
 
     Raises:
         UnusableError: It is not the API's JSON.
@@ -94,7 +101,8 @@ def decode_data(answer: WireAnswer, settings: Settings, *, empty: bool) -> Any:
     if isinstance(data, dict | list):
         return data
     raise UnusableError(
-        f"the answer (status {answer.status}) is {_kind(answer)} instead of the API's "
+        f"the answer (status {answer.status}) is {_kind(answer, secrets)} instead of "
+        "the API's "
         f"JSON; check {settings.url_setting} and the proxies between"
     )
 
@@ -117,14 +125,14 @@ def _json(body: bytes) -> Any:
         return None
 
 
-def _kind(answer: WireAnswer) -> str:
-    text = answer.body.decode("utf-8", "replace")
+def _kind(answer: WireAnswer, secrets: Collection[str]) -> str:
+    text = answer.body.decode("utf-8", "replace").strip()
     title = _TITLE.search(text)
     if title is not None:
-        return f'a web page ("{_short(title.group(1), 60)}")'
-    if text.lstrip()[:1] == "<":
+        return f'a web page ("{_short(redact(title.group(1), secrets), 60)}")'
+    if text.startswith("<"):
         return "a web page"
-    return "something else"
+    return "some other text" if text else "empty"
 
 
 # --- Refusals ----------------------------------------------------------------------
@@ -151,7 +159,10 @@ def decode_error(
     # An empty object is an answer of the service; an empty body is anybody's.
     definitive = isinstance(data, dict)
     error = _error_of(data)
-    detail = _short(redact(_text_of(error, answer), secrets), DETAIL_MAX)
+    text = _text_of(error, answer)
+    # Redacted before it is shortened: half a secret could not be found any more.
+    detail = _short(redact(text, secrets), DETAIL_MAX)
+    param = _word(error.get("param"), secrets)
     code = _word(error.get("code") or error.get("type"), secrets)
     request_id = _word(
         answer.headers.get("x-request-id")
@@ -162,7 +173,12 @@ def decode_error(
     kind = _CLASSES.get(status)
     if kind is None:
         kind = ServerError if status >= 500 else BadRequestError
-    if _TAKEN.search(detail) and status not in {401, 403, 404, 429}:
+    # "Names of environment variables must be unique" names another field.
+    if (
+        _TAKEN.search(text)
+        and status not in {401, 403, 404, 429}
+        and param in {None, "name"}
+    ):
         kind = ConflictError
     facts = [f"status {status}"]
     if code:
@@ -171,13 +187,16 @@ def decode_error(
         facts.append(f"request id {request_id}")
     said = f": {detail.rstrip('.')}" if detail else ""
     if not definitive and status < 500 and data is None:
-        said += f" (the answer is {_kind(answer)}, not the API's JSON)"
+        said += (
+            f" (the answer is {_kind(answer, secrets)}, not the API's JSON; check "
+            f"{settings.url_setting} and the proxies between)"
+        )
     return kind(
         f"{_sentence(kind, asked, settings)}{said} ({', '.join(facts)}).",
         status=status,
         code=code,
         detail=detail,
-        param=_word(error.get("param"), secrets),
+        param=param,
         request_id=request_id,
         retry_after=retry_after(answer.headers),
         definitive=definitive,

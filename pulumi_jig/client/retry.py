@@ -177,9 +177,6 @@ class Retries:
         if not isinstance(failure, AttemptError):
             return False
         error = failure.error
-        # An attempt without an answer, or with a server's failure, may have acted.
-        if not isinstance(error, NotSentError | RateLimitError):
-            self._uncertain = True
         if failure.hopeless or failure.should_retry is False:
             return False
         if isinstance(error, NotSentError):
@@ -199,9 +196,7 @@ class Retries:
         return isinstance(error, AmbiguousError)
 
     def _wait(self, state: tenacity.RetryCallState) -> float:
-        failure = state.outcome.exception() if state.outcome is not None else None
-        assert isinstance(failure, AttemptError)
-        error = failure.error
+        error = _error_of(state)
         asked = error.retry_after if isinstance(error, APIError) else None
         if asked is not None:
             # Never earlier than asked; a little later, so that threads do not return
@@ -217,10 +212,13 @@ class Retries:
         return max(own, self._budget.reserve())
 
     def _no_room(self, state: tenacity.RetryCallState) -> bool:
-        if state.upcoming_sleep < self._ctx.remaining():
-            return False
-        self._budget.refund()
-        return True
+        if state.upcoming_sleep >= self._ctx.remaining():
+            self._budget.refund()
+            return True
+        # An attempt without an answer, or with a server's failure, may have acted.
+        if not isinstance(_error_of(state), NotSentError | RateLimitError):
+            self._uncertain = True
+        return False
 
     # --- The end ------------------------------------------------------------------
 
@@ -230,17 +228,18 @@ class Retries:
         if self._attempts > 1:
             seconds = self._ctx.clock() - self._started
             message = f"{message} Given up after {self._attempts} attempts in {seconds:.0f} s."
-        if (
-            self._uncertain
-            and self._method != "GET"
-            and isinstance(error, NotSentError)
-        ):
-            # The last attempt certainly did not act; an earlier one may have.
-            return AmbiguousError(
-                f"{message} An earlier attempt may have taken effect.",
-                method=error.method,
-                path=error.path,
-            )
+        if self._uncertain and self._method != "GET":
+            message = f"{message} An earlier attempt may have taken effect."
+            if isinstance(error, NotSentError):
+                # The last attempt certainly did not act, but that is not the whole
+                # truth about the request.
+                error = AmbiguousError("", method=error.method, path=error.path)
         error.message = message
         error.args = (message,)
         return error
+
+
+def _error_of(state: tenacity.RetryCallState) -> JigError:
+    failure = state.outcome.exception() if state.outcome is not None else None
+    assert isinstance(failure, AttemptError)
+    return failure.error

@@ -17,29 +17,25 @@ connections are not safe to share between threads there, and this client is shar
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import os
 import socket
 import ssl
-import threading
 import time
-import urllib.request
 import zlib
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
-import certifi
 import httpcore
 import httpx
 
+from pulumi_jig.client.environment import proxy_for, shown, ssl_context
+from pulumi_jig.client.sockets import Backend, HandshakeTimeout
 from pulumi_jig.client.wire import WireAnswer, WireError, WireRequest
-from pulumi_jig.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from pulumi_jig.config import Settings
 
@@ -47,14 +43,12 @@ _LOG = logging.getLogger(__name__)
 
 #: The longest wait for a connection, in seconds, TLS handshake not included.
 CONNECT_TIMEOUT: Final = 10.0
-#: The largest answer, in bytes, after decompression. A list of 10,000 deployments is
-#: about 15 MiB.
+#: The largest answer, in bytes, after decompression: a list of 10,000 deployments of
+#: 1.5 KiB twice over.
 MAX_ANSWER: Final = 32 * 1024 * 1024
 #: Unused connections are closed after so many seconds: before the servers in common use
 #: close them (5 s and more), since a request that crosses such a close is lost.
 KEEPALIVE_EXPIRY: Final = 4.0
-#: Bytes handed to the socket at a time, so that a slow reader meets the deadline.
-_CHUNK: Final = 64 * 1024
 
 
 class HttpWire:
@@ -70,8 +64,8 @@ class HttpWire:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._backend = _Backend()
-        self._proxy = _proxy_for(settings)
+        self._backend = Backend()
+        self._proxy = proxy_for(settings)
         self._client = httpx.Client(
             base_url=settings.base_url,
             transport=_Transport(_pool(settings, self._proxy, self._backend)),
@@ -129,6 +123,12 @@ class HttpWire:
             _LOG.debug("connection lost: %s", error)
             why = f"the connection to {self._where} was reset"
             raise WireError(why, sent=True) from None
+        except (httpcore.ProtocolError, httpx.HTTPError, httpx.InvalidURL) as error:
+            # Nothing of ours should lead here. If something does, nobody knows how far
+            # the request got.
+            _LOG.debug("protocol: %s", error)
+            why = f"the HTTP library gave up ({type(error).__name__})"
+            raise WireError(why, sent=True) from None
         return WireAnswer(
             status=response.status_code,
             headers={k.lower(): v for k, v in response.headers.items()},
@@ -152,7 +152,7 @@ class HttpWire:
             return WireError(self._tls(cause), sent=False, hopeless=True)
         if self._proxy is not None:
             why = (
-                f"the proxy {_shown(self._proxy)} cannot be reached; check "
+                f"the proxy {shown(self._proxy)} cannot be reached; check "
                 f"{self._proxy_setting}, or add {self._settings.host} to NO_PROXY"
             )
             return WireError(why, sent=False)
@@ -169,7 +169,7 @@ class HttpWire:
         return WireError(why, sent=False)
 
     def _connect_timeout(self, error: Exception, timeout: float) -> WireError:
-        if isinstance(error, _HandshakeTimeout):
+        if isinstance(error, HandshakeTimeout):
             why = (
                 f"{self._where} did not finish the TLS handshake within "
                 f"{timeout:.0f} s; if it speaks plain http, say so in "
@@ -225,7 +225,7 @@ class HttpWire:
     def _proxy_refused(self, error: Exception) -> WireError:
         _LOG.debug("proxy: %s", error)
         why = (
-            f"the proxy {_shown(self._proxy or '')} refused to connect; check "
+            f"the proxy {shown(self._proxy or '')} refused to connect; check "
             f"{self._proxy_setting}, or add {self._settings.host} to NO_PROXY"
         )
         return WireError(why, sent=False)
@@ -264,90 +264,6 @@ def _read(response: httpx.Response) -> bytes:
 
 
 # --- Connections -------------------------------------------------------------------
-
-
-class _HandshakeTimeout(httpcore.ConnectTimeout):
-    """The connection stood, the TLS handshake did not end."""
-
-
-class _Backend(httpcore.NetworkBackend):
-    """Sockets whose every wait ends at the calling thread's deadline."""
-
-    def __init__(self) -> None:
-        self._inner = httpcore.SyncBackend()
-        self._local = threading.local()
-
-    @property
-    def deadline(self) -> float:
-        """When the calling thread's exchange must end, on the monotonic clock."""
-        return float(self._local.deadline)
-
-    @deadline.setter
-    def deadline(self, value: float) -> None:
-        self._local.deadline = value
-
-    def left(self, timeout: float | None, error: type[Exception]) -> float:
-        """What a wait may take: its own limit or what is left, in seconds."""
-        left = self.deadline - time.monotonic()
-        if left <= 0:
-            raise error
-        return left if timeout is None else min(timeout, left)
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.NetworkStream:
-        """Open a connection."""
-        left = self.left(timeout, httpcore.ConnectTimeout)
-        stream = self._inner.connect_tcp(
-            host, port, left, local_address, socket_options
-        )
-        return _Stream(stream, self)
-
-
-class _Stream(httpcore.NetworkStream):
-    """A connection whose every wait ends at the deadline."""
-
-    def __init__(self, inner: httpcore.NetworkStream, backend: _Backend) -> None:
-        self._inner = inner
-        self._backend = backend
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Wait for bytes."""
-        left = self._backend.left(timeout, httpcore.ReadTimeout)
-        return self._inner.read(max_bytes, left)
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Send bytes."""
-        for start in range(0, len(buffer), _CHUNK):
-            left = self._backend.left(timeout, httpcore.WriteTimeout)
-            self._inner.write(buffer[start : start + _CHUNK], left)
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._inner.close()
-
-    def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,
-    ) -> httpcore.NetworkStream:
-        """Shake hands."""
-        left = self._backend.left(timeout, _HandshakeTimeout)
-        try:
-            stream = self._inner.start_tls(ssl_context, server_hostname, left)
-        except httpcore.ConnectTimeout:
-            raise _HandshakeTimeout from None
-        return _Stream(stream, self._backend)
-
-    def get_extra_info(self, info: str) -> Any:
-        """What the connection knows about itself."""
-        return self._inner.get_extra_info(info)
 
 
 class _Body(httpx.SyncByteStream):
@@ -403,10 +319,12 @@ class _Transport(httpx.BaseTransport):
 
 
 def _pool(
-    settings: Settings, proxy: str | None, backend: _Backend
+    settings: Settings, proxy: str | None, backend: Backend
 ) -> httpcore.ConnectionPool:
     common: dict[str, Any] = {
-        "ssl_context": _ssl_context() if _is_https(settings.base_url) else None,
+        "ssl_context": ssl_context()
+        if settings.base_url.startswith("https:")
+        else None,
         "max_connections": settings.parallel,
         "max_keepalive_connections": settings.parallel,
         "keepalive_expiry": KEEPALIVE_EXPIRY,
@@ -419,73 +337,8 @@ def _pool(
     if parts.username is not None:
         auth = (unquote(parts.username), unquote(parts.password or ""))
     if parts.scheme.startswith("socks"):
-        return httpcore.SOCKSProxy(_shown(proxy), proxy_auth=auth, **common)
-    return httpcore.HTTPProxy(_shown(proxy), proxy_auth=auth, **common)
-
-
-def _is_https(url: str) -> bool:
-    return urlsplit(url).scheme == "https"
-
-
-def _ssl_context() -> ssl.SSLContext:
-    """Trust what the system trusts, or exactly what SSL_CERT_FILE / _DIR name."""
-    file = os.environ.get("SSL_CERT_FILE")
-    folder = os.environ.get("SSL_CERT_DIR")
-    try:
-        if file or folder:
-            if folder and not Path(folder).is_dir():
-                raise FileNotFoundError  # OpenSSL itself would say nothing.
-            return ssl.create_default_context(
-                cafile=file or None, capath=folder or None
-            )
-    except (OSError, ssl.SSLError):
-        name, value = ("SSL_CERT_FILE", file) if file else ("SSL_CERT_DIR", folder)
-        raise ConfigError(
-            f"{name} names {value}, which cannot be read as certificates; correct it or "
-            "unset it."
-        ) from None
-    context = ssl.create_default_context()
-    # Slim images have no certificates of their own.
-    context.load_verify_locations(cafile=certifi.where())
-    return context
-
-
-def _proxy_for(settings: Settings) -> str | None:
-    """The proxy that the environment names for this host, or None."""
-    parts = urlsplit(settings.base_url)
-    host = parts.hostname or ""
-    if settings.loopback or _bypassed(parts.netloc):
-        return None
-    proxies = urllib.request.getproxies_environment()
-    proxy = proxies.get(parts.scheme) or proxies.get("all")
-    if not proxy:
-        return None
-    if "://" not in proxy:
-        proxy = f"http://{proxy}"
-    scheme = urlsplit(proxy).scheme
-    if scheme not in {"http", "https", "socks5", "socks5h"}:
-        raise ConfigError(
-            f"The proxy {_shown(proxy)} is of a kind that is not supported; use http://, "
-            f"https:// or socks5://, or add {host} to NO_PROXY."
-        )
-    if scheme.startswith("socks") and importlib.util.find_spec("socksio") is None:
-        raise ConfigError(
-            f"The proxy {_shown(proxy)} needs a package that is not installed; run "
-            f"`pip install 'httpx[socks]'`, or add {host} to NO_PROXY."
-        )
-    return proxy
-
-
-def _bypassed(netloc: str) -> bool:
-    # typeshed leaves this function out.
-    function = urllib.request.proxy_bypass_environment  # type: ignore[attr-defined]
-    return bool(function(netloc))
-
-
-def _shown(proxy: str) -> str:
-    """A proxy's address without the user name and password that may stand in it."""
-    parts = urlsplit(proxy)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        return httpcore.SOCKSProxy(shown(proxy), proxy_auth=auth, **common)
+    return httpcore.HTTPProxy(shown(proxy), proxy_auth=auth, **common)
 
 
 def _root(error: BaseException) -> BaseException:

@@ -1,0 +1,86 @@
+"""
+What the environment says about reaching a host: certificates and proxies.
+
+`SSL_CERT_FILE` and `SSL_CERT_DIR` replace what is trusted; `HTTPS_PROXY`, `HTTP_PROXY`,
+`ALL_PROXY` and `NO_PROXY` are honoured, except that this machine is never reached
+through a proxy. It refuses, before anything is sent, a certificate file that cannot be
+read and a proxy of a kind that cannot be spoken to.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import ssl
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import certifi
+
+from pulumi_jig.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pulumi_jig.config import Settings
+
+
+def ssl_context() -> ssl.SSLContext:
+    """Trust what the system trusts, or exactly what SSL_CERT_FILE / _DIR name."""
+    file = os.environ.get("SSL_CERT_FILE")
+    folder = os.environ.get("SSL_CERT_DIR")
+    try:
+        if file or folder:
+            if folder and not Path(folder).is_dir():
+                raise FileNotFoundError  # OpenSSL itself would say nothing.
+            return ssl.create_default_context(
+                cafile=file or None, capath=folder or None
+            )
+    except (OSError, ssl.SSLError):
+        name, value = ("SSL_CERT_FILE", file) if file else ("SSL_CERT_DIR", folder)
+        raise ConfigError(
+            f"{name} names {value}, which cannot be read as certificates; correct it or "
+            "unset it."
+        ) from None
+    context = ssl.create_default_context()
+    # Slim images have no certificates of their own.
+    context.load_verify_locations(cafile=certifi.where())
+    return context
+
+
+def proxy_for(settings: Settings) -> str | None:
+    """The proxy that the environment names for this host, or None."""
+    parts = urlsplit(settings.base_url)
+    host = parts.hostname or ""
+    if settings.loopback or _bypassed(parts.netloc):
+        return None
+    proxies = urllib.request.getproxies_environment()
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if not proxy:
+        return None
+    if "://" not in proxy:
+        proxy = f"http://{proxy}"
+    scheme = urlsplit(proxy).scheme
+    if scheme not in {"http", "https", "socks5", "socks5h"}:
+        raise ConfigError(
+            f"The proxy {shown(proxy)} is of a kind that is not supported; use http://, "
+            f"https:// or socks5://, or add {host} to NO_PROXY."
+        )
+    if scheme.startswith("socks") and importlib.util.find_spec("socksio") is None:
+        raise ConfigError(
+            f"The proxy {shown(proxy)} needs a package that is not installed; run "
+            f"`pip install 'httpx[socks]'`, or add {host} to NO_PROXY."
+        )
+    return proxy
+
+
+def _bypassed(netloc: str) -> bool:
+    # typeshed leaves this function out.
+    function = urllib.request.proxy_bypass_environment  # type: ignore[attr-defined]
+    return bool(function(netloc))
+
+
+def shown(proxy: str) -> str:
+    """A proxy's address without the user name and password that may stand in it."""
+    parts = urlsplit(proxy)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
