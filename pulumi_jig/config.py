@@ -294,7 +294,11 @@ def _check_url(url: str, setting: str, faults: list[Fault]) -> SplitResult | Non
             f"take; give the key in {KEY_VARIABLE} and leave it out of the address."
         )
         return None
-    if parts.scheme not in {"http", "https"} or not _is_host(host) or port == 0:
+    if (
+        parts.scheme not in {"http", "https"}
+        or not _is_host(host, parts.netloc)
+        or port == 0
+    ):
         fault(
             f"{setting} is not the address of a server; it must begin with https:// "
             f"and name a host, such as {DEFAULT_BASE_URL}."
@@ -312,12 +316,11 @@ def _check_url(url: str, setting: str, faults: list[Fault]) -> SplitResult | Non
     return parts
 
 
-def _is_host(host: str | None) -> bool:
+def _is_host(host: str | None, netloc: str) -> bool:
     """Whether a host can be looked up at all; the rule of host names is RFC 1123's."""
     if not host:
         return False
-    if ":" in host:
-        # Only an address in brackets may hold colons.
+    if "[" in netloc:
         try:
             return ipaddress.ip_address(host).version == 6
         except ValueError:
