@@ -11,12 +11,15 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
-from typing import TYPE_CHECKING, Any
+import time
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .clock import Clock, Moment
 from .deployments import Deployments
+from .history import History
 from .store import Store
 from .validation import GPU_TYPES
+from .vault import Vault
 from .volumes import Volumes
 
 if TYPE_CHECKING:
@@ -24,12 +27,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Record = dict[str, Any]
+T = TypeVar("T")
 
 _ACCOUNT_KEY = re.compile(r"acct:([A-Za-z0-9][A-Za-z0-9_-]{0,62}):(.+)", re.DOTALL)
 
 
 def _digest(text: str, length: int) -> str:
-    return hashlib.sha256(b"pulumi_jig emulator\n" + text.encode()).hexdigest()[:length]
+    # Not a password store: the digest only has to keep a key out of every output.
+    told = b"pulumi_jig emulator\n" + text.encode("utf-8", "surrogateescape")
+    return hashlib.sha256(told).hexdigest()[:length]
 
 
 def account_of(key: str) -> str | None:
@@ -39,8 +45,10 @@ def account_of(key: str) -> str | None:
     ``acct:<account>:<anything>`` belongs to <account>, so that a key can be rotated;
     any other key is an account of its own. Keys that begin with ``invalid`` are refused.
     """
+    # Rule AUTH-1: no key, no answer.
     if not key.strip() or key.startswith("invalid"):
         return None
+    # Rule ACCOUNT-1: keys tell accounts apart.
     named = _ACCOUNT_KEY.fullmatch(key)
     return named.group(1) if named else "key-" + _digest(key, 12)
 
@@ -55,6 +63,10 @@ class Backend:
         wall: the wall clock, injectable for tests.
         gpu_types: further words that ``gpu_type`` may be.
 
+    Raises:
+        StoreError: the state file cannot be used.
+        ValueError: the scale is negative or not finite.
+
     """
 
     def __init__(
@@ -62,29 +74,31 @@ class Backend:
         *,
         path: Path | None = None,
         scale: float = 1.0,
-        wall: Callable[[], float] | None = None,
+        wall: Callable[[], float] = time.time,
         gpu_types: Iterable[str] = (),
     ) -> None:
         self.lock = threading.RLock()
-        self.clock = (
-            Clock(scale=scale) if wall is None else Clock(scale=scale, wall=wall)
-        )
+        self.clock = Clock(scale=scale, wall=wall)
         self.store = Store(path)
         saved = self.store.get_meta("clock")
         if saved is not None:
             self.clock.resume(progress=saved["progress"], wall=saved["wall"])
+        self.store.before_commit = self._save_clock
         self.volumes = Volumes(self.store)
+        self.vault = Vault(self.store)
         self.deployments = Deployments(
-            self.store, self.volumes, (*GPU_TYPES, *gpu_types)
+            self.store, self.volumes, self.vault, (*GPU_TYPES, *gpu_types)
         )
+        self.history = History(self.store, self.deployments)
 
-    def run(self, operation: Callable[[Moment], Any]) -> Any:
+    def run(self, operation: Callable[[Moment], T]) -> T:
         """Run one operation: alone, at one moment, committed before it returns."""
         with self.lock, self.store.transaction():
-            now = self.clock.begin()
-            result = operation(now)
-            self.store.set_meta("clock", {"progress": now.progress, "wall": now.wall})
-            return result
+            return operation(self.clock.begin())
+
+    def _save_clock(self) -> None:
+        now = self.clock.now()
+        self.store.set_meta("clock", {"progress": now.progress, "wall": now.wall})
 
     def close(self) -> None:
         """Close the state file."""
@@ -94,10 +108,13 @@ class Backend:
     @staticmethod
     def whoami(account: str, key: str) -> Record:
         """Return who a key is, in the shape of a project API key."""
-        project = f"proj_{account}"
         return {
             "type": "project_api_key",
             "api_key": {"id": "key_" + _digest(key, 16)},
             "organization": {"id": f"org_{account}", "name": account},
-            "project": {"id": project, "name": account, "slug": account.lower()},
+            "project": {
+                "id": f"proj_{account}",
+                "name": account,
+                "slug": account.lower().replace("_", "-"),
+            },
         }

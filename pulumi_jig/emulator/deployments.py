@@ -1,19 +1,21 @@
 """
-The rules of deployments: create, read, change, roll back, delete.
+The rules of deployments: create, read, change, delete, logs.
 
-Records go in and out of the store; replicas walk in `replicas`; bodies have been checked
-by `validation`. Nothing here knows HTTP, and nothing runs by itself: each operation
-first brings the deployment that it touches up to the present.
+Records go in and out of the store; what follows from a change is `rollouts`' work;
+bodies are checked by `validation`. Nothing here knows HTTP, and nothing runs by itself:
+each operation first brings the deployment that it touches up to the present.
 """
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
 import uuid
 from typing import TYPE_CHECKING, Any
 
 from . import replicas as lives
 from .replicas import timestamp
+from .rollouts import Rollouts
 from .store import NameTakenError
 from .validation import (
     BOUNDS,
@@ -28,23 +30,51 @@ from .validation import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .clock import Moment
     from .store import Store
+    from .vault import Vault
     from .volumes import Volumes
 
 Record = dict[str, Any]
 
-EVENTS_KEPT = 200
-CONFIGURATIONS_KEPT = 50
-LOG_LINES_KEPT = 200
-# A change that starts nothing still takes the service a moment to settle.
-SETTLE = 2.0
-# How long the service watches a revision of the /rollback behaviour fail.
-PATIENCE = 15.0
+# What of a spec is shown just as it was given.
+_PLAIN = (
+    "description",
+    "image",
+    "gpu_type",
+    "gpu_count",
+    "cpu",
+    "memory",
+    "storage",
+    "capacity_type",
+    "min_replicas",
+    "max_replicas",
+    "health_check_path",
+    "command",
+    "args",
+    "termination_grace_period_seconds",
+    "model_mounts",
+)
 
 
-def _not_found(what: str) -> Refused:
-    return Refused(404, f"{what} not found", code="not_found")
+def show_mounts(spec: Record) -> list[Record]:
+    """Return the volume mounts without our own bookkeeping."""
+    return [
+        {key: value for key, value in mount.items() if key != "volume_id"}
+        for mount in spec["volumes"]
+    ]
+
+
+def _taken(name: str) -> Refused:
+    # Rule NAME-3: names are unique over all customers, and this text tells so.
+    return Refused(
+        400,
+        f"deployment with name {name} already exists",
+        param="name",
+        code="already_exists",
+    )
 
 
 class Deployments:
@@ -54,16 +84,21 @@ class Deployments:
     Args:
         store: where records are kept.
         volumes: the volumes that deployments mount.
+        vault: the secrets that deployments refer to.
         gpu_types: what ``gpu_type`` may be.
 
     """
 
     def __init__(
-        self, store: Store, volumes: Volumes, gpu_types: tuple[str, ...]
+        self, store: Store, volumes: Volumes, vault: Vault, gpu_types: tuple[str, ...]
     ) -> None:
         self._store = store
         self._volumes = volumes
+        self._vault = vault
         self._gpu_types = gpu_types
+        self.rollouts = Rollouts(store, volumes, vault)
+        # Names and patterns whose deployments are born on hold.
+        self.holds: set[str] = set()
 
     # Operations of the API.
 
@@ -78,41 +113,7 @@ class Deployments:
         required(body, ("name", "image", "gpu_type"))
         name = deployment_name(body["name"])
         given = deployment_fields(body, self._gpu_types)
-        spec = {**DEFAULTS, **given}
-        spec.setdefault("max_replicas", spec["min_replicas"])
-        whole_spec(spec)
-        self._resolve(account, spec, None, now)
-        # A name whose deployment is at the end of its draining is free again.
-        holder = self._store.by_name("deployments", name)
-        if holder is not None and self._bring_up(holder, now) is not None:
-            # Rule NAME-2: names are unique over all customers.
-            raise Refused(
-                400,
-                f"deployment with name {name} already exists",
-                param="name",
-                code="already_exists",
-            )
-        d: Record = {
-            "id": str(uuid.uuid4()),
-            "account": account,
-            "name": name,
-            "created_at": now.wall,
-            "updated_at": now.wall,
-            "spec": spec,
-            "revision_id": "",
-            "revision_number": 0,
-            "revisions_made": 0,
-            "events_made": 0,
-            "desired": spec["min_replicas"],
-            "phase": "Updating",
-            "phase_since": now.progress,
-            "replicas": [],
-            "log": [],
-        }
-        with self._store.transaction():
-            self._new_revision(d, "create", now)
-            self._save(d)
-        return self.view(d, now)
+        return self.view(self.insert(account, name, given, now), now)
 
     def get(self, account: str, identifier: str, now: Moment) -> Record:
         """
@@ -124,13 +125,9 @@ class Deployments:
         """
         return self.view(self.find(account, identifier, now), now)
 
-    def list(self, account: str, now: Moment) -> Record:
+    def list_all(self, account: str, now: Moment) -> Record:
         """Return the account's deployments, oldest first."""
-        found = []
-        for record in self._store.all("deployments", account):
-            d = self._bring_up(record, now)
-            if d is not None:
-                found.append(self.view(d, now))
+        found = [self.view(d, now) for d in self.records(account, now)]
         return {"object": "list", "data": found}
 
     def update(
@@ -144,14 +141,13 @@ class Deployments:
 
         """
         d = self.find(account, identifier, now)
-        self._not_deleting(d)
+        self.rollouts.not_deleting(d)
         if body.get("name") is not None and body["name"] != d["name"]:
-            # Rule NAME-3: the same name is harmless, the vendor's CLI always sends it.
+            # Rule NAME-4: the same name is harmless, the vendor's CLI always sends it.
             raise Refused(
                 400, "name: cannot be changed", param="name", code="invalid_value"
             )
-        given = deployment_fields(body, self._gpu_types)
-        self.apply(d, given, "update", now)
+        self.change(d, deployment_fields(body, self._gpu_types), now)
         return self.view(d, now)
 
     def delete(self, account: str, identifier: str, now: Moment) -> Record:
@@ -164,18 +160,117 @@ class Deployments:
         """
         d = self.find(account, identifier, now)
         if "deleting_since" not in d:
-            d["deleting_since"] = now.progress
-            d["updated_at"] = now.wall
-            d["desired"] = 0
-            for replica in d["replicas"]:
-                lives.drain(replica, now.progress)
-            if self._grace(d) == 0:
-                self._store_remove(d)
-            else:
-                self._save(d)
+            self.rollouts.begin_delete(d, self.rollouts.local(d, now))
         return {}
 
+    def logs(
+        self, account: str, identifier: str, wanted: dict[str, str], now: Moment
+    ) -> list[str]:
+        """
+        Return log lines, oldest first.
+
+        Args:
+            account: who asks.
+            identifier: id or name of the deployment.
+            wanted: ``replica_id``, ``revision`` (an id) and ``version`` (an image's tag,
+                or the last four characters of its digest), each optional.
+            now: the clocks.
+
+        Raises:
+            Refused: 404.
+
+        """
+        d = self.find(account, identifier, now)
+        images = {e["revision_id"]: e["image"] for e in self._store.events(d["id"])}
+        lines = []
+        for replica_id, revision_id, wall, line in d["log"]:
+            if wanted.get("replica_id") not in {None, "", replica_id}:
+                continue
+            if wanted.get("revision") not in {None, "", revision_id}:
+                continue
+            if wanted.get("version"):
+                image = images.get(revision_id, "")
+                tag = image.partition("@")[0].rpartition("/")[2].partition(":")[2]
+                digest = image.partition("@")[2][-4:]
+                if wanted["version"] not in {tag, digest}:
+                    continue
+            lines.append(f"{timestamp(wall)} [{replica_id}] {line}")
+        return lines
+
     # What other nouns and the admin interface need.
+
+    def insert(
+        self,
+        account: str,
+        name: str,
+        given: Record,
+        now: Moment,
+        *,
+        since: Moment | None = None,
+    ) -> Record:
+        """
+        Store a new deployment of checked fields and return its record.
+
+        Args:
+            account: whose it is.
+            name: its name, checked.
+            given: the fields of its spec, checked.
+            now: the clocks.
+            since: when its life began, if not now.
+
+        Raises:
+            Refused: 400.
+
+        """
+        spec = {**DEFAULTS, **given}
+        # Rule DEFAULT-2: the ceiling follows the floor.
+        spec.setdefault("max_replicas", spec["min_replicas"])
+        whole_spec(spec)
+        self.resolve(account, spec, None, now)
+        # A name whose deployment is at the end of its draining is free again.
+        holder = self._store.by_name("deployments", name)
+        if holder is not None and self.rollouts.bring_up(holder, now) is not None:
+            raise _taken(name)
+        d: Record = {
+            "id": str(uuid.uuid4()),
+            "account": account,
+            "name": name,
+            "created_at": now.wall,
+            "updated_at": now.wall,
+            "spec": spec,
+            "revisions_made": 0,
+            "events_made": 0,
+            "desired": spec["min_replicas"],
+            "phase": "Updating",
+            "phase_since": now.progress,
+            "replicas": [],
+            "log": [],
+        }
+        if any(fnmatch.fnmatchcase(name, pattern) for pattern in self.holds):
+            d["held_at"] = now.progress
+        self.rollouts.new_revision(d, "create", since or now)
+        self.save(d)
+        return d
+
+    def save(self, d: Record) -> None:
+        """
+        Store a record.
+
+        Raises:
+            Refused: 400, where another deployment holds the name.
+
+        """
+        try:
+            self._store.save("deployments", d)
+        except NameTakenError:
+            raise _taken(d["name"]) from None
+
+    def records(self, account: str | None, now: Moment) -> Iterator[Record]:
+        """Iterate over deployments of an account (None: of all), up to date."""
+        for record in self._store.all("deployments", account):
+            d = self.rollouts.bring_up(record, now)
+            if d is not None:
+                yield d
 
     def find(self, account: str | None, identifier: str, now: Moment) -> Record:
         """
@@ -191,47 +286,39 @@ class Deployments:
             record = None
         if record is None:
             record = self._store.by_id("deployments", identifier)
+        # Rule ACCOUNT-2: what belongs to another account does not exist for this one.
         if record is not None and account in {None, record["account"]}:
-            d = self._bring_up(record, now)
+            d = self.rollouts.bring_up(record, now)
             if d is not None:
                 return d
-        raise _not_found(f"deployment {identifier}")
+        raise Refused(404, f"deployment {identifier} not found", code="not_found")
 
-    def apply(
-        self,
-        d: Record,
-        given: Record,
-        action: str,
-        now: Moment,
-    ) -> None:
+    def change(self, d: Record, given: Record, now: Moment) -> None:
         """
-        Give a deployment new values, and what follows from them.
+        Give a deployment checked values, and store what follows from them.
 
         Raises:
             Refused: 400.
 
         """
         spec = {**d["spec"], **given}
-        if "max_replicas" in given or "min_replicas" in given:
-            whole_spec(spec)
-        else:
-            whole_spec(spec)
-        self._resolve(d["account"], spec, d["spec"], now)
-        changed = {key for key in spec if spec[key] != d["spec"].get(key)}
+        whole_spec(spec)
+        self.resolve(d["account"], spec, d["spec"], now)
+        changed = {key for key in spec if spec[key] != d["spec"][key]}
         if not changed:
-            # Rule PATCH-6: asking for what is there changes nothing.
+            # Rule PATCH-5: asking for what is there changes nothing.
             return
+        now = self.rollouts.local(d, now)
         d["spec"] = spec
         d["updated_at"] = now.wall
-        low, high = spec["min_replicas"], spec["max_replicas"]
-        d["desired"] = min(max(d["desired"], low), high)
-        with self._store.transaction():
-            if changed - set(OUTSIDE_REVISION):
-                self._new_revision(d, action, now)
-            elif changed & set(BOUNDS):
-                self._save_configuration(d, now)
-                self._rescale(d, now)
-            self._save(d)
+        d["desired"] = self.rollouts.wanted(d)
+        if changed - set(OUTSIDE_REVISION):
+            self.rollouts.new_revision(d, "update", now)
+        elif changed & set(BOUNDS):
+            # Rule REVISION-2: replica bounds alone keep the revision.
+            self.rollouts.save_configuration(d)
+            self.rollouts.rescale(d, now)
+        self._store.save("deployments", d)
 
     def view(self, d: Record, now: Moment) -> Record:
         """Return a deployment as the API shows it."""
@@ -240,31 +327,17 @@ class Deployments:
             "object": "deployment",
             "id": d["id"],
             "name": d["name"],
-            "status": self.status(d),
-            "description": spec["description"],
-            "image": spec["image"],
-            "gpu_type": spec["gpu_type"],
-            "gpu_count": spec["gpu_count"],
-            "cpu": spec["cpu"],
-            "memory": spec["memory"],
-            "storage": spec["storage"],
-            "capacity_type": spec["capacity_type"],
-            "min_replicas": spec["min_replicas"],
-            "max_replicas": spec["max_replicas"],
+            "status": self.rollouts.status(d),
+            **{key: spec[key] for key in _PLAIN},
             "desired_replicas": d["desired"],
+            # Rule ROLL-5: whoever serves counts, of whatever revision.
             "ready_replicas": sum(map(lives.is_serving, d["replicas"])),
-            "health_check_path": spec["health_check_path"],
-            "command": spec["command"],
-            "args": spec["args"],
-            "termination_grace_period_seconds": spec[
-                "termination_grace_period_seconds"
-            ],
             "environment_variables": [
-                *self._shown_variables(d, now),
+                *(self._show_variable(v, now) for v in spec["environment_variables"]),
+                # Rule ENV-3: the service shows its own variable among the others.
                 {"name": REVISION_VARIABLE, "value": d["revision_id"]},
             ],
-            "volumes": spec["volumes"],
-            "model_mounts": spec["model_mounts"],
+            "volumes": show_mounts(spec),
             "replica_events": {r["id"]: lives.event_of(r) for r in d["replicas"]},
             "created_at": timestamp(d["created_at"]),
             "updated_at": timestamp(d["updated_at"]),
@@ -276,240 +349,68 @@ class Deployments:
         shown.update(d.get("shown", {}))
         return shown
 
-    def status(self, d: Record) -> str:
-        """Return the status word."""
-        if "deleting_since" in d:
-            return "Scaling"
-        target = self._target(d)
-        if any(map(lives.is_failed, target)):
-            return "Failed"
-        if d["phase"] != "Steady":
-            return str(d["phase"])
-        if d["desired"] == 0:
-            return "ScaledToZero"
-        serving = sum(map(lives.is_serving, target))
-        return "Ready" if serving >= d["desired"] else "Scaling"
-
-    # Time.
-
-    def _bring_up(self, d: Record, now: Moment) -> Record | None:
-        """Bring a record up to *now*, store what changed; None once it is gone."""
-        before = repr(d)
-        if "held_at" in d:
-            now = now.at(d["held_at"])
-        if "deleting_since" in d and now.progress - d["deleting_since"] >= self._grace(
-            d
-        ):
-            self._store_remove(d)
-            return None
-        state = self._preloadable(d, now)
-        for replica in d["replicas"]:
-            for step in lives.walk(replica, now, preloadable=state):
-                self._say(d, replica, now.wall_of(replica["since"]), step.line)
-        self._settle(d, now)
-        grace = self._grace(d)
-        d["replicas"] = [
-            r
-            for r in d["replicas"]
-            if "draining_since" not in r
-            or "deleting_since" in d
-            or now.progress - r["draining_since"] < grace
-        ]
-        if repr(d) != before:
-            self._save(d)
-        return d
-
-    def _settle(self, d: Record, now: Moment) -> None:
-        """End a phase whose work is done, and let a failed /rollback roll back."""
-        if "deleting_since" in d or d["phase"] == "Steady":
-            return
-        target = self._target(d)
-        serving = [r for r in target if lives.is_serving(r)]
-        if len(serving) < d["desired"]:
-            return
-        done = max([d["phase_since"] + SETTLE, *(r["since"] for r in serving)])
-        if now.progress < done:
-            return
-        d["phase"] = "Steady"
-        # Rule ROLL-2: the old replicas serve until the new ones do.
-        for replica in d["replicas"]:
-            if replica["revision_id"] != d["revision_id"]:
-                lives.drain(replica, done)
-
-    def _grace(self, d: Record) -> float:
-        return float(min(lives.DRAIN, d["spec"]["termination_grace_period_seconds"]))
-
-    def _preloadable(self, d: Record, now: Moment) -> str:
-        for mount in d["spec"]["volumes"]:
-            return self._volumes.version_state(d["account"], mount, now)
-        return "ready"
-
-    # Revisions and replicas.
-
-    def _new_revision(self, d: Record, action: str, now: Moment) -> None:
-        d["revisions_made"] += 1
-        d["revision_number"] = d["revisions_made"]
-        d["revision_id"] = str(uuid.uuid4())
-        d["revision_at"] = now.wall
-        self._activate(d, action, now)
-
-    def _activate(self, d: Record, action: str, now: Moment) -> None:
-        """Make the deployment's revision the one that its replicas shall run."""
-        d["events_made"] += 1
-        self._save_configuration(d, now)
-        self._store.save_event(
-            d["id"],
-            d["events_made"],
-            {
-                "object": "revision_event",
-                "action": action,
-                "activated_at": timestamp(now.wall),
-                "event_number": d["events_made"],
-                "image": d["spec"]["image"],
-                "revision_id": d["revision_id"],
-                "revision_number": d["revision_number"],
-            },
-        )
-        self._store.prune_events(d["id"], EVENTS_KEPT)
-        self._store.prune_revisions(d["id"], CONFIGURATIONS_KEPT, d["revision_number"])
-        # Replicas of a revision that never served are of no use to anyone.
-        for replica in d["replicas"]:
-            if replica["revision_id"] != d["revision_id"] and not lives.is_serving(
-                replica
-            ):
-                lives.drain(replica, now.progress)
-        self._fill(d, now)
-        d["phase"] = "Updating"
-        d["phase_since"] = now.progress
-
-    def _rescale(self, d: Record, now: Moment) -> None:
-        """Start or stop replicas of the active revision until they are as desired."""
-        target = self._target(d)
-        for replica in target[d["desired"] :]:
-            lives.drain(replica, now.progress)
-        self._fill(d, now)
-        if d["phase"] == "Steady":
-            d["phase"] = "Scaling"
-        d["phase_since"] = now.progress
-
-    def _fill(self, d: Record, now: Moment) -> None:
-        missing = d["desired"] - len(self._target(d))
-        spec = d["spec"]
-        for _ in range(missing):
-            replica = lives.new_replica(
-                f"{d['name']}-{d['revision_id'][:8]}-{uuid.uuid4().hex[:5]}",
-                revision_id=d["revision_id"],
-                image=spec["image"],
-                mounted=bool(spec["volumes"] or spec["model_mounts"]),
-                now=now,
-            )
-            d["replicas"].append(replica)
-            self._say(d, replica, now.wall, lives.step_of(replica).line)
-
-    @staticmethod
-    def _target(d: Record) -> list[Record]:
-        """Return the replicas that run the active revision and are to stay."""
-        return [
-            r
-            for r in d["replicas"]
-            if r["revision_id"] == d["revision_id"] and "draining_since" not in r
-        ]
-
-    def _save_configuration(self, d: Record, now: Moment) -> None:
-        del now
-        self._store.save_revision(
-            d["id"],
-            d["revision_number"],
-            d["revision_id"],
-            {
-                "revision_id": d["revision_id"],
-                "number": d["revision_number"],
-                "created_at": d["revision_at"],
-                "spec": d["spec"],
-            },
-        )
-
-    def _say(self, d: Record, replica: Record, wall: float, line: str) -> None:
-        if line:
-            d["log"].append([replica["id"], replica["revision_id"], wall, line])
-            del d["log"][:-LOG_LINES_KEPT]
+    def _show_variable(self, variable: Record, now: Moment) -> Record:
+        if "secret_id" not in variable:
+            return variable
+        shown = {k: v for k, v in variable.items() if k != "secret_id"}
+        secret = self._vault.by_id(variable["secret_id"], now)
+        if secret is not None and secret["expires_at"] is not None:
+            shown["value_from_secret_expires_at"] = timestamp(secret["expires_at"])
+        return shown
 
     # References.
 
-    def _resolve(
+    def resolve(
         self, account: str, spec: Record, before: Record | None, now: Moment
     ) -> None:
-        """Check that secrets and volumes exist, and pin what was left open."""
+        """
+        Check that secrets and volumes exist, and pin what was left open.
+
+        Args:
+            account: whose references they are.
+            spec: changed in place.
+            before: the spec that the deployment has now, if any.
+            now: the clocks.
+
+        Raises:
+            Refused: 400.
+
+        """
+        held = before or {"volumes": [], "model_mounts": []}
+        variables = []
         for index, variable in enumerate(spec["environment_variables"]):
             reference = variable.get("value_from_secret")
-            if reference is not None and self.secret(account, reference) is None:
+            if reference is None or "secret_id" in variable:
+                # Untouched entries keep what they referred to.
+                variables.append(variable)
+                continue
+            secret = self._vault.find(account, reference, now)
+            if secret is None:
                 path = f"environment_variables[{index}].value_from_secret"
+                # Rule ENV-2: a secret must exist when it is referred to.
                 raise Refused(
                     400,
                     f"{path}: secret {reference} not found",
                     param=path,
                     code="not_found",
                 )
-        mounted = {m["name"]: m for m in (before or {}).get("volumes", [])}
+            variables.append({**variable, "secret_id": secret["id"]})
+        spec["environment_variables"] = variables
+        mounted = {m["name"]: m for m in held["volumes"]}
         spec["volumes"] = [
-            self._volumes.pin(account, mount, mounted.get(mount["name"]), now)
-            for mount in spec["volumes"]
+            m
+            if "volume_id" in m
+            else self._volumes.pin(account, m, mounted.get(m["name"]))
+            for m in spec["volumes"]
         ]
-        pinned = {m["model_id"]: m for m in (before or {}).get("model_mounts", [])}
-        # Rule MODEL-2: the revision that was left open is pinned, and shown.
+        pinned = {m["model_id"]: m["revision_id"] for m in held["model_mounts"]}
+        # Rule MODEL-2: a revision that was left open is pinned, and shown.
         spec["model_mounts"] = [
             {
                 **mount,
                 "revision_id": mount.get("revision_id")
-                or pinned.get(mount["model_id"], {}).get("revision_id")
+                or pinned.get(mount["model_id"])
                 or "rv_" + hashlib.sha256(mount["model_id"].encode()).hexdigest()[:21],
             }
             for mount in spec["model_mounts"]
         ]
-
-    def secret(self, account: str, reference: str) -> Record | None:
-        """Return the secret that a reference (name or id) means, or None."""
-        found = self._store.by_name("secrets", reference, account)
-        if found is None:
-            found = self._store.by_id("secrets", reference)
-            if found is not None and found["account"] != account:
-                return None
-        return found
-
-    def _shown_variables(self, d: Record, now: Moment) -> list[Record]:
-        del now
-        shown = []
-        for variable in d["spec"]["environment_variables"]:
-            entry = variable
-            reference = variable.get("value_from_secret")
-            if reference is not None:
-                secret = self.secret(d["account"], reference)
-                if secret is not None and secret.get("expires_at") is not None:
-                    entry = {
-                        **variable,
-                        "value_from_secret_expires_at": timestamp(secret["expires_at"]),
-                    }
-            shown.append(entry)
-        return shown
-
-    @staticmethod
-    def _not_deleting(d: Record) -> None:
-        if "deleting_since" in d:
-            raise Refused(
-                409, f"deployment {d['name']} is being deleted", code="deleting"
-            )
-
-    def _save(self, d: Record) -> None:
-        try:
-            self._store.save("deployments", d)
-        except NameTakenError:
-            raise Refused(
-                400,
-                f"deployment with name {d['name']} already exists",
-                param="name",
-                code="already_exists",
-            ) from None
-
-    def _store_remove(self, d: Record) -> None:
-        with self._store.transaction():
-            self._store.remove("deployments", d["id"])

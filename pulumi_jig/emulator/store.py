@@ -12,11 +12,11 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 Record = dict[str, Any]
 
@@ -37,6 +37,10 @@ CREATE TABLE revisions (
 CREATE TABLE events (
     deployment TEXT NOT NULL, number INTEGER NOT NULL, data TEXT NOT NULL,
     PRIMARY KEY (deployment, number)) WITHOUT ROWID;
+CREATE TABLE uses (
+    deployment TEXT NOT NULL, target TEXT NOT NULL, version INTEGER,
+    PRIMARY KEY (deployment, target)) WITHOUT ROWID;
+CREATE INDEX uses_target ON uses (target);
 CREATE TABLE secrets (
     id TEXT PRIMARY KEY, account TEXT NOT NULL, name TEXT NOT NULL,
     data TEXT NOT NULL, UNIQUE (account, name));
@@ -44,8 +48,7 @@ CREATE TABLE volumes (
     id TEXT PRIMARY KEY, account TEXT NOT NULL, name TEXT NOT NULL,
     data TEXT NOT NULL, UNIQUE (account, name));
 """
-_TABLES = ("deployments", "revisions", "events", "secrets", "volumes")
-_NAMED = ("deployments", "secrets", "volumes")
+_TABLES = ("deployments", "revisions", "events", "uses", "secrets", "volumes")
 
 
 class StoreError(Exception):
@@ -54,6 +57,12 @@ class StoreError(Exception):
 
 class NameTakenError(Exception):
     """A unique name is held by another record."""
+
+
+def _sql(table: str, statement: str) -> str:
+    """Return a statement for one of our tables; a table's name cannot be bound."""
+    assert table in _TABLES
+    return statement.replace("TABLE_", table)
 
 
 def _dumps(record: Record) -> str:
@@ -76,6 +85,8 @@ class Store:
         self.path = path
         self._db = self._open(path)
         self._depth = 0
+        # Called just before a commit, for what must be written along with the rest.
+        self.before_commit: Callable[[], None] | None = None
 
     def _open(self, path: Path | None) -> sqlite3.Connection:
         if path is None:
@@ -150,21 +161,31 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commit all writes of the block together, or none when it raises."""
-        if self._depth:
-            yield
-            return
-        self._depth = 1
-        self._db.execute("BEGIN IMMEDIATE")
+        """
+        Commit all writes of the block together, or none when it raises.
+
+        A block that writes nothing costs nothing: the transaction begins with the first
+        write. Blocks may nest; the outermost one commits.
+        """
+        self._depth += 1
         try:
             yield
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._depth == 1 and self._db.in_transaction:
+                self._db.execute("ROLLBACK")
             raise
         else:
-            self._db.execute("COMMIT")
+            if self._depth == 1 and self._db.in_transaction:
+                if self.before_commit is not None:
+                    self.before_commit()
+                self._db.execute("COMMIT")
         finally:
-            self._depth = 0
+            self._depth -= 1
+
+    def _write(self, sql: str, values: tuple[object, ...] = ()) -> None:
+        if self._depth and not self._db.in_transaction:
+            self._db.execute("BEGIN IMMEDIATE")
+        self._db.execute(sql, values)
 
     # Meta: the clock and the like.
 
@@ -176,7 +197,7 @@ class Store:
 
     def set_meta(self, key: str, value: Any) -> None:
         """Store *value* under *key*."""
-        self._db.execute(
+        self._write(
             "INSERT INTO meta VALUES (?, ?) "
             "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
             (key, json.dumps(value)),
@@ -192,12 +213,14 @@ class Store:
             NameTakenError: another record of the table holds the name.
 
         """
-        assert table in _NAMED
         try:
-            self._db.execute(
-                f"INSERT INTO {table} (id, account, name, data) VALUES (?, ?, ?, ?) "  # noqa: S608 - table is one of ours.
-                "ON CONFLICT (id) DO UPDATE SET account = excluded.account, "
-                "name = excluded.name, data = excluded.data",
+            self._write(
+                _sql(
+                    table,
+                    "INSERT INTO TABLE_ (id, account, name, data) VALUES (?, ?, ?, ?) "
+                    "ON CONFLICT (id) DO UPDATE SET account = excluded.account, "
+                    "name = excluded.name, data = excluded.data",
+                ),
                 (record["id"], record["account"], record["name"], _dumps(record)),
             )
         except sqlite3.IntegrityError:
@@ -212,33 +235,32 @@ class Store:
 
     def by_id(self, table: str, record_id: str) -> Record | None:
         """Return the record with that id, or None."""
-        assert table in _NAMED
-        return self._one(f"SELECT data FROM {table} WHERE id = ?", record_id)  # noqa: S608 - as above.
+        return self._one(_sql(table, "SELECT data FROM TABLE_ WHERE id = ?"), record_id)
 
     def by_name(
         self, table: str, name: str, account: str | None = None
     ) -> Record | None:
         """Return the record with that name, in one account or in any."""
-        assert table in _NAMED
         if account is None:
-            return self._one(f"SELECT data FROM {table} WHERE name = ?", name)  # noqa: S608 - as above.
+            return self._one(
+                _sql(table, "SELECT data FROM TABLE_ WHERE name = ?"), name
+            )
         return self._one(
-            f"SELECT data FROM {table} WHERE name = ? AND account = ?",  # noqa: S608 - as above.
+            _sql(table, "SELECT data FROM TABLE_ WHERE name = ? AND account = ?"),
             name,
             account,
         )
 
     def all(self, table: str, account: str | None = None) -> Iterator[Record]:
         """Iterate over the records, of one account or of all, oldest first."""
-        assert table in _NAMED
         # The rows are fetched at once: the caller may write while it iterates.
         if account is None:
             rows = self._db.execute(
-                f"SELECT data FROM {table} ORDER BY rowid"
+                _sql(table, "SELECT data FROM TABLE_ ORDER BY rowid")
             ).fetchall()
         else:
             rows = self._db.execute(
-                f"SELECT data FROM {table} WHERE account = ? ORDER BY rowid",  # noqa: S608 - as above.
+                _sql(table, "SELECT data FROM TABLE_ WHERE account = ? ORDER BY rowid"),
                 (account,),
             ).fetchall()
         for row in rows:
@@ -246,17 +268,34 @@ class Store:
 
     def count(self, table: str) -> int:
         """Return the number of records in a table."""
-        assert table in _TABLES
-        row = self._db.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 - as above.
+        row = self._db.execute(_sql(table, "SELECT count(*) FROM TABLE_")).fetchone()
         return int(row[0])
 
     def remove(self, table: str, record_id: str) -> None:
         """Delete a record; a deployment takes its revisions and events along."""
-        assert table in _NAMED
-        self._db.execute(f"DELETE FROM {table} WHERE id = ?", (record_id,))  # noqa: S608 - as above.
+        self._write(_sql(table, "DELETE FROM TABLE_ WHERE id = ?"), (record_id,))
         if table == "deployments":
-            self._db.execute("DELETE FROM revisions WHERE deployment = ?", (record_id,))
-            self._db.execute("DELETE FROM events WHERE deployment = ?", (record_id,))
+            self._write("DELETE FROM revisions WHERE deployment = ?", (record_id,))
+            self._write("DELETE FROM events WHERE deployment = ?", (record_id,))
+            self._write("DELETE FROM uses WHERE deployment = ?", (record_id,))
+
+    # Who uses what.
+
+    def set_uses(self, deployment: str, targets: dict[str, int | None]) -> None:
+        """Note which secrets and volumes (with the version) a deployment refers to."""
+        self._write("DELETE FROM uses WHERE deployment = ?", (deployment,))
+        for target, version in targets.items():
+            self._write(
+                "INSERT INTO uses VALUES (?, ?, ?)", (deployment, target, version)
+            )
+
+    def users(self, target: str) -> list[tuple[str, int | None]]:
+        """Return the deployments that refer to a secret or volume, with the version."""
+        rows = self._db.execute(
+            "SELECT deployment, version FROM uses WHERE target = ? ORDER BY deployment",
+            (target,),
+        )
+        return [(row[0], row[1]) for row in rows]
 
     # Revisions and their events.
 
@@ -264,7 +303,7 @@ class Store:
         self, deployment: str, number: int, revision_id: str, record: Record
     ) -> None:
         """Insert or replace the configuration of one revision."""
-        self._db.execute(
+        self._write(
             "INSERT OR REPLACE INTO revisions VALUES (?, ?, ?, ?)",
             (deployment, number, revision_id, _dumps(record)),
         )
@@ -289,7 +328,7 @@ class Store:
 
     def prune_revisions(self, deployment: str, keep: int, active: int) -> None:
         """Forget configurations but the *keep* newest and the active one."""
-        self._db.execute(
+        self._write(
             "DELETE FROM revisions WHERE deployment = ? AND number <> ? AND number "
             "NOT IN (SELECT number FROM revisions WHERE deployment = ? "
             "ORDER BY number DESC LIMIT ?)",
@@ -306,14 +345,14 @@ class Store:
 
     def save_event(self, deployment: str, number: int, record: Record) -> None:
         """Insert one event of the revision history."""
-        self._db.execute(
+        self._write(
             "INSERT OR REPLACE INTO events VALUES (?, ?, ?)",
             (deployment, number, _dumps(record)),
         )
 
     def prune_events(self, deployment: str, keep: int) -> None:
         """Forget all but the *keep* newest events."""
-        self._db.execute(
+        self._write(
             "DELETE FROM events WHERE deployment = ? AND number NOT IN "
             "(SELECT number FROM events WHERE deployment = ? "
             "ORDER BY number DESC LIMIT ?)",
@@ -335,4 +374,4 @@ class Store:
         """Forget every record."""
         with self.transaction():
             for table in _TABLES:
-                self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - as above.
+                self._write(_sql(table, "DELETE FROM TABLE_"))

@@ -18,7 +18,7 @@ Record = dict[str, Any]
 
 GPU_TYPES = ("h100-80gb", "h100-40gb-mig", "h200-140gb", "b200-192gb", "none")
 CAPACITY_TYPES = ("stable", "preemptible")
-RESERVED_NAMES = frozenset({"secrets", "storage", "prewarm"})
+RESERVED_NAMES = frozenset({"secrets", "storage"})
 # An organization's quota of replicas for one deployment.
 REPLICA_QUOTA = 100
 

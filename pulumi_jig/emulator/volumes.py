@@ -1,16 +1,32 @@
-"""The rules of volumes: versions, and how their contents come to be ready."""
+"""
+The rules of volumes: versions, and how their contents come to be there.
+
+A version's content is named once and never changes; a change of content makes the next
+version. Contents under a files prefix are there already; contents in S3 are copied,
+which takes time and can fail. The copy is judged on reads, from the time that passed.
+"""
 
 from __future__ import annotations
 
+import re
+import uuid
 from typing import TYPE_CHECKING, Any
 
-from .validation import Refused
+from . import scripts
+from .replicas import timestamp
+from .store import NameTakenError
+from .validation import Refused, required, volume_fields
 
 if TYPE_CHECKING:
     from .clock import Moment
     from .store import Store
 
 Record = dict[str, Any]
+
+_BUCKET = re.compile(r"s3://([^/]+)")
+_MISSING = re.compile(r"s3://[^/]*no-such-bucket")
+_DENIED = re.compile(r"/(access-denied|sync-failed)(?=[/._-]|$)")
+_SLOW = re.compile(r"/slow(?=[/._-]|$)")
 
 
 class Volumes:
@@ -19,36 +35,254 @@ class Volumes:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def find(self, account: str, identifier: str) -> Record | None:
-        """Return the record of a volume by name or id, or None."""
-        found = self._store.by_name("volumes", identifier, account)
-        if found is None:
-            found = self._store.by_id("volumes", identifier)
-            if found is not None and found["account"] != account:
-                return None
-        return found
+    # Operations of the API.
 
-    def version_state(self, account: str, mount: Record, now: Moment) -> str:
-        """Return the state of a mounted version: ready, pending, syncing or failed."""
-        del account, mount, now
-        return "ready"
+    def create(self, account: str, body: Record, now: Moment) -> Record:
+        """
+        Create a volume with its version 0 and return it as the API shows it.
 
-    def pin(
-        self, account: str, mount: Record, before: Record | None, now: Moment
+        Raises:
+            Refused: 400.
+
+        """
+        required(body, ("name", "type", "content"))
+        fields = volume_fields(body)
+        volume: Record = {
+            "id": str(uuid.uuid4()),
+            "account": account,
+            "name": fields["name"],
+            "created_at": now.wall,
+            "updated_at": now.wall,
+            "versions": [],
+        }
+        self._add_version(volume, fields["content"], now)
+        self._save(volume)
+        return self.view(volume, now)
+
+    def get(
+        self, account: str, identifier: str, version: str | None, now: Moment
     ) -> Record:
         """
-        Return the mount with its version.
+        Return a volume by id or name, at its current version or at *version*.
+
+        Raises:
+            Refused: 400 for a version that is not a number, 404.
+
+        """
+        volume = self._existing(account, identifier)
+        if version is None:
+            return self.view(volume, now)
+        if not (version.isascii() and version.isdigit()):
+            raise Refused(
+                400,
+                "version: must be a whole number",
+                param="version",
+                code="invalid_value",
+            )
+        number = int(version[:18])
+        if number >= len(volume["versions"]):
+            raise Refused(
+                404,
+                f"volume {volume['name']} has no version {version}",
+                code="not_found",
+            )
+        return self.view(volume, now, number)
+
+    def list_all(self, account: str, now: Moment) -> Record:
+        """Return the account's volumes, oldest first."""
+        found = [self.view(v, now) for v in self._store.all("volumes", account)]
+        return {"object": "list", "data": found}
+
+    def update(
+        self, account: str, identifier: str, body: Record, now: Moment
+    ) -> Record:
+        """
+        Change a volume; content makes the next version.
+
+        Raises:
+            Refused: 400 or 404.
+
+        """
+        volume = self._existing(account, identifier)
+        fields = volume_fields(body)
+        if not fields:
+            return self.view(volume, now)
+        volume["name"] = fields.get("name", volume["name"])
+        if "content" in fields:
+            # Rule VOLUME-2: even equal content is copied anew, into a new version.
+            self._add_version(volume, fields["content"], now)
+        volume["updated_at"] = now.wall
+        self._save(volume)
+        return self.view(volume, now)
+
+    def delete(self, account: str, identifier: str) -> Record:
+        """
+        Delete a volume with all its versions.
+
+        Raises:
+            Refused: 404, or 409 while a deployment mounts it.
+
+        """
+        volume = self._existing(account, identifier)
+        # Rule VOLUME-5: a volume that a deployment mounts stays.
+        names = []
+        for user, _ in self._store.users(volume["id"]):
+            deployment = self._store.by_id("deployments", user)
+            names.append(deployment["name"] if deployment else user)
+        if names:
+            raise Refused(
+                409,
+                f"failed to delete volume {volume['name']}: it is mounted by "
+                f"deployment {', '.join(sorted(names))}",
+                code="in_use",
+            )
+        self._store.remove("volumes", volume["id"])
+        return {}
+
+    # What deployments need.
+
+    def find(self, account: str, identifier: str) -> Record | None:
+        """Return the record of a volume by name or id, or None."""
+        volume = self._store.by_name("volumes", identifier, account)
+        if volume is None:
+            volume = self._store.by_id("volumes", identifier)
+        return None if volume is None or volume["account"] != account else volume
+
+    def pin(self, account: str, mount: Record, before: Record | None) -> Record:
+        """
+        Return a mount with its version and the volume's id.
+
+        Args:
+            account: whose volume.
+            mount: the mount as the body had it.
+            before: the mount of the same volume that the deployment has now, if any.
 
         Raises:
             Refused: 400, for a volume or version that does not exist.
 
         """
-        del before, now
-        if self.find(account, mount["name"]) is None:
+        volume = self.find(account, mount["name"])
+        if volume is None:
             raise Refused(
                 400,
                 f"volumes[0].name: volume not found: {mount['name']}",
                 param="volumes[0].name",
                 code="not_found",
             )
-        return mount
+        version = mount.get("version")
+        if version is None:
+            # Rule VOLUME-3: on create the latest, on update the one that is mounted.
+            same = before is not None and before["volume_id"] == volume["id"]
+            version = (
+                before["version"]
+                if before is not None and same
+                else len(volume["versions"]) - 1
+            )
+        if version >= len(volume["versions"]):
+            raise Refused(
+                400,
+                f"volumes[0].version: volume {mount['name']} has no version {version}",
+                param="volumes[0].version",
+                code="not_found",
+            )
+        return {**mount, "version": version, "volume_id": volume["id"]}
+
+    def state_of(self, mount: Record, now: Moment) -> str:
+        """Return the state of a mounted version."""
+        volume = self._store.by_id("volumes", mount["volume_id"])
+        if volume is None:
+            return "failed"
+        return self._state(volume["versions"][mount["version"]], now)[0]
+
+    # Versions.
+
+    @staticmethod
+    def _add_version(volume: Record, content: Record, now: Moment) -> None:
+        volume["versions"].append(
+            {"content": content, "since": now.progress, "at": now.wall}
+        )
+
+    @staticmethod
+    def _state(version: Record, now: Moment) -> tuple[str, str]:
+        """Return status and status message of a version."""
+        manual = version.get("manual")
+        if manual is not None:
+            return manual["status"], manual.get("status_message", "")
+        origin = version["content"].get("origin")
+        if origin is None:
+            # Rule VOLUME-4: uploaded files are in place before the volume is made.
+            return "ready", ""
+        uri = origin["s3"]["uri"]
+        gone = now.progress - version["since"]
+        if gone < scripts.PENDING:
+            return "pending", ""
+        sync = scripts.SYNC * (scripts.SLOW if _SLOW.search(uri) else 1)
+        if gone < scripts.PENDING + sync:
+            return "syncing", ""
+        if _MISSING.match(uri):
+            bucket = _BUCKET.match(uri)
+            name = bucket.group(1) if bucket else ""
+            return "failed", f"bucket '{name}' does not exist"
+        if _DENIED.search(uri):
+            return "failed", "access denied"
+        return "ready", ""
+
+    def _existing(self, account: str, identifier: str) -> Record:
+        volume = self.find(account, identifier)
+        if volume is None:
+            raise Refused(404, f"volume {identifier} not found", code="not_found")
+        return volume
+
+    def _save(self, volume: Record) -> None:
+        try:
+            self._store.save("volumes", volume)
+        except NameTakenError:
+            raise Refused(
+                400,
+                f"volume with name {volume['name']} already exists",
+                param="name",
+                code="already_exists",
+            ) from None
+
+    def view(self, volume: Record, now: Moment, number: int | None = None) -> Record:
+        """Return a volume as the API shows it, at one version."""
+        versions = volume["versions"]
+        current = len(versions) - 1
+        users = self._store.users(volume["id"])
+
+        def of(number: int) -> Record:
+            status, message = self._state(versions[number], now)
+            shown: Record = {
+                "content": versions[number]["content"],
+                "mounted_by": [user for user, version in users if version == number],
+                "status": status,
+            }
+            if message:
+                shown["status_message"] = message
+            return shown
+
+        shown = {
+            "object": "volume",
+            "id": volume["id"],
+            "name": volume["name"],
+            "type": "readOnly",
+            "current_version": current,
+            "created_at": timestamp(volume["created_at"]),
+            "updated_at": timestamp(volume["updated_at"]),
+            **of(current if number is None else number),
+            "version_history": {
+                str(old): {"version": old, **of(old)} for old in range(current)
+            },
+        }
+        if shown["status"] == "ready":
+            shown["content"] = {
+                **shown["content"],
+                "files": [
+                    {
+                        "name": "model.safetensors",
+                        "size": 1_000_000_000,
+                        "last_modified": timestamp(versions[number or 0]["at"]),
+                    }
+                ],
+            }
+        return shown
