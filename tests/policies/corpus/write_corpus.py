@@ -103,6 +103,9 @@ def case(
     )
 
 
+# One row per case reads as a table; wrapped, it would read as a program.
+# fmt: off
+
 # --- GPUs per replica, per deployment -------------------------------------------
 
 for value, why in [
@@ -883,7 +886,7 @@ for patch, policy in [
 # --- Budgets -------------------------------------------------------------------------------------------
 
 
-def member(name: str, gpu_type: Any, gpu_count: Any, low: Any, high: Any, memory: Any = 8) -> dict[str, Any]:
+def member(name: str, gpu_type: Any, gpu_count: Any, low: Any, high: Any, memory: Any = 8) -> dict[str, Any]:  # noqa: PLR0917 - columns of a table
     """One member of a budget."""
     return {"name": name, "gpu_type": gpu_type, "gpu_count": gpu_count, "min_replicas": low, "max_replicas": high, "memory_gib": memory}
 
@@ -951,12 +954,10 @@ case("budget", {}, {}, "null limits: any size passes, and no table is needed", t
 # --- Stacks ------------------------------------------------------------------------------------------------
 
 
-def res(name: str, gpu_type: Any = H, gpu_count: Any = 1, low: Any = 1, high: Any = 1, memory: Any = 8, **more: Any) -> dict[str, Any]:
+def res(name: str, gpu_type: Any = H, gpu_count: Any = 1, low: Any = 1, high: Any = 1, memory: Any = 8, **more: Any) -> dict[str, Any]:  # noqa: PLR0917 - columns of a table
     """One deployment of a stack, in the stack's own budget unless said otherwise."""
-    inputs: dict[str, Any] = {"image": IMAGE, "budget": "team"}
-    for key, value in (("gpu_type", gpu_type), ("gpu_count", gpu_count), ("min_replicas", low), ("max_replicas", high), ("memory", memory)):
-        if value is not DROP:
-            inputs[key] = value
+    sizes = {"gpu_type": gpu_type, "gpu_count": gpu_count, "min_replicas": low, "max_replicas": high, "memory": memory}
+    inputs: dict[str, Any] = {"image": IMAGE, "budget": "team", **{k: v for k, v in sizes.items() if v is not DROP}}
     kind = more.pop("type", DEPLOYMENT)
     for key, value in more.items():
         if value is DROP:
@@ -978,7 +979,7 @@ def listed(*deployments: dict[str, Any], name: str = "team") -> dict[str, Any]:
 def stack(family: str, deployments: list[dict[str, Any]], expect: dict[str, str], reason: str, *, resources: list[dict[str, Any]] | None = None, **more: Any) -> None:
     """One labelled stack; unless `resources` is given, its budget lists all of it."""
     count = sum(1 for c in STACKS if c["family"] == family) + 1
-    STACKS.append({"id": f"{family}-{count:03d}", "family": family, "resources": resources if resources is not None else [listed(*deployments), *deployments], **more, "expect": {f"jig-{k}": v for k, v in expect.items()}, "reason": reason})
+    STACKS.append({"id": f"stack-{family}-{count:03d}", "family": family, "resources": resources if resources is not None else [listed(*deployments), *deployments], **more, "expect": {f"jig-{k}": v for k, v in expect.items()}, "reason": reason})
 
 
 G, MEM, COST, COV = "stack-gpus", "stack-memory", "stack-cost", "budget-coverage"
@@ -1005,14 +1006,14 @@ stack("gpus", [res("a", H, 4.0, 1.0, 4.0, 8.0)], {}, "floats")
 stack("gpus", [res("a", H, "4", "1", "5")], {G: V, COST: V, MEM: V}, "20 H100 in strings: 120 USD, 1600 GiB VRAM")
 stack("gpus", [res("a", H, -8, 1, 1), res("b", H, 4, 1, 4), res("c", H, 1)], {G: V, COST: V, MEM: V, COV: V}, "a negative count must not make room for others, nor be a size")
 stack("gpus", [res("a", H, number("NaN"), 1, 1)], {G: V, COST: V, MEM: V, COV: V}, "NaN in a sum would swallow every limit")
-stack("gpus", [res("a", None, 1, 1, 1)], {G: V, MEM: V, COST: V}, "a GPU of no type has no limit, VRAM or price that could be looked up")
+stack("gpus", [res("a", None, 1, 1, 1)], {G: V, MEM: V, COST: V, COV: V}, "a GPU of no type has no limit, VRAM or price that could be looked up, and its entry in the budget is none")
 stack("gpus", [res("a", H, 4, 1, 4), res("b", H, 4, 1, 4, type=RAW)], {G: V, MEM: V, COST: V}, "a deployment that lost its type token counts by its shape")
 stack("unknown", [res("a", H, UNKNOWN)], {G: U, MEM: U, COST: U, COV: U}, "a count that is not known yet; nor is it known whether the budget was told the truth")
 stack("unknown", [res("a", H, 1, 1, UNKNOWN)], {G: U, MEM: U, COST: U, COV: U}, "a ceiling that is not known yet")
 stack("unknown", [res("a", H, 1, 1, 1, UNKNOWN)], {MEM: U, COV: U}, "memory that is not known yet")
 stack("unknown", [res("a", UNKNOWN, 1)], {G: U, MEM: U, COST: U, COV: U}, "a type that is not known yet")
 stack("unknown", [res("a", H, UNKNOWN), res("b", H, 1, 1, 17)], {G: V, MEM: U, COST: V, COV: U}, "17 H100 and 102 USD without the unknown one; VRAM is exactly at its limit without it")
-stack("unknown", [res("a", H, UNKNOWN, 0, 0)], {COV: U}, "an unknown count of no replicas is none; only the listing is open")
+stack("unknown", [res("a", H, UNKNOWN, 0, 0)], {}, "an unknown count of no replicas is none, in the stack as in the budget")
 stack("unknown", [res("a", H, UNKNOWN)], {G: V, MEM: U, COST: U, COV: U}, "this owner denies unknown GPU counts", config={"jig-stack-gpus": {"unknown": "deny"}})
 stack("unknown", [res("a", H, UNKNOWN)], {G: U, MEM: V, COST: V, COV: V}, "this owner denies the others", config={"jig-stack-memory": {"unknown": "deny"}, "jig-stack-cost": {"unknown": "deny"}, "jig-budget-coverage": {"unknown": "deny"}})
 stack("memory", [res("a", H, 1, 1, 4, 128), res("b", H, 1, 1, 4, 128)], {}, "512 + 512 GiB")
@@ -1060,6 +1061,9 @@ stack("exempt", [BIG], {G: V, COST: V}, "the exemption ended the day before", co
 stack("exempt", [BIG], {G: V, COST: A}, "exempt from cost only", config={"jig-stack-cost": exempt("b*", "2026-11-22")}, today=TODAY)
 stack("exempt", [], {COV: A}, "exempt from being in the list", config={"jig-budget-coverage": exempt("a", "2026-12-31")}, today=TODAY, resources=[res("a", budget="ghost")])
 stack("foreign", [], {}, "other resources do not count", resources=[{"type": "aws:s3/bucket:Bucket", "name": "b", "inputs": {"gpu_type": H, "image": "x", "gpu_count": 100}}, {"type": "pulumi:pulumi:Stack", "name": "s", "inputs": {}}, {"type": RAW, "name": "r", "inputs": {"script": "echo"}}])
+
+
+# fmt: on
 
 
 def main() -> None:
