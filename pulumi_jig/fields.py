@@ -42,8 +42,15 @@ class _NoReset:
         return "NO_RESET"
 
 
+class _NotTold:
+    def __repr__(self) -> str:
+        return "NOT_TOLD"
+
+
 #: The API documents no way to return this field to its default.
 NO_RESET: Final = _NoReset()
+#: An answer without this field says nothing about it.
+NOT_TOLD: Final = _NotTold()
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,8 @@ class Field:
             where the API documents nothing, so dropping it is refused.
         same: Whether a declared value is true of a live one. Third argument: all
             declared inputs, for fields whose default hangs on another field.
+        absent: What it means that a full answer leaves the field out: services of this
+            kind omit empty values. `NOT_TOLD` where there is no empty value.
         rolls: Whether a change makes a new revision, so that replicas restart.
         source: Where the rule comes from, as the service's documents leave it open.
     """
@@ -66,6 +75,7 @@ class Field:
     on_change: Literal["update", "replace"] = "update"
     cleared_by: Any = NO_RESET
     same: Callable[[Any, Any, Mapping[str, Any]], bool] = lambda d, v, _: bool(d == v)
+    absent: Any = NOT_TOLD
     rolls: bool = True
     source: str = ""
 
@@ -198,8 +208,19 @@ _TABLE: Final = (
         source="the create document: it cannot be changed",
     ),
     Field("image", same=_same_image, source="required, so it is never cleared"),
-    Field("gpu_type", same=_same_gpu_type, source="required, so it is never cleared"),
-    Field("gpu_count", cleared_by=0, same=_same_gpu_count, source="default 0"),
+    Field(
+        "gpu_type",
+        same=_same_gpu_type,
+        absent="none",
+        source="required, so it is never cleared",
+    ),
+    Field(
+        "gpu_count",
+        cleared_by=0,
+        same=_same_gpu_count,
+        absent=0,
+        source="default 0",
+    ),
     Field("cpu", same=_same_number),
     Field("memory", same=_same_number),
     Field("storage", same=_same_number),
@@ -207,6 +228,7 @@ _TABLE: Final = (
         "min_replicas",
         cleared_by=1,
         same=_same_number,
+        absent=0,
         rolls=False,
         source="default 1; replica bounds keep their revision in the vendor's client",
     ),
@@ -221,6 +243,7 @@ _TABLE: Final = (
     Field(
         "autoscaling",
         cleared_by={},
+        absent={},
         same=_same_autoscaling,
         source="the update document: {} disables it",
     ),
@@ -229,36 +252,42 @@ _TABLE: Final = (
     Field(
         "health_check_path",
         cleared_by="",
+        absent="",
         same=_same_text,
         source='the update document: "" disables it',
     ),
     Field(
         "command",
         cleared_by=[],
+        absent=[],
         same=_same_list,
         source="assumed: lists are replaced, so an empty one clears",
     ),
     Field(
         "args",
         cleared_by=[],
+        absent=[],
         same=_same_list,
         source="assumed: lists are replaced, so an empty one clears",
     ),
     Field(
         "environment_variables",
         cleared_by=[],
+        absent={},
         same=_same_environment,
         source="the update document: the list replaces all existing variables",
     ),
     Field(
         "volumes",
         cleared_by=[],
+        absent=[],
         same=_same_mounts("version"),
         source="the update document: the list replaces all existing mounts",
     ),
     Field(
         "model_mounts",
         cleared_by=[],
+        absent=[],
         same=_same_mounts("revision_id"),
         source="the vendor's client always sends the list",
     ),
@@ -266,6 +295,7 @@ _TABLE: Final = (
     Field(
         "description",
         cleared_by="",
+        absent="",
         same=_same_text,
         rolls=False,
         source="the vendor's client sends the empty string",
@@ -308,30 +338,26 @@ def is_same(name: str, declared: Any, live: Any, inputs: Mapping[str, Any]) -> b
 
 def live_values(item: DeploymentResponseItem) -> dict[str, Any]:
     """
-    The fields of an answer in the form that Pulumi state has, without empty ones.
+    The fields of an answer in the form that Pulumi state has.
 
-    The mark is taken off the description; variables that the platform injected are
-    left in, since only a comparison knows whether the program declared them.
+    A field that a full answer leaves out is there with what its absence means
+    (`Field.absent`); a field about which the answer says nothing is not there. The mark
+    is taken off the description. Variables that the platform injected are left in,
+    since only a comparison knows whether the program declared them.
     """
     raw = item.plain()
+    # An answer without an image is not a description of the deployment but a receipt.
+    full = raw.get("image") is not None
     values: dict[str, Any] = {}
-    for name in FIELDS:
+    for name, field in FIELDS.items():
         value = raw.get(name)
         if value is None:
-            continue
-        if name == "description":
+            if not full or field.absent is NOT_TOLD:
+                continue
+            value = field.absent
+        elif name == "description":
             value, _ = split_description(value if isinstance(value, str) else "")
         elif name == "environment_variables":
             value = environment_mapping(value if isinstance(value, list) else [])
-        if value in ("", [], {}):
-            continue
         values[name] = whole_numbers(value)
     return values
-
-
-def empty_value(name: str) -> Any:
-    """How "nothing there" of a field is written in state, so that drift shows."""
-    cleared = FIELDS[name].cleared_by
-    if name == "environment_variables":
-        return {}
-    return cleared if cleared in ("", [], {}) else None

@@ -174,7 +174,9 @@ def look(item: DeploymentResponseItem, goal: Goal) -> Sight:
     # Events that name no revision cannot be told apart from those of the revision
     # before, so then the counters are all there is, and they count only together with
     # the word that nothing is under way.
-    apart = goal.revision_id is not None and any(e.revision_id for _, e in ours)
+    apart = goal.revision_id is not None and any(
+        e.revision_id for _, e in _events(item)
+    )
     if apart:
         ours = [(r, e) for r, e in ours if e.revision_id == goal.revision_id]
         ready = sum(

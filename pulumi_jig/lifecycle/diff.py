@@ -1,0 +1,126 @@
+"""
+What an update would do, from the state and what the program says now.
+
+Compared is what the program declares now, plus what it declared before and dropped, with
+what is live. What nobody declared is the service's business (an autoscaler's moves, a
+filled default) and no difference. The answer is always definite: an indefinite one would
+make the engine compare serialised provider code.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pulumi_jig.fields import (
+    FIELDS,
+    NO_RESET,
+    clearing_value,
+    environment_mapping,
+    is_same,
+)
+from pulumi_jig.lifecycle.inputs import (
+    EXTRA,
+    UNCONFIRMED,
+    UNREADY,
+    declared_fields,
+    declared_keys,
+)
+from pulumi_jig.lifecycle.invocation import Diffed
+from pulumi_jig.values import changed_paths, format_path, has_unknown, reveal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+def diff(
+    state: Mapping[str, Any],
+    news: Mapping[str, Any],
+    *,
+    old_inputs: Mapping[str, Any] | None = None,
+) -> Diffed:
+    """
+    Compare the state with what the program says now.
+
+    Args:
+        state: The state's outputs.
+        news: Checked inputs, possibly with values not known yet.
+        old_inputs: The state's inputs, if the host can tell: an unchanged step stores
+            new inputs but keeps the old outputs, so only they tell all that was
+            declared before.
+    """
+    changed: list[str] = []
+    replaces: list[str] = []
+    wanted = declared_fields(news)
+    for name, value in wanted.items():
+        if is_same(name, value, state.get(name), wanted):
+            continue
+        changed.extend(_paths(name, value, state.get(name)))
+        if FIELDS[name].on_change == "replace":
+            replaces.append(name)
+    changed.extend(dropped_fields(state, news, old_inputs=old_inputs))
+    changed.extend(_extra_paths(state, news))
+    if not changed:
+        changed.extend(_unfinished(state, news))
+    return Diffed(tuple(changed), tuple(replaces))
+
+
+def dropped_fields(
+    state: Mapping[str, Any],
+    news: Mapping[str, Any],
+    *,
+    old_inputs: Mapping[str, Any] | None = None,
+) -> list[str]:
+    """Fields that were declared before, are not now, and still show."""
+    before = declared_keys(state) | declared_keys(old_inputs or {})
+    wanted = declared_fields(news)
+    found = []
+    for name in FIELDS:
+        if name not in before or name in wanted or name == "name":
+            continue
+        clear = clearing_value(name, wanted)
+        if clear is NO_RESET or has_unknown(clear):
+            continue
+        live = state.get(name)
+        if live is not None and not is_same(name, clear, live, wanted):
+            found.append(name)
+    return found
+
+
+def _paths(name: str, declared: Any, live: Any) -> Iterator[str]:
+    declared, live = reveal(declared), reveal(live)
+    if name == "environment_variables" and isinstance(declared, dict):
+        live = environment_mapping(live)
+        live = {k: v for k, v in live.items() if k in declared or not _platform(k)}
+    if isinstance(declared, (dict, list)) and isinstance(live, type(declared)):
+        found = [format_path((name, *path)) for path in changed_paths(live, declared)]
+        if found:
+            yield from found
+            return
+    yield name
+
+
+def _platform(name: str) -> bool:
+    from pulumi_jig.models import PLATFORM_PREFIX
+
+    return name.startswith(PLATFORM_PREFIX)
+
+
+def _extra_paths(state: Mapping[str, Any], news: Mapping[str, Any]) -> Iterator[str]:
+    before, after = reveal(state.get(EXTRA)), reveal(news.get(EXTRA))
+    if after is None:
+        return
+    if isinstance(before, dict) and isinstance(after, dict):
+        # A field that is no longer passed through has no documented reset.
+        before = {key: value for key, value in before.items() if key in after}
+    for path in changed_paths(before, after):
+        yield format_path((EXTRA, *path))
+
+
+def _unfinished(state: Mapping[str, Any], news: Mapping[str, Any]) -> Iterator[str]:
+    """Nothing declared differs, and yet it is not done."""
+    if state.get(UNCONFIRMED):
+        yield "deployment_id"
+    elif state.get(UNREADY) or (
+        state.get("status") == "Failed" and news.get("wait_for") != "none"
+    ):
+        yield "status"

@@ -1,0 +1,226 @@
+"""
+Whose deployment is it? The questions to answer before anything is written or deleted.
+
+Three things tell. The service's own id: another id under our name is somebody else's
+deployment. The ownership mark: the same nonce is ours; the same resource with another
+nonce is an orphan of an interrupted run, or the very deployment that is being replaced,
+and no create can tell which. The account: a 404 from another account proves nothing.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Any
+
+from pulumi_jig.errors import (
+    APIError,
+    AuthenticationError,
+    ConfigError,
+    NotFoundError,
+    OwnershipError,
+    TransportError,
+)
+from pulumi_jig.lifecycle.inputs import ACCOUNT, NONCE, place_of
+from pulumi_jig.naming import split_description
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pulumi_jig.context import CallContext
+    from pulumi_jig.lifecycle.invocation import Invocation
+    from pulumi_jig.models import DeploymentResponseItem
+
+
+class Whose(enum.Enum):
+    """What a deployment's mark says, seen from one resource."""
+
+    OURS = "ours"
+    """The mark has our nonce."""
+    SAME_RESOURCE = "same resource"
+    """The mark names our resource with another nonce."""
+    OTHERS = "others"
+    """The mark names another resource."""
+    UNMARKED = "unmarked"
+    """There is no mark."""
+
+
+def whose(
+    item: DeploymentResponseItem, data: Mapping[str, Any], urn: str | None
+) -> Whose:
+    """What the mark of a live deployment says to the resource with this data."""
+    description = item.description
+    _, mark = split_description(description if isinstance(description, str) else "")
+    if mark is None:
+        return Whose.UNMARKED
+    if mark.nonce == data.get(NONCE):
+        return Whose.OURS
+    place = place_of(data, urn)
+    same = (mark.project, mark.stack, mark.resource) == (
+        place.project,
+        place.stack,
+        place.resource,
+    )
+    return Whose.SAME_RESOURCE if same else Whose.OTHERS
+
+
+def account_of(inv: Invocation, ctx: CallContext) -> str | None:
+    """
+    The API's word for whose key this is; None where it does not say.
+
+    Raises:
+        AuthenticationError: The key was rejected.
+    """
+    try:
+        return inv.client.whoami(ctx)
+    except AuthenticationError:
+        raise
+    except (APIError, TransportError):
+        return None
+
+
+def require_account(
+    state: Mapping[str, Any], inv: Invocation, ctx: CallContext
+) -> None:
+    """
+    Refuse to work on a deployment of one account with a key of another.
+
+    Raises:
+        ConfigError: The key belongs to another account than the one that the state
+            remembers.
+        AuthenticationError: The key was rejected.
+    """
+    remembered = state.get(ACCOUNT)
+    if not isinstance(remembered, str):
+        return
+    now = account_of(inv, ctx)
+    if now is not None and now != remembered:
+        raise ConfigError(
+            f"Deployment {state.get('name')} was created with a key of account "
+            f"{remembered}, but the key in use belongs to account {now}. Nothing was "
+            "changed. Use a key of the first account (TOGETHER_API_KEY, jig:apiKey or "
+            "the resource's provider); to move it, create a new resource and delete "
+            "this one."
+        )
+
+
+def require_proof_of_absence(
+    error: NotFoundError, state: Mapping[str, Any], inv: Invocation, ctx: CallContext
+) -> None:
+    """
+    Accept a 404 as "gone" only where it proves that.
+
+    Raises:
+        NotFoundError: The answer was not the API's own.
+        ConfigError: The key belongs to another account than the state remembers, or
+            the service would not say whose key it is.
+        AuthenticationError: The key was rejected.
+    """
+    name = state.get("name")
+    if not error.definitive:
+        raise NotFoundError(
+            f"Something answered 404 for deployment {name}, but not in the API's own "
+            "words, so this proves nothing; the state is kept. Check TOGETHER_BASE_URL "
+            "(or jig:baseUrl) and any proxy in between.",
+            status=404,
+            definitive=False,
+        )
+    remembered = state.get(ACCOUNT)
+    if not isinstance(remembered, str):
+        return
+    require_account(state, inv, ctx)
+    if account_of(inv, ctx) is None:
+        raise ConfigError(
+            f"The service says that deployment {name} does not exist, but not whose "
+            f"key this is; it was created by account {remembered}. The state is kept. "
+            "Try again, with a key of that account."
+        )
+
+
+def taken(
+    item: DeploymentResponseItem | None,
+    data: Mapping[str, Any],
+    urn: str | None,
+) -> OwnershipError:
+    """The error for a name that is taken: what its mark says, and the way on."""
+    name = str(data.get("name"))
+    if item is None:
+        return OwnershipError(
+            f'The name "{name}" is taken by a deployment that this account cannot '
+            "see: names are unique across all customers of the service. Nothing was "
+            "created. Choose another `name`, or set `jig:namespace` to any word to "
+            "change all names that are made automatically.",
+            name=name,
+        )
+    id_ = item.id
+    start = f'A deployment "{name}" (id {id_}) exists already'
+    match whose(item, data, urn):
+        case Whose.SAME_RESOURCE:
+            text = (
+                f"{start}, and its mark names this very resource: it is left over from "
+                "an interrupted run, or it is what is being replaced right now. "
+                "Nothing was changed; it may be running and billing. Left over: "
+                "`pulumi-jig recover` takes it back into the state. Being replaced: "
+                "set `delete_before_replace`, since two deployments cannot share a "
+                "name."
+            )
+        case Whose.OTHERS:
+            _, mark = split_description(item.description)
+            owner = mark.owner if mark else "another resource"
+            text = (
+                f"{start} and belongs to {owner}. Nothing was changed. Choose another "
+                "`name`; if this program shall take it over, set `adopt=True` (and "
+                "remove it from the other program without deleting it)."
+            )
+        case _:
+            text = (
+                f"{start} and carries no mark of any program. Nothing was changed. "
+                "Choose another `name`, or take it over with `adopt=True` or "
+                "`pulumi-jig import`."
+            )
+    return OwnershipError(text, name=name, deployment_id=id_)
+
+
+def refuse_foreign(
+    item: DeploymentResponseItem, state: Mapping[str, Any], urn: str | None
+) -> None:
+    """
+    Refuse to write to a deployment that is not the one that the state knows.
+
+    A missing mark is not a foreign one: with an equal id it is written again.
+
+    Raises:
+        OwnershipError: The live deployment has another id or another nonce.
+    """
+    why = foreign(item, state, urn)
+    if why:
+        raise OwnershipError(
+            f"{why} Nothing was changed. If this resource gave it up, remove it from "
+            "the state with `pulumi state delete`; to take it back, set `adopt=True` "
+            "on a new resource.",
+            name=str(state.get("name")),
+            deployment_id=item.id,
+        )
+
+
+def foreign(
+    item: DeploymentResponseItem, state: Mapping[str, Any], urn: str | None
+) -> str | None:
+    """Say why a live deployment is not the one that the state knows, or None."""
+    name = state.get("name")
+    known = state.get("deployment_id")
+    if known and item.id and item.id != known:
+        return (
+            f"The deployment that is now called {name} has another id ({item.id} "
+            f"instead of {known}): somebody deleted ours and made a new one."
+        )
+    if state.get("ownership_mark") is False:
+        return None
+    verdict = whose(item, state, urn)
+    if verdict in (Whose.OURS, Whose.UNMARKED):
+        return None
+    _, mark = split_description(item.description)
+    owner = mark.owner if mark else "another resource"
+    return (
+        f"Deployment {name} carries the mark of {owner} with a newer claim than this "
+        "resource has: it was taken over."
+    )

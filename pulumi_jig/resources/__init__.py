@@ -1,0 +1,50 @@
+"""
+What programs import: resources, their arguments, a provider for another account.
+
+This room runs in the user's program. It loads neither the HTTP library nor the models:
+what it cannot know in the program, the plugin process checks.
+"""
+
+from __future__ import annotations
+
+from pulumi_jig.resources.deployment import (
+    Deployment,
+    DeploymentArgs,
+    DeploymentArgsDict,
+)
+from pulumi_jig.resources.parts import (
+    CustomMetricAutoscalingArgs,
+    CustomMetricAutoscalingArgsDict,
+    EnvironmentVariableArgs,
+    EnvironmentVariableArgsDict,
+    HTTPAutoscalingArgs,
+    HTTPAutoscalingArgsDict,
+    ModelMountArgs,
+    ModelMountArgsDict,
+    QueueAutoscalingArgs,
+    QueueAutoscalingArgsDict,
+    SecretReferenceDict,
+    VolumeMountArgs,
+    VolumeMountArgsDict,
+)
+from pulumi_jig.resources.provider import Provider
+
+__all__ = [
+    "CustomMetricAutoscalingArgs",
+    "CustomMetricAutoscalingArgsDict",
+    "Deployment",
+    "DeploymentArgs",
+    "DeploymentArgsDict",
+    "EnvironmentVariableArgs",
+    "EnvironmentVariableArgsDict",
+    "HTTPAutoscalingArgs",
+    "HTTPAutoscalingArgsDict",
+    "ModelMountArgs",
+    "ModelMountArgsDict",
+    "Provider",
+    "QueueAutoscalingArgs",
+    "QueueAutoscalingArgsDict",
+    "SecretReferenceDict",
+    "VolumeMountArgs",
+    "VolumeMountArgsDict",
+]
