@@ -44,6 +44,10 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)
+    import os
     from importlib import import_module
+
+    # Set before gRPC is loaded: it would log the end of every plugin to stderr.
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
     return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'results')}"), name)

@@ -27,8 +27,9 @@ from .goals import PROVIDER_PREFIX, ROOT_TYPE, Goal, RefusedError
 from .journal import Journal
 from .planner import Plan, Planner, StepRefusedError
 from .plugins import Provider, ProviderError
+from .policies import Analyzer, PolicyError, PolicyPack, environment_of
 from .providers import Registry
-from .results import Kind, Result, outputs_of
+from .results import Kind, Result, Violation, outputs_of
 from .servers import Servers
 from .wire import PropertyMap, Secret
 
@@ -57,6 +58,7 @@ class Settings:
     home: Path
     parallel: int
     replace: frozenset[str] = frozenset()
+    policy_packs: list[PolicyPack] = field(default_factory=list)
     recorder: Recorder | None = None
     watchers: list[Watcher] = field(default_factory=list)
 
@@ -96,6 +98,7 @@ class Deployment:
         )
         self._component_providers: dict[str, dict[str, str]] = {}
         self._stack_outputs: PropertyMap | None = None
+        self._analyzers: list[Analyzer] = []
         self._address = ""
         self._status: int | None = None
 
@@ -160,6 +163,17 @@ class Deployment:
         self.executor.run(chain)
         return self.planner.news[urn]
 
+    def read(self, goal: Goal, resource_id: str) -> Resource:
+        """Look up an existing resource; raises what `register` raises."""
+        with self._planning:
+            if self.executor.cancelled:
+                raise CancelledError
+            self._assign_provider(goal)
+            chain = self.planner.read(goal, resource_id)
+            urn = self.planner.urn(goal)
+        self.executor.run(chain)
+        return self.planner.news[urn]
+
     def _assign_provider(self, goal: Goal) -> None:
         if not goal.custom or goal.is_provider:
             return
@@ -203,9 +217,57 @@ class Deployment:
             self.events.log("error", message, urn)
         self.executor.cancel()
 
+    # ----------------------------------------------------------------------- policies
+
+    def _start_analyzers(self) -> None:
+        env = environment_of(
+            {**self._environment(), **self._stack_environment()},
+            self.config,
+            preview=self.preview,
+        )
+        for pack in self._settings.policy_packs:
+            self._analyzers.append(
+                Analyzer(pack, self._address, env=env, on_line=self._plugin_line)
+            )
+        # They come up side by side.
+        for analyzer in self._analyzers:
+            analyzer.configure()
+
+    def _provider_of(self, resource: Resource) -> Resource | None:
+        urn = resource.provider.rpartition("::")[0]
+        return self.planner.news.get(urn) or self._olds.get(urn)
+
     def _analyze(self, resource: Resource, goal: Goal) -> bool:
-        del resource, goal
-        return False
+        """Ask the packs about a resource; whether it may not be touched."""
+        provider = self._provider_of(resource)
+        found: list[Violation] = []
+        for analyzer in self._analyzers:
+            inputs, remediated = analyzer.remediate(resource, goal, provider)
+            resource.inputs = inputs
+            found += remediated
+        for analyzer in self._analyzers:
+            found += analyzer.analyze(resource, goal, provider)
+        return self._report(found) and not self.preview
+
+    def _analyze_stack(self) -> None:
+        resources = [
+            (item, self.planner.goals.get(urn), self._provider_of(item))
+            for urn, item in self.planner.news.items()
+            if not item.external
+        ]
+        root = next((r.urn for r, _, _ in resources if r.type == ROOT_TYPE), "")
+        for analyzer in self._analyzers:
+            if self._report(analyzer.analyze_stack(resources, root)):
+                self.executor.failed = True
+
+    def _report(self, found: list[Violation]) -> bool:
+        """Note violations; whether one is mandatory, which fails the operation."""
+        for violation in found:
+            self.events.violate(violation)
+        mandatory = any(violation.level == "mandatory" for violation in found)
+        if mandatory:
+            self.executor.failed = True
+        return mandatory
 
     # ---------------------------------------------------------------------- processes
 
@@ -221,6 +283,12 @@ class Deployment:
             "PULUMI_ROOT_DIRECTORY": str(self.root),
         }
         return environment(extra, home=self._settings.home)
+
+    def _stack_environment(self) -> dict[str, str]:
+        return {
+            "PULUMI_ORGANIZATION": self.organization,
+            "PULUMI_STACK": self.stack,
+        }
 
     def _python(self) -> str:
         return interpreter(self.root, self._settings.runtime_options)
@@ -247,8 +315,7 @@ class Deployment:
             **self._environment(),
             "PULUMI_CONFIG": json.dumps(dict(settings.config)),
             "PULUMI_CONFIG_SECRET_KEYS": json.dumps(sorted(settings.secret_keys)),
-            "PULUMI_ORGANIZATION": settings.organization,
-            "PULUMI_STACK": settings.stack,
+            **self._stack_environment(),
             "PULUMI_DRY_RUN": str(self.preview).lower(),
             "PULUMI_PARALLEL": str(settings.parallel),
             "PULUMI_MONITOR": self._address,
@@ -287,6 +354,7 @@ class Deployment:
         self._address = servers.address
         try:
             if kind in {"preview", "up"}:
+                self._start_analyzers()
                 self._status = self._run_program()
                 self.executor.wait()
                 if self._status != 0 and not self.executor.cancelled:
@@ -295,10 +363,18 @@ class Deployment:
                             "error", f"the program ended with status {self._status}"
                         )
                     self.executor.cancel()
-            if not self.executor.cancelled:
+            if kind == "refresh":
+                self._refresh()
+            elif not self.executor.cancelled:
                 self._delete_rest()
             self._settle_outputs()
+            if not self.executor.cancelled and kind in {"preview", "up"}:
+                self._analyze_stack()
+        except PolicyError as error:
+            self.give_up(str(error), "")
         finally:
+            for analyzer in self._analyzers:
+                analyzer.close()
             self._registry.close()
             servers.close()
         return self._result(kind, time.monotonic() - began)
@@ -311,7 +387,7 @@ class Deployment:
                     continue
                 operation = "remove-pending-replace"
             elif item.delete:
-                operation = "delete-replaced"
+                operation = "discard-replaced" if item.external else "delete-replaced"
             elif (
                 item.urn in self.planner.operated
                 or self.planner.renamed.get(item.urn) in self.planner.operated
@@ -320,7 +396,7 @@ class Deployment:
             elif item.pending_replacement:
                 operation = "remove-pending-replace"
             else:
-                operation = "delete"
+                operation = "read-discard" if item.external else "delete"
             self.planner.deletes.add(item.urn)
             steps[item] = Planned(operation, item.urn, item.type, item, None)
             steps[item].internal = item.is_provider and not item.parent
@@ -338,6 +414,28 @@ class Deployment:
             self.executor.cancel()
         except (ProviderError, RefusedError) as error:
             self.give_up(str(error), "")
+
+    def _refresh(self) -> None:
+        """Read every resource of the state, side by side; the state is then rebuilt."""
+        steps = {
+            item: Planned("refresh", item.urn, item.type, item, item)
+            for item in self._base.resources
+        }
+        for item, step in steps.items():
+            step.internal = item.is_provider and not item.parent
+        try:
+            with ThreadPoolExecutor(max(1, min(self.parallel, len(steps)))) as pool:
+                runs = [
+                    pool.submit(self.executor.run, [step]) for step in steps.values()
+                ]
+                for run in runs:
+                    run.result()
+        except (ProviderError, RefusedError) as error:
+            self.give_up(str(error), "")
+            return
+        self._journal.replace_base(
+            survivors([step.new for step in steps.values() if step.new is not None])
+        )
 
     def _settle_outputs(self) -> None:
         root = next(
@@ -365,6 +463,24 @@ class Deployment:
             program_status=self._status,
             seconds=seconds,
         )
+
+
+def survivors(resources: list[Resource]) -> list[Resource]:
+    """What a refresh has left, references to what is gone taken out."""
+    known: set[str] = set()
+    for resource in resources:
+        resource.dependencies = [u for u in resource.dependencies if u in known]
+        resource.property_dependencies = {
+            key: left
+            for key, urns in resource.property_dependencies.items()
+            if (left := [u for u in urns if u in known])
+        }
+        if resource.deleted_with not in known:
+            resource.deleted_with = ""
+        if resource.parent not in known:
+            resource.parent = ""
+        known.add(resource.urn)
+    return resources
 
 
 def layers(resources: list[Resource]) -> list[list[Resource]]:

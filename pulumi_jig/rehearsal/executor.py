@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from .plugins import InitError, ProviderError
 from .providers import UNKNOWN_ID
 from .state import Operation, Resource, now
-from .wire import Secret, difference, secret
+from .wire import Secret, difference, reveal, secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,6 +121,12 @@ class Executor:
                     pass
                 case "delete" | "delete-replaced":
                     self._delete(step)
+                case "read-discard" | "discard-replaced":
+                    self._journal.end(None, done=step.old)
+                case "read" | "read-replacement":
+                    self._read(step)
+                case "refresh":
+                    self._refresh(step)
                 case "remove-pending-replace":
                     self._journal.end(None, done=step.old)
                 case _:
@@ -129,6 +135,10 @@ class Executor:
         except ProviderError as error:
             self._events.log("error", said(error), step.urn)
             self._events.step_ends(step, failed=True)
+            if step.operation == "refresh":
+                # Other resources are still refreshed; the operation fails at the end.
+                self.failed = True
+                return
             self.cancel()
             raise StepFailedError(str(error)) from error
         self._events.step_ends(step)
@@ -224,6 +234,80 @@ class Executor:
         if failure is not None:
             raise failure
 
+    def _read(self, step: Planned) -> None:
+        old, new = step.old, step.new
+        assert new is not None
+        operation = self._begin("reading", new)
+        failure: InitError | None = None
+        try:
+            if new.id == UNKNOWN_ID:
+                new.outputs = {}
+            else:
+                provider = self._registry.of(new.provider)
+                # The inputs go as both: it is all that is known of the resource.
+                found = provider.read(new.urn, new.id, new.inputs, new.inputs)
+                new.outputs = found.outputs
+                new.id = found.id or new.id
+        except InitError as error:
+            failure = error
+            new.outputs = error.properties
+            new.init_errors = error.reasons
+        except ProviderError:
+            self._journal.end(operation, write=not self._preview)
+            raise
+        mark(new)
+        if old is not None and step.marks_old:
+            old.delete = True
+            old = None
+        self._journal.end(operation, done=old, new=new)
+        if failure is not None:
+            raise failure
+
+    def _refresh(self, step: Planned) -> None:
+        old = step.old
+        assert old is not None
+        step.outcome = "same"
+        step.new = old
+        if not old.custom or old.is_provider or old.pending_replacement:
+            return
+        provider = self._registry.of(old.provider)
+        errors: list[str] = []
+        try:
+            found = provider.read(old.urn, old.id, old.inputs, old.outputs)
+            new_id, outputs, inputs = found.id, found.outputs, found.inputs
+        except InitError as error:
+            errors = error.reasons
+            new_id, outputs, inputs = error.id, error.properties, error.inputs
+            self._events.log(
+                "warning",
+                "Refreshed resource is in an unhealthy state:\n* "
+                + "\n* ".join(errors),
+                old.urn,
+            )
+        except ProviderError:
+            step.outcome = ""
+            raise
+        if not new_id:
+            step.outcome, step.new = "delete", None
+            return
+        new = old.copied()
+        new.id, new.outputs, new.init_errors = new_id, outputs, errors
+        new.inputs = old.inputs if inputs is None else inputs
+        mark(new)
+        step.new = new
+        if new.inputs != old.inputs or new.outputs != old.outputs:
+            new.modified = now()
+        step.changed = difference(old.outputs, new.outputs)
+        if old.external:
+            step.outcome = "update" if new.outputs != old.outputs else "same"
+            return
+        # What the next `up` would have to undo, seen from the other side.
+        answer = provider.diff(old.urn, new, old.inputs, old.ignore_changes)
+        changes = answer.changes
+        if changes is None:
+            changes = reveal(new.inputs) != reveal(old.inputs)
+        step.outcome = "update" if changes else "same"
+
     def _delete(self, step: Planned) -> None:
         old = step.old
         assert old is not None
@@ -265,7 +349,9 @@ class Executor:
 def said(error: ProviderError) -> str:
     """What people are shown of a failure."""
     if isinstance(error, InitError) and error.reasons:
-        return "\n".join(error.reasons)
+        number = len(error.reasons)
+        title = "1 error" if number == 1 else f"{number} errors"
+        return "\n\t* ".join([f"{title} occurred:", *error.reasons])
     return str(error)
 
 
@@ -277,8 +363,3 @@ def mark(resource: Resource) -> None:
         wanted = key in resource.additional_secret_outputs
         if wanted or isinstance(resource.inputs.get(key), Secret):
             resource.outputs = {**resource.outputs, key: secret(value)}
-
-
-def drift(old: Resource, new: Resource) -> list[str]:
-    """Paths at which outputs differ after a refresh."""
-    return difference(old.outputs, new.outputs)

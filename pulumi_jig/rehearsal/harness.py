@@ -20,6 +20,7 @@ import yaml
 
 from .children import ChildError
 from .deployment import Deployment, Settings
+from .policies import PolicyPack
 from .results import Outputs, RehearsalError, Result, outputs_of
 from .state import Snapshot, StateError, StateFile, from_json, to_json
 from .vault import VaultError
@@ -62,7 +63,8 @@ class Rehearsal:
             config: Configuration over that of the file. A key without a namespace gets
                 the project's; values that are not strings are written as JSON.
             secret_config: The same, for values that are secret.
-            policy_packs: Folders of policy packs, or `(folder, config file)` pairs.
+            policy_packs: Folders of policy packs, or `(folder, configuration)`
+                pairs, the configuration a file or a mapping.
             env: Environment variables for program, plugins and packs. The caller's
                 own `TOGETHER_*` and `PULUMI_*` variables are not passed on.
             state_file: Where to keep the state; by default in a temporary folder.
@@ -98,6 +100,7 @@ class Rehearsal:
                 env=dict(env or {}),
                 home=home,
                 parallel=parallel or 4 * (os.cpu_count() or 1),
+                policy_packs=[PolicyPack.of(pack) for pack in policy_packs],
                 recorder=recorder,
                 watchers=list(watchers),
             )
@@ -106,7 +109,6 @@ class Rehearsal:
         except (RehearsalError, VaultError) as error:
             self.close()
             raise RehearsalError(str(error)) from error
-        self._policy_packs = list(policy_packs)
 
     # --------------------------------------------------------------------- operations
 
@@ -126,6 +128,14 @@ class Rehearsal:
             if not preview.ok:
                 return preview
         return self._run("up", replace, write=True)
+
+    def refresh(self) -> Result:
+        """
+        Bring the state to what exists; the program is not run.
+
+        A resource that cannot be read keeps its state, and the refresh fails.
+        """
+        return self._run("refresh", (), write=True)
 
     def destroy(self) -> Result:
         """Delete everything that the state knows; the program is not run."""

@@ -91,13 +91,7 @@ class Planner:
             StepRefusedError: there can be none, and why has been logged.
             ProviderError: the provider failed a check or a diff.
         """
-        urn = self.urn(goal)
-        if urn in self._seen:
-            self._refuse(
-                f"Duplicate resource URN '{urn}'; try giving it a unique name", urn
-            )
-        self._seen.add(urn)
-        self.goals[urn] = goal
+        urn = self._claim(goal)
         old = self._old(urn, goal)
         new = self._new(urn, goal, old)
         self.news[urn] = new
@@ -105,6 +99,35 @@ class Planner:
         for step in steps:
             step.internal = internal
         return steps
+
+    def read(self, goal: Goal, resource_id: str) -> list[Planned]:
+        """
+        The steps for `.get(...)`: a resource that exists and is not ours.
+
+        One that the state knows as ours is let go of: with the same id it is only
+        looked at from now on; with another, the old one is deleted at the end.
+        """
+        urn = self._claim(goal)
+        old = self._old(urn, goal)
+        new = self._new(urn, goal, old)
+        new.id = resource_id
+        new.external = True
+        self.news[urn] = new
+        self.operated.add(urn)
+        if old is None or old.external or old.id == resource_id:
+            return [Planned("read", urn, new.type, old, new)]
+        read = Planned("read-replacement", urn, new.type, old, new, marks_old=True)
+        return [read, Planned("replace", urn, new.type, old, new)]
+
+    def _claim(self, goal: Goal) -> str:
+        urn = self.urn(goal)
+        if urn in self._seen:
+            self._refuse(
+                f"Duplicate resource URN '{urn}'; try giving it a unique name", urn
+            )
+        self._seen.add(urn)
+        self.goals[urn] = goal
+        return urn
 
     def _old(self, urn: str, goal: Goal) -> Resource | None:
         candidates = [urn, *self._aliases(goal)]
@@ -159,6 +182,7 @@ class Planner:
             property_dependencies=goal.property_dependencies,
             additional_secret_outputs=goal.additional_secret_outputs,
             ignore_changes=goal.ignore_changes,
+            replace_on_changes=goal.replace_on_changes,
             custom_timeouts=goal.custom_timeouts,
             replacement_trigger=goal.replacement_trigger,
             created=old.created if old else "",
@@ -286,15 +310,31 @@ class Planner:
             return DiffAnswer(changes=True, replaces=("id",))
         if goal.deleted_with and goal.deleted_with in self.replaced:
             return DiffAnswer(changes=True, replaces=("deletedWith",))
+        if self._provider_forces(old, new):
+            return DiffAnswer(changes=True, replaces=("provider",))
         if goal.is_provider:
-            if goal.properties == old.inputs:
-                return DiffAnswer(changes=False)
             diff = self._registry.diff(urn, old, new.inputs)
         elif provider is None:
             return DiffAnswer(changes=reveal(old.inputs) != reveal(new.inputs))
         else:
             diff = provider.diff(urn, old, new.inputs, goal.ignore_changes)
         return settle(diff, old.inputs, new.inputs, goal)
+
+    def _provider_forces(self, old: Resource, new: Resource) -> bool:
+        """Whether another provider, or none, means another resource."""
+        if old.provider == new.provider:
+            return False
+        if not old.provider or not new.provider:
+            return True
+        before, after = (r.provider.rpartition("::")[0] for r in (old, new))
+        if self.renamed.get(before) == after:
+            return False
+        former = self._olds.get(before)
+        current = self.news.get(after) or self._olds.get(after)
+        if former is None or current is None:
+            return False
+        answer = self._registry.of(new.provider).diff_config(former, current.inputs)
+        return bool(answer.replaces)
 
     def _replace(
         self,

@@ -170,13 +170,10 @@ class Provider:
             raise
         return annotate_secrets(decode(response.inputs), news)
 
-    def diff_config(
-        self, provider_id: str, old: Resource, news: PropertyMap
-    ) -> DiffAnswer:
+    def diff_config(self, old: Resource, news: PropertyMap) -> DiffAnswer:
         """Ask whether a changed configuration replaces the provider."""
         request = _request(
             provider_pb2.DiffRequest,
-            id=provider_id,
             urn=self._urn,
             olds=encode(old.outputs, keep_secrets=False),
             news=encode(news, keep_secrets=False),
@@ -394,9 +391,10 @@ class Provider:
         try:
             response = getattr(self._stub, method)(request)
         except grpc.RpcError as error:
+            failure = _failure(error, masks)
             if self._recorder:
-                self._recorder.fail(number, method, request, error.details() or "")
-            raise _failure(error, masks) from None
+                self._recorder.fail(number, method, request, str(failure))
+            raise failure from None
         if self._recorder:
             self._recorder.end(number, method, request, response)
         return response

@@ -72,7 +72,7 @@ class Registry:
 
     def diff(self, urn: str, old: Resource, news: PropertyMap) -> DiffAnswer:
         """What a changed configuration means for the provider resource."""
-        return self._checked[urn].diff_config(old.id, old, news)
+        return self._checked[urn].diff_config(old, news)
 
     def configure(self, urn: str, inputs: PropertyMap, provider_id: str) -> None:
         """Make the provider ready with these inputs."""

@@ -83,7 +83,9 @@ def main() -> int:
     try:
         loop.run_until_complete(pulumi.runtime.run_in_stack(run))
     except pulumi.RunError as error:
-        pulumi.log.error(str(error))
+        # That the monitor is gone is no news: what ended the operation was logged.
+        if not str(error).startswith("Resource monitor has terminated"):
+            pulumi.log.error(str(error))
         return 1
     except Exception as error:
         pulumi.log.error(

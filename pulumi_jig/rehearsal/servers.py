@@ -11,6 +11,7 @@ each by name, so that the program fails with a sentence, and not with silence.
 from __future__ import annotations
 
 from concurrent import futures
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import grpc
@@ -22,13 +23,17 @@ from pulumi.runtime.proto import (
     resource_pb2_grpc,
 )
 
+from .children import ChildError
 from .executor import CancelledError, StepFailedError
-from .goals import RefusedError, goal_from
+from .goals import Goal, RefusedError, goal_from
 from .planner import StepRefusedError
 from .plugins import ProviderError
+from .policies import PolicyError
 from .wire import UnsupportedValueError, decode, encode
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .deployment import Deployment
     from .results import Severity
 
@@ -49,6 +54,13 @@ _FEATURES: Final = {
     "resourceHooks": "RESOURCE_MONITOR_FEATURE_RESOURCE_HOOKS",
     "errorHooks": "RESOURCE_MONITOR_FEATURE_ERROR_HOOKS",
 }
+_FAILURES: Final = (
+    RefusedError,
+    UnsupportedValueError,
+    ProviderError,
+    ChildError,
+    PolicyError,
+)
 _SEVERITIES: Final[dict[int, Severity]] = {
     engine_pb2.DEBUG: "debug",
     engine_pb2.INFO: "info",
@@ -127,14 +139,8 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
 
     def RegisterResource(self, request: Any, context: Any) -> Any:  # noqa: N802, D102
         deployment = self._deployment
-        try:
+        with self._answering(context, request.name):
             state = deployment.register(goal_from(request, str(deployment.root)))
-        except (RefusedError, UnsupportedValueError, ProviderError) as error:
-            deployment.give_up(str(error), request.name)
-            _abort(context, grpc.StatusCode.UNAVAILABLE, "the rehearsal has ended")
-        except (StepRefusedError, StepFailedError, CancelledError):
-            deployment.executor.cancel()
-            _abort(context, grpc.StatusCode.UNAVAILABLE, "the rehearsal has ended")
         return resource_pb2.RegisterResourceResponse(
             urn=state.urn,
             id=state.id,
@@ -147,7 +153,26 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         return empty_pb2.Empty()
 
     def ReadResource(self, request: Any, context: Any) -> Any:  # noqa: N802, D102
-        self._refuse(context, f"reading the existing resource {request.name!r}")
+        deployment = self._deployment
+        with self._answering(context, request.name):
+            state = deployment.read(
+                Goal(
+                    type=request.type,
+                    name=request.name,
+                    custom=True,
+                    properties=decode(request.properties),
+                    parent=request.parent,
+                    provider=request.provider,
+                    version=request.version,
+                    dependencies=sorted(request.dependencies),
+                    additional_secret_outputs=list(request.additionalSecretOutputs),
+                ),
+                request.id,
+            )
+        return resource_pb2.ReadResourceResponse(
+            urn=state.urn,
+            properties=encode(state.outputs, keep_secrets=request.acceptSecrets),
+        )
 
     def Invoke(self, request: Any, context: Any) -> Any:  # noqa: N802, D102
         self._refuse(context, f"calling the function {request.tok!r}")
@@ -175,6 +200,23 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
     def SignalAndWaitForShutdown(self, request: Any, context: Any) -> Any:  # noqa: N802, D102
         del request, context
         return empty_pb2.Empty()
+
+    @contextmanager
+    def _answering(self, context: Any, name: str) -> Iterator[None]:
+        """Turn a failure into the end of the call, and of the operation."""
+        try:
+            yield
+        except (
+            RefusedError,
+            UnsupportedValueError,
+            ProviderError,
+            ChildError,
+        ) as error:
+            self._deployment.give_up(str(error), name)
+            _abort(context, grpc.StatusCode.UNAVAILABLE, "the rehearsal has ended")
+        except (StepRefusedError, StepFailedError, CancelledError):
+            self._deployment.executor.cancel()
+            _abort(context, grpc.StatusCode.UNAVAILABLE, "the rehearsal has ended")
 
     def _refuse(self, context: Any, what: str) -> NoReturn:
         message = (

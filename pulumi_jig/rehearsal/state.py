@@ -67,6 +67,7 @@ class Resource:
     init_errors: list[str] = field(default_factory=list)
     additional_secret_outputs: list[str] = field(default_factory=list)
     ignore_changes: list[str] = field(default_factory=list)
+    replace_on_changes: list[str] = field(default_factory=list)
     custom_timeouts: dict[str, float] = field(default_factory=dict)
     replacement_trigger: Any = None
     created: str = ""
@@ -155,6 +156,7 @@ _OPTIONAL: Final = (
     ("modified", "modified"),
     ("source_position", "sourcePosition"),
     ("ignore_changes", "ignoreChanges"),
+    ("replace_on_changes", "replaceOnChanges"),
 )
 _VALUES: Final = frozenset({"inputs", "outputs", "replacement_trigger"})
 

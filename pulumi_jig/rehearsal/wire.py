@@ -139,14 +139,29 @@ def encode(
 
     `keep_secrets=False` strips the markers and sends the values in clear, as the
     engine does for a plugin that does not accept secrets. `skip_internal` leaves out
-    top-level keys that begin with `__`, as it does for policy packs.
+    keys that begin with `__`, at any depth, as it does for policy packs.
     """
+    if skip_internal:
+        properties = without_internal(properties)
     struct = struct_pb2.Struct()
     for key, value in properties.items():
-        if skip_internal and key.startswith("__"):
-            continue
         _encode(value, keep_secrets, struct.fields[key])
     return struct
+
+
+def without_internal(value: Value) -> Value:
+    """The same value without the bookkeeping keys (`__...`) of providers."""
+    if isinstance(value, Secret):
+        return Secret(without_internal(value.value))
+    if isinstance(value, dict):
+        return {
+            key: without_internal(item)
+            for key, item in value.items()
+            if not key.startswith("__")
+        }
+    if isinstance(value, list):
+        return [without_internal(item) for item in value]
+    return value
 
 
 def _encode(value: Value, keep_secrets: bool, into: struct_pb2.Value) -> None:

@@ -1,0 +1,504 @@
+"""
+One interface over two engines: the rehearsal, and the real `pulumi` command.
+
+A scenario is written once against `Stage`; each of its operations leaves an `Act`, in
+which everything that differs from run to run is masked. Two engines agree on a scenario
+when their acts are equal. Transcripts are acts of the real engine, written to a file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from pulumi_jig.rehearsal import Recorder, Rehearsal
+
+HERE = Path(__file__).parent
+TOYS = HERE.parent / "rehearsal"
+PROJECT = "scenes"
+STACK = "dev"
+PASSPHRASE = "not a secret"
+
+SECRET = "4dabf18193072939515e22adb298388d"
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+PROVIDER_CALLS = frozenset(
+    {
+        "CheckConfig",
+        "DiffConfig",
+        "Configure",
+        "Check",
+        "Diff",
+        "Create",
+        "Update",
+        "Delete",
+        "Read",
+    }
+)
+# Fields of requests that name ports and tokens of one run.
+VOLATILE = frozenset({"resourceStatusAddress", "resourceStatusToken"})
+# Fields of a resource in the state that say when and where, not what.
+UNCOMPARED = frozenset({"created", "modified", "sourcePosition", "stackTrace", "urn"})
+
+
+@dataclass
+class Act:
+    """One operation of a scenario, as both engines must agree on it."""
+
+    operation: str
+    ok: bool
+    # Per resource (logical name, or URN where it is not unique): operations in order.
+    steps: dict[str, list[str]]
+    # Per resource: calls of its provider in order.
+    calls: dict[str, list[dict[str, Any]]]
+    # Creates, updates and deletes of all resources, in the order in which they began.
+    order: list[str]
+    outputs: dict[str, Any]
+    state: list[dict[str, Any]]
+    pending: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
+
+
+# --------------------------------------------------------------------------- masking
+
+
+def mask(value: Any, key: str = "") -> Any:
+    """`value` without what differs from run to run."""
+    if isinstance(value, dict):
+        if SECRET in value:
+            inner = value.get("plaintext", value.get("value"))
+            if "plaintext" in value:
+                inner = json.loads(inner)
+            return {"secret": mask(inner)}
+        return {
+            name: mask(item, name)
+            for name, item in sorted(value.items())
+            if name not in VOLATILE
+        }
+    if isinstance(value, list):
+        return [mask(item) for item in value]
+    if key == "__provider":
+        return "<provider>"
+    if key == "randomSeed":
+        return "<seed>"
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, str) and value != UNKNOWN:
+        masked = UUID.sub(lambda m: "<unknown>" if m[0] == UNKNOWN else "<id>", value)
+        return mask_traceback(masked)
+    return "<unknown>" if value == UNKNOWN else value
+
+
+def mask_traceback(text: str) -> str:
+    """The last line of a Python traceback, which holds the exception."""
+    if "Traceback (most recent call last)" in text:
+        return text.strip().splitlines()[-1]
+    return text
+
+
+def label(urn: str) -> str:
+    """What a resource is called in an act: types in short, so that it stays unique."""
+    kinds, _, name = urn.split("::", 2)[2].partition("::")
+    kind = kinds.rpartition("$")[2]
+    short = {"pulumi:pulumi:Stack": "stack", "pulumi-python:dynamic/toy:Toy": "toy"}
+    return f"{short.get(kind, kind.rpartition(':')[2])} {name}"
+
+
+def group_calls(
+    calls: list[tuple[str, dict[str, Any], dict[str, Any] | None, str | None]],
+) -> tuple[dict[str, list[dict[str, Any]]], list[str]]:
+    """Calls per resource, and the order of those that change the world."""
+    grouped: dict[str, list[dict[str, Any]]] = {}
+    order: list[str] = []
+    for method, request, response, error in calls:
+        if method not in PROVIDER_CALLS:
+            continue
+        name = label(request["urn"])
+        entry: dict[str, Any] = {"method": method, "request": mask(request)}
+        if response:
+            entry["response"] = mask(response)
+        if error is not None:
+            entry["error"] = mask_traceback(error)
+        grouped.setdefault(name, []).append(entry)
+        if method in {"Create", "Update", "Delete"}:
+            order.append(f"{method} {name}")
+    return dict(sorted(grouped.items())), order
+
+
+def shape(export: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
+    """Resources and pending operations of an exported state."""
+    deployment = export["deployment"]
+    resources = []
+    for item in deployment.get("resources") or []:
+        kept = {k: v for k, v in item.items() if k not in UNCOMPARED}
+        kept["dependencies"] = sorted(kept.get("dependencies", []))
+        kept["label"] = label(item["urn"])
+        resources.append(mask(kept))
+    resources.sort(key=lambda item: (item["label"], json.dumps(item)))
+    pending = [
+        f"{item['type']} {label(item['resource']['urn'])}"
+        for item in deployment.get("pending_operations") or []
+    ]
+    return resources, sorted(pending)
+
+
+# ---------------------------------------------------------------------------- engines
+
+
+class Engine(Protocol):
+    """What a stage needs of an engine."""
+
+    def act(self, operation: str, replace: list[str]) -> Act:
+        """Run one operation and say what happened."""
+
+    def close(self) -> None:
+        """Release everything."""
+
+
+class RehearsalEngine:
+    """The rehearsal."""
+
+    def __init__(self, folder: Path, stage: Stage) -> None:
+        self._recorder = Recorder()
+        self._stage = stage
+        self._folder = folder
+
+    def act(self, operation: str, replace: list[str]) -> Act:
+        self._recorder.clear()
+        stage = self._stage
+        with Rehearsal(
+            stage.program_dir,
+            STACK,
+            config=stage.config,
+            secret_config=stage.secret_config,
+            policy_packs=stage.policy_packs,
+            env=stage.env,
+            state_file=self._folder / "state.json",
+            recorder=self._recorder,
+        ) as rehearsal:
+            if operation in {"preview", "up"}:
+                result = getattr(rehearsal, operation)(replace=replace)
+            else:
+                result = getattr(rehearsal, operation)()
+            export = rehearsal.export(show_secrets=True)
+            outputs = rehearsal.outputs.values
+        steps: dict[str, list[str]] = {}
+        for step in result.steps:
+            if not step.internal:
+                word = step.operation + (" failed" if step.failed else "")
+                steps.setdefault(label(step.urn), []).append(word)
+        calls, order = group_calls(
+            [(c.method, c.request, c.response, c.error) for c in self._recorder.calls()]
+        )
+        state, pending = shape(export)
+        return Act(
+            operation,
+            result.ok,
+            dict(sorted(steps.items())),
+            calls,
+            order,
+            mask(dict(outputs)),
+            state,
+            pending,
+            sorted(
+                f"{label(d.urn) if d.urn else '-'}: {mask(d.message.strip())}"
+                for d in result.diagnostics
+                if d.severity == "error"
+            ),
+            sorted(f"{v.level} {v.policy} {label(v.urn)}" for v in result.violations),
+        )
+
+    def close(self) -> None:
+        return
+
+
+class PulumiEngine:
+    """The `pulumi` command, with a backend, a home and a passphrase of its own."""
+
+    def __init__(self, folder: Path, stage: Stage) -> None:
+        self._stage = stage
+        self._folder = folder
+        (folder / "backend").mkdir()
+        self._env = {
+            **{k: v for k, v in os.environ.items() if not k.startswith("PULUMI_")},
+            "PULUMI_HOME": str(folder / "home"),
+            "PULUMI_BACKEND_URL": f"file://{folder / 'backend'}",
+            "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_PYTHON_CMD": sys.executable,
+            "PULUMI_DEBUG_COMMANDS": "true",
+            **stage.env,
+        }
+        self._pulumi("stack", "init", STACK)
+        self._known: set[str] = set()
+
+    def _pulumi(self, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["pulumi", "--non-interactive", "--color", "never", *args],
+            cwd=self._stage.program_dir,
+            env={**self._env, **env},
+            capture_output=True,
+            text=True,
+        )
+
+    def _configure(self) -> None:
+        stage = self._stage
+        for key in self._known - {*stage.config, *stage.secret_config}:
+            self._pulumi("config", "rm", key)
+        for key, text in stage.config.items():
+            self._pulumi("config", "set", key, text)
+        for key, text in stage.secret_config.items():
+            self._pulumi("config", "set", "--secret", key, text)
+        self._known = {*stage.config, *stage.secret_config}
+
+    def act(self, operation: str, replace: list[str]) -> Act:
+        self._configure()
+        events = self._folder / "events.json"
+        log = self._folder / "grpc.json"
+        for path in (events, log):
+            path.unlink(missing_ok=True)
+        args = [operation, "--event-log", str(events), "--suppress-progress"]
+        if operation != "preview":
+            args += ["--yes", "--skip-preview"]
+        for urn in replace:
+            args += ["--replace", urn]
+        for folder, config in self._stage.policy_packs:
+            args += ["--policy-pack", str(folder)]
+            if config:
+                args += ["--policy-pack-config", str(config)]
+        done = self._pulumi(*args, PULUMI_DEBUG_GRPC=str(log))
+        if not events.exists():
+            raise RuntimeError(done.stdout + done.stderr)
+        export = json.loads(self._pulumi("stack", "export", "--show-secrets").stdout)
+        outputs = json.loads(
+            self._pulumi("stack", "output", "--json", "--show-secrets").stdout or "{}"
+        )
+        steps, errors, violations = read_events(events)
+        calls, order = group_calls(read_log(log))
+        state, pending = shape(export)
+        return Act(
+            operation,
+            done.returncode == 0,
+            steps,
+            calls,
+            order,
+            mask(outputs),
+            state,
+            pending,
+            errors,
+            violations,
+        )
+
+    def close(self) -> None:
+        return
+
+
+def read_events(path: Path) -> tuple[dict[str, list[str]], list[str], list[str]]:
+    """Steps, errors and violations in the engine's event log."""
+    steps: dict[str, list[str]] = {}
+    errors: list[str] = []
+    violations: list[str] = []
+    for line in path.read_text().splitlines():
+        event = json.loads(line)
+        for kind, suffix in (("resOutputsEvent", ""), ("resOpFailedEvent", " failed")):
+            if kind in event:
+                data = event[kind]["metadata"]
+                if label(data["urn"]) == "pulumi-python default":
+                    continue
+                taken = steps.setdefault(label(data["urn"]), [])
+                # The outputs of the stack and of components are an event of their own.
+                if data["new"] and not data["new"].get("custom") and taken:
+                    continue
+                taken.append(data["op"] + suffix)
+        if "diagnosticEvent" in event:
+            data = event["diagnosticEvent"]
+            if data["severity"] == "error" and not data.get("ephemeral"):
+                text = re.sub(r"<\{%.*?%\}>", "", data["message"]).strip()
+                text = text.removeprefix("error: ")
+                if text in {"update failed", "preview failed"}:
+                    continue  # What the command says at its end, whatever happened.
+                name = label(data["urn"]) if data.get("urn") else "-"
+                errors.append(f"{name}: {mask(text)}")
+        if "policyEvent" in event:
+            data = event["policyEvent"]
+            name = label(data["resourceUrn"])
+            violations.append(f"{data['enforcementLevel']} {data['policyName']} {name}")
+    return dict(sorted(steps.items())), sorted(errors), sorted(violations)
+
+
+def read_log(
+    path: Path,
+) -> list[tuple[str, dict[str, Any], dict[str, Any] | None, str | None]]:
+    """
+    Provider calls in the engine's gRPC log, in the order in which they began.
+
+    The log has a line when a call begins, without an answer, and one when it ends.
+    """
+    begun: list[tuple[str, str]] = []
+    ended: dict[tuple[str, str], list[tuple[Any, str | None]]] = {}
+    if not path.exists():
+        return []
+    for line in path.read_text().splitlines():
+        entry = json.loads(line)
+        service, _, method = entry["method"].rpartition("/")
+        if not service.endswith("ResourceProvider") or method not in PROVIDER_CALLS:
+            continue
+        key = (method, json.dumps(entry["request"], sort_keys=True))
+        errors = entry.get("errors")
+        if entry.get("response") is None and not errors:
+            begun.append(key)
+            continue
+        error = None
+        if errors:
+            error = str(errors[0]).partition("desc = ")[2]
+        ended.setdefault(key, []).append((entry.get("response"), error))
+    calls = []
+    for key in begun:
+        answers = ended.get(key)
+        response, error = answers.pop(0) if answers else (None, None)
+        calls.append((key[0], json.loads(key[1]), response, error))
+    return calls
+
+
+# ------------------------------------------------------------------------------ stage
+
+
+class Stage:
+    """Where a scenario plays: a program whose plan it changes, and a toy world."""
+
+    def __init__(self, folder: Path, engine: str) -> None:
+        self.folder = folder
+        self.program_dir = folder / "program"
+        shutil.copytree(HERE / "generic", self.program_dir)
+        (self.program_dir / "Pulumi.yaml").write_text(
+            f"name: {PROJECT}\nruntime: python\n"
+        )
+        self.world = folder / "world"
+        self.world.mkdir()
+        self.env = {
+            "PYTHONPATH": str(TOYS),
+            "TOY_WORLD": str(self.world),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        self.config: dict[str, str] = {}
+        self.secret_config: dict[str, str] = {}
+        self.policy_packs: list[tuple[Path, Path | None]] = []
+        self.acts: list[Act] = []
+        self.plan({})
+        engines = {"rehearsal": RehearsalEngine, "pulumi": PulumiEngine}
+        self._engine: Engine = engines[engine](folder, self)
+
+    # -- what a scenario says
+
+    def plan(
+        self,
+        resources: dict[str, Any],
+        outputs: dict[str, Any] | None = None,
+        fail: str = "",
+    ) -> None:
+        """What the program is to build from now on."""
+        data = {"resources": resources, "outputs": outputs or {}, "fail": fail}
+        (self.program_dir / "plan.json").write_text(json.dumps(data, indent=1))
+
+    def faults(self, **words: str) -> None:
+        """What the provider does wrong: `create_a="raise"`."""
+        data = {key.replace("_", ":", 1): word for key, word in words.items()}
+        (self.world / "faults.json").write_text(json.dumps(data))
+
+    def poke(self, ident: str, **fields: Any) -> None:
+        """Change a toy behind the stack's back."""
+        path = self.world / f"{ident}.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), **fields}))
+
+    def lose(self, ident: str) -> None:
+        """Remove a toy behind the stack's back."""
+        (self.world / f"{ident}.json").unlink()
+
+    def toys(self) -> list[str]:
+        """The toys that exist."""
+        return sorted(
+            path.stem for path in self.world.glob("*.json") if path.stem != "faults"
+        )
+
+    def urn(self, name: str, kind: str = "pulumi-python:dynamic/toy:Toy") -> str:
+        """The URN of a toy under the stack."""
+        return f"urn:pulumi:{STACK}::{PROJECT}::{kind}::{name}"
+
+    def use_pack(self, config: dict[str, Any] | None = None) -> None:
+        """Run under the toys' policy pack from now on."""
+        path: Path | None = None
+        if config is not None:
+            path = self.folder / "policies.json"
+            path.write_text(json.dumps(config))
+        self.policy_packs = [(HERE / "pack", path)]
+
+    # -- operations
+
+    def preview(self, replace: list[str] | None = None) -> Act:
+        """Preview, and note the act."""
+        return self._act("preview", replace)
+
+    def up(self, replace: list[str] | None = None) -> Act:
+        """Update, and note the act."""
+        return self._act("up", replace)
+
+    def refresh(self) -> Act:
+        """Refresh, and note the act."""
+        return self._act("refresh", None)
+
+    def destroy(self) -> Act:
+        """Destroy, and note the act."""
+        return self._act("destroy", None)
+
+    def _act(self, operation: str, replace: list[str] | None) -> Act:
+        act = self._engine.act(operation, replace or [])
+        self.acts.append(act)
+        return act
+
+    def close(self) -> None:
+        """Release the engine."""
+        self._engine.close()
+
+    def transcript(self) -> list[dict[str, Any]]:
+        """All acts as plain data, folders masked."""
+        text = json.dumps([asdict(act) for act in self.acts])
+        acts: list[dict[str, Any]] = json.loads(
+            text.replace(str(self.folder), "<folder>")
+        )
+        return acts
+
+
+def written(acts: list[dict[str, Any]]) -> str:
+    """A transcript as text: one line per call and per resource, to be read and diffed."""
+    lines = ["["]
+    for number, act in enumerate(acts):
+        lines.append(" {")
+        fields = []
+        for key, value in act.items():
+            fields.append(_field(key, value))
+        lines.append(",\n".join(fields))
+        lines.append(" }," if number < len(acts) - 1 else " }")
+    lines.append("]")
+    return "\n".join(lines) + "\n"
+
+
+def _field(key: str, value: Any) -> str:
+    name = json.dumps(key)
+    if key == "calls" and value:
+        parts = []
+        for urn, calls in value.items():
+            rows = ",\n".join("    " + json.dumps(c, sort_keys=True) for c in calls)
+            parts.append(f"   {json.dumps(urn)}: [\n{rows}\n   ]")
+        return f"  {name}: {{\n" + ",\n".join(parts) + "\n  }"
+    if key == "state" and value:
+        rows = ",\n".join("   " + json.dumps(item, sort_keys=True) for item in value)
+        return f"  {name}: [\n{rows}\n  ]"
+    return f"  {name}: {json.dumps(value, sort_keys=True)}"

@@ -1,0 +1,693 @@
+"""
+Scenarios that both engines must play alike, with the toy provider.
+
+Each is a function of a `Stage`. What it asserts itself holds for every engine; the
+rest is the comparison of acts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from engines import Stage
+
+Scenario = Callable[[Stage], None]
+SCENARIOS: dict[str, Scenario] = {}
+
+
+def scenario(function: Scenario) -> Scenario:
+    SCENARIOS[function.__name__] = function
+    return function
+
+
+def toy(opts: dict[str, Any] | None = None, /, **props: Any) -> dict[str, Any]:
+    return {"props": props, "opts": opts or {}}
+
+
+def box(**opts: Any) -> dict[str, Any]:
+    return {"kind": "box", "opts": opts}
+
+
+def out(name: str, attribute: str) -> dict[str, Any]:
+    return {"$out": [name, attribute]}
+
+
+@scenario
+def life(stage: Stage) -> None:
+    """Create, same, update, delete of what is gone from the program, destroy."""
+    stage.plan(
+        {"a": toy(size=1), "b": toy(of=out("a", "url"))}, {"url": out("b", "url")}
+    )
+    stage.preview()
+    stage.up()
+    assert stage.up().steps["toy a"] == ["same"]
+    stage.plan({"a": toy(size=2), "c": toy()}, {"url": out("c", "url")})
+    stage.preview()
+    stage.up()
+    assert stage.toys() == ["a", "c"]
+    stage.destroy()
+    assert stage.toys() == []
+
+
+@scenario
+def replace_create_first(stage: Stage) -> None:
+    """A changed `name` replaces; the old one is deleted at the end, users updated."""
+    stage.plan({"a": toy(name="a1"), "b": toy(of=out("a", "url"))})
+    stage.up()
+    stage.plan({"a": toy(name="a2"), "b": toy(of=out("a", "url"))})
+    stage.preview()
+    stage.up()
+    stage.destroy()
+
+
+@scenario
+def replace_delete_first(stage: Stage) -> None:
+    """`delete_before_replace` deletes first, and dependents that would be replaced."""
+    opts = {"delete_before_replace": True}
+
+    def plan(name: str) -> dict[str, Any]:
+        return {
+            "a": toy(opts, name=name),
+            "b": toy(name=out("a", "name")),
+            "c": toy(of=out("a", "url")),
+            "d": toy(of=out("b", "url")),
+        }
+
+    # The name of b comes from a, so that b must be replaced along with it.
+    first = plan("a1")
+    first["b"] = toy(opts, name="b1")
+    stage.plan(first)
+    stage.up()
+    second = plan("a2")
+    second["b"] = toy(opts, name="b1")
+    stage.plan(second)
+    stage.preview()
+    stage.up()
+    stage.destroy()
+
+
+@scenario
+def replace_dependents_first(stage: Stage) -> None:
+    """A dependent whose name comes from the replaced one is deleted before it."""
+
+    def plan(name: str) -> dict[str, Any]:
+        return {
+            "a": toy({"delete_before_replace": True}, name=name),
+            "b": toy(name=out("a", "url")),
+            "c": toy(of=out("b", "url")),
+        }
+
+    # A toy's file cannot be called after a URL, so b is never made; its name is taken
+    # from the other's size instead.
+    def sized(name: str, tag: str) -> dict[str, Any]:
+        plan_ = plan(name)
+        plan_["a"]["props"]["tag"] = tag
+        plan_["b"] = toy(name=out("a", "tag"))
+        return plan_
+
+    stage.plan(sized("a1", "b1"))
+    stage.up()
+    stage.plan(sized("a2", "b2"))
+    stage.preview()
+    stage.up()
+    stage.destroy()
+
+
+@scenario
+def provider_wants_delete_first(stage: Stage) -> None:
+    """The provider's own wish holds, unless the option says otherwise."""
+    stage.plan({"a": toy(name="a1", exclusive=True)})
+    stage.up()
+    stage.plan({"a": toy(name="a2", exclusive=True)})
+    stage.up()
+    stage.plan({"a": toy({"delete_before_replace": False}, name="a3", exclusive=True)})
+    stage.up()
+    stage.destroy()
+
+
+@scenario
+def replace_on_demand(stage: Stage) -> None:
+    """`--replace URN` makes anew what has not changed, in either order."""
+    stage.plan({"a": toy(size=1), "b": toy(of=out("a", "url"))})
+    stage.up()
+    stage.preview([stage.urn("a")])
+    stage.up([stage.urn("a")])
+    stage.plan({"a": toy({"delete_before_replace": True}, size=1)})
+    stage.up([stage.urn("a")])
+    stage.destroy()
+
+
+@scenario
+def replacement_trigger(stage: Stage) -> None:
+    """A changed trigger replaces; a new one does not."""
+    stage.plan({"a": toy()})
+    stage.up()
+    stage.plan({"a": toy({"replacement_trigger": "one"})})
+    stage.up()
+    stage.plan({"a": toy({"replacement_trigger": "two"})})
+    stage.preview()
+    stage.up()
+    stage.destroy()
+
+
+@scenario
+def unsure_provider(stage: Stage) -> None:
+    """A provider that leaves the diff to the engine; `replace_on_changes` counts then."""
+    stage.plan({"a": toy(unsure=True, size=1)})
+    stage.up()
+    stage.up()
+    stage.plan({"a": toy(unsure=True, size=2)})
+    stage.up()
+    stage.plan({"a": toy({"replace_on_changes": ["size"]}, unsure=True, size=3)})
+    stage.preview()
+    stage.destroy()
+
+
+@scenario
+def ignored_changes(stage: Stage) -> None:
+    """An ignored property keeps its old value, also after drift was refreshed."""
+    opts = {"ignore_changes": ["size", "deep.inner", "rows[0].x"]}
+    stage.plan({"a": toy(opts, size=1, deep={"inner": 1}, rows=[{"x": 1}])})
+    stage.up()
+    stage.plan({"a": toy(opts, size=2, deep={"inner": 2, "o": 1}, rows=[{"x": 2}])})
+    stage.preview()
+    stage.up()
+    stage.poke("a", size=7)
+    stage.refresh()
+    assert stage.up().steps["toy a"] == ["same"]
+    stage.destroy()
+
+
+@scenario
+def renamed_with_alias(stage: Stage) -> None:
+    """Aliases of name and parent keep what exists; children follow their parent."""
+    stage.plan(
+        {
+            "box": box(),
+            "box-kid": toy({"parent": "box"}),
+            "a": toy(),
+            "b": toy(of=out("a", "url")),
+        }
+    )
+    stage.up()
+    stage.plan(
+        {
+            "crate": box(aliases=[{"name": "box"}]),
+            "crate-kid": toy({"parent": "crate"}, name="box-kid"),
+            "z": toy({"aliases": [{"name": "a"}]}, name="a"),
+            "b": toy(
+                {"parent": "crate", "aliases": [stage.urn("b")]}, of=out("z", "url")
+            ),
+        }
+    )
+    stage.preview()
+    act = stage.up()
+    assert act.steps["toy crate-kid"] == ["same"]
+    assert act.steps["toy z"] == ["same"]
+    stage.destroy()
+
+
+@scenario
+def explicit_providers(stage: Stage) -> None:
+    """Providers given to a resource and to a component have their own configuration."""
+    stage.config = {"toy:where": "default"}
+    two = {"kind": "provider", "props": {"toy:where": {"$secret": "two"}}}
+    stage.plan(
+        {
+            "two": two,
+            "a": toy(),
+            "b": toy({"provider": "two"}),
+            "box": box(providers=["two"]),
+            "kid": toy({"parent": "box"}),
+        }
+    )
+    stage.preview()
+    stage.up()
+    stage.up()
+    stage.plan({"two": two, "a": toy({"provider": "two"})})
+    stage.preview()
+    stage.up()
+    two["props"]["toy:where"] = "three"
+    stage.plan({"two": two, "a": toy({"provider": "two"})})
+    stage.up()
+    stage.destroy()
+
+
+@scenario
+def changed_configuration(stage: Stage) -> None:
+    """A new value reaches the default provider; destroy uses what the state holds."""
+    stage.config = {"toy:where": "here"}
+    stage.secret_config = {"toy:key": "hush"}
+    stage.plan({"a": toy(said={"$config": "said"})})
+    stage.config["said"] = "one"
+    stage.up()
+    stage.secret_config = {"toy:key": "quiet"}
+    stage.config["said"] = "two"
+    stage.preview()
+    stage.up()
+    stage.secret_config = {"toy:key": "other"}
+    stage.refresh()
+    stage.destroy()
+
+
+@scenario
+def create_partial(stage: Stage) -> None:
+    """A create that is not finished leaves the resource; the next up updates it."""
+    stage.plan({"a": toy(size=1), "b": toy(of=out("a", "url"))})
+    stage.faults(create_a="partial")
+    act = stage.up()
+    assert not act.ok
+    assert stage.toys() == ["a"]
+    stage.faults()
+    stage.preview()
+    act = stage.up()
+    assert act.steps["toy a"] == ["update"]
+    assert stage.up().steps["toy a"] == ["same"]
+    stage.destroy()
+
+
+@scenario
+def create_partial_replaced(stage: Stage) -> None:
+    """`replace_on_changes=["#initerror"]` replaces what was not finished."""
+    plan = {"a": toy({"replace_on_changes": ["#initerror"]}, size=1)}
+    stage.plan(plan)
+    stage.faults(create_a="partial")
+    stage.up()
+    stage.faults()
+    stage.preview()
+    stage.up()
+    stage.destroy()
+
+
+@scenario
+def create_refused(stage: Stage) -> None:
+    """A create that fails leaves nothing; what stands beside it is not lost."""
+    stage.plan(
+        {"a": toy(), "b": toy({"depends_on": ["a"]}), "c": toy({"depends_on": ["b"]})}
+    )
+    stage.faults(create_b="raise")
+    assert not stage.up().ok
+    assert stage.toys() == ["a"]
+    stage.faults()
+    stage.up()
+    stage.destroy()
+
+
+@scenario
+def update_partial(stage: Stage) -> None:
+    """An update that is not finished keeps new outputs and old inputs."""
+    stage.plan({"a": toy(size=1)})
+    stage.up()
+    stage.plan({"a": toy(size=2)})
+    stage.faults(update_a="partial")
+    assert not stage.up().ok
+    stage.faults()
+    stage.up()
+    stage.up()
+    stage.destroy()
+
+
+@scenario
+def update_refused(stage: Stage) -> None:
+    """An update that fails changes nothing in the state."""
+    stage.plan({"a": toy(size=1)}, {"size": out("a", "size")})
+    stage.up()
+    stage.plan({"a": toy(size=2)}, {"size": out("a", "size"), "new": 1})
+    stage.faults(update_a="raise")
+    assert not stage.up().ok
+    stage.faults()
+    stage.up()
+    stage.destroy()
+
+
+@scenario
+def delete_refused(stage: Stage) -> None:
+    """A delete that fails keeps the resource and what it depends on."""
+    stage.plan({"a": toy(), "b": toy({"depends_on": ["a"]})})
+    stage.up()
+    stage.faults(delete_b="raise")
+    assert not stage.destroy().ok
+    assert stage.toys() == ["a", "b"]
+    stage.faults()
+    stage.destroy()
+
+
+@scenario
+def replace_delete_refused(stage: Stage) -> None:
+    """The old half of a replacement that cannot be deleted waits for the next up."""
+    stage.plan({"a": toy(name="a1")})
+    stage.up()
+    stage.plan({"a": toy(name="a2")})
+    stage.faults(delete_a1="raise")
+    assert not stage.up().ok
+    stage.faults()
+    stage.preview()
+    stage.up()
+    stage.destroy()
+
+
+@scenario
+def replace_create_refused(stage: Stage) -> None:
+    """Deleted first and then not made: the state remembers what is to be made."""
+    opts = {"delete_before_replace": True}
+    stage.plan({"a": toy(opts, name="a1")})
+    stage.up()
+    stage.plan({"a": toy(opts, name="a2")})
+    stage.faults(create_a2="raise")
+    assert not stage.up().ok
+    stage.preview()
+    stage.faults()
+    stage.up()
+    stage.destroy()
+
+
+@scenario
+def pending_replacement_dropped(stage: Stage) -> None:
+    """A pending replacement that the program no longer wants is only forgotten."""
+    opts = {"delete_before_replace": True}
+    stage.plan({"a": toy(opts, name="a1")})
+    stage.up()
+    stage.plan({"a": toy(opts, name="a2")})
+    stage.faults(create_a2="raise")
+    stage.up()
+    stage.plan({})
+    stage.preview()
+    stage.up()
+    stage.destroy()
+
+
+@scenario
+def check_refused(stage: Stage) -> None:
+    """A failed check ends preview and up before anything is made of it."""
+    stage.plan({"a": toy(), "b": toy({"depends_on": ["a"]}, size=13)})
+    assert not stage.preview().ok
+    assert not stage.up().ok
+    stage.plan({})
+    stage.destroy()
+
+
+@scenario
+def plugin_dies(stage: Stage) -> None:
+    """A plugin that dies in create leaves no trace in the state."""
+    stage.plan({"a": toy()})
+    stage.faults(create_a="die")
+    assert not stage.up().ok
+    stage.faults()
+    stage.up()
+    stage.destroy()
+
+
+@scenario
+def refreshed(stage: Stage) -> None:
+    """Drift enters the state, what is gone leaves it, what cannot be read stays."""
+    stage.plan({"a": toy(size=1), "b": toy(), "c": toy(), "d": toy()})
+    stage.up()
+    stage.refresh()
+    stage.poke("a", size=5)
+    stage.lose("b")
+    stage.faults(read_c="raise")
+    act = stage.refresh()
+    assert not act.ok
+    stage.faults()
+    stage.preview()
+    stage.up()
+    assert stage.toys() == ["a", "b", "c", "d"]
+    stage.destroy()
+
+
+@scenario
+def refresh_partial(stage: Stage) -> None:
+    """A read that reports a bad state warns, and the next up updates."""
+    stage.plan({"a": toy(size=1)})
+    stage.up()
+    stage.faults(read_a="partial")
+    assert stage.refresh().ok
+    stage.faults()
+    stage.preview()
+    stage.up()
+    stage.destroy()
+
+
+@scenario
+def secrets(stage: Stage) -> None:
+    """Secrets stay secret in state, by key and path; a list becomes one secret."""
+    stage.secret_config = {"word": "hush"}
+    stage.plan(
+        {
+            "a": toy(
+                plain="p",
+                pw={"$secret": "top"},
+                deep={"in": {"$secret": "deep"}, "out": 1},
+                rows=["x", {"$secret": "row"}],
+                said={"$config": "word"},
+            ),
+            "b": toy({"additional_secret_outputs": ["url"]}),
+            "c": toy(of=out("b", "url")),
+        },
+        {"pw": out("a", "pw"), "rows": out("a", "rows"), "url": out("b", "url")},
+    )
+    stage.preview()
+    stage.up()
+    stage.up()
+    stage.refresh()
+    stage.destroy()
+
+
+@scenario
+def unknowns(stage: Stage) -> None:
+    """What only a real run knows is unknown in preview, at any depth."""
+    stage.plan(
+        {
+            "a": toy(),
+            "b": toy(of=out("a", "url"), deep={"x": [1, out("a", "url")]}),
+        },
+        {"of": out("b", "of"), "deep": out("b", "deep"), "name": out("b", "name")},
+    )
+    stage.preview()
+    stage.up()
+    stage.plan(
+        {
+            "a": toy(name="a2"),
+            "b": toy(of=out("a", "url"), deep={"x": [1, out("a", "url")]}),
+        },
+        {"of": out("b", "of"), "deep": out("b", "deep"), "name": out("b", "name")},
+    )
+    stage.preview()
+    stage.up()
+    stage.destroy()
+
+
+@scenario
+def order(stage: Stage) -> None:
+    """Creates follow dependencies, deletes go the other way round."""
+    stage.plan(
+        {
+            "a": toy(),
+            "b": toy({"depends_on": ["a"]}),
+            "c": toy({"depends_on": ["b"]}),
+            "d": toy({"parent": "c"}),
+            "e": toy(of=out("d", "url")),
+        }
+    )
+    up = stage.up()
+    assert up.order == [f"Create toy {name}" for name in "abcde"]
+    down = stage.destroy()
+    assert down.order == [f"Delete toy {name}" for name in "edcba"]
+
+
+@scenario
+def protected(stage: Stage) -> None:
+    """A protected resource is neither deleted nor replaced until it is unprotected."""
+    stage.plan({"a": toy({"protect": True}, name="a1")})
+    stage.up()
+    stage.plan({"a": toy({"protect": True}, name="a2")})
+    assert not stage.preview().ok
+    assert not stage.up().ok
+    stage.plan({})
+    assert not stage.preview().ok
+    assert not stage.up().ok
+    assert not stage.destroy().ok
+    stage.plan({"a": toy(name="a1")})
+    stage.up()
+    stage.destroy()
+
+
+@scenario
+def timeouts(stage: Stage) -> None:
+    """`custom_timeouts` reach the provider in seconds."""
+    limits = {"create": "5m", "update": "1h30m", "delete": "45s"}
+    stage.plan({"a": toy({"custom_timeouts": limits}, size=1)})
+    stage.up()
+    stage.plan({"a": toy({"custom_timeouts": limits}, size=2)})
+    stage.up()
+    stage.refresh()
+    stage.destroy()
+
+
+@scenario
+def components(stage: Stage) -> None:
+    """Components have no provider; they frame their children's URNs."""
+    stage.plan(
+        {
+            "outer": box(),
+            "inner": box(parent="outer"),
+            "kid": toy({"parent": "inner"}),
+            "kin": toy({"parent": "outer", "depends_on": ["inner"]}),
+        }
+    )
+    stage.preview()
+    stage.up()
+    stage.plan({"outer": box(), "kin": toy({"parent": "outer"})})
+    stage.up()
+    stage.destroy()
+
+
+@scenario
+def duplicate_names(stage: Stage) -> None:
+    """Two resources of one type and name are refused."""
+    stage.plan(
+        {"a": toy(), "b": {"name": "a", "props": {}, "opts": {"depends_on": ["a"]}}}
+    )
+    assert not stage.preview().ok
+    assert not stage.up().ok
+    stage.destroy()
+
+
+@scenario
+def failing_program(stage: Stage) -> None:
+    """A program that fails deletes nothing, though it no longer registered all."""
+    stage.plan({"a": toy(), "b": toy()}, {"one": 1, "two": 2})
+    stage.up()
+    stage.plan({"a": toy()}, {"one": 11}, fail="it broke")
+    assert not stage.preview().ok
+    assert not stage.up().ok
+    assert stage.toys() == ["a", "b"]
+    stage.destroy()
+
+
+@scenario
+def retained(stage: Stage) -> None:
+    """`retain_on_delete` forgets without deleting."""
+    stage.plan({"a": toy({"retain_on_delete": True}), "b": toy()})
+    stage.up()
+    stage.plan({"b": toy()})
+    stage.preview()
+    stage.up()
+    assert stage.toys() == ["a", "b"]
+    stage.destroy()
+
+
+@scenario
+def deleted_with(stage: Stage) -> None:
+    """Who is deleted with another is not deleted by its provider."""
+    stage.plan({"a": toy(), "b": toy({"deleted_with": "a"})})
+    stage.up()
+    stage.destroy()
+
+
+@scenario
+def drifted(stage: Stage) -> None:
+    """After a refresh `up` repairs drift, since read returned the inputs."""
+    stage.plan({"a": toy(size=1)}, {"size": out("a", "size")})
+    stage.up()
+    stage.poke("a", size=4)
+    stage.refresh()
+    assert stage.preview().steps["toy a"] == ["update"]
+    stage.up()
+    assert stage.preview().steps["toy a"] == ["same"]
+    stage.destroy()
+
+
+@scenario
+def policy_on_resource(stage: Stage) -> None:
+    """A mandatory violation fails a preview, and in an up comes before the create."""
+    stage.use_pack()
+    stage.plan({"a": toy(size=3), "b": toy({"depends_on": ["a"]}, size=4)})
+    assert not stage.preview().ok
+    assert not stage.up().ok
+    assert stage.toys() == ["a"]
+    stage.plan({"a": toy(size=3), "b": toy(size=2)})
+    assert stage.up().ok
+    stage.destroy()
+
+
+@scenario
+def policy_on_stack(stage: Stage) -> None:
+    """A stack policy blocks a preview, but in an up comes after all creates."""
+    stage.use_pack({"toy-count": {"most": 1}})
+    stage.plan({"a": toy(), "b": toy({"depends_on": ["a"]}, shout=True)})
+    assert not stage.preview().ok
+    assert not stage.up().ok
+    assert stage.toys() == ["a", "b"]
+    stage.destroy()
+
+
+@scenario
+def policy_levels(stage: Stage) -> None:
+    """`all` sets every level, an entry its own; advisory does not fail."""
+    stage.use_pack(
+        {"all": "advisory", "toy-size": {"most": 1}, "toy-count": "disabled"}
+    )
+    stage.plan({"a": toy(size=2, shout=True)})
+    assert stage.preview().ok
+    assert stage.up().ok
+    stage.destroy()
+
+
+@scenario
+def policy_on_unknown(stage: Stage) -> None:
+    """A policy that meets an unknown value in preview is advisory there."""
+    stage.use_pack()
+    stage.plan({"a": toy(), "b": toy(size=out("a", "url"))})
+    assert stage.preview().ok
+    stage.destroy()
+
+
+@scenario
+def policy_remediates(stage: Stage) -> None:
+    """A remediation changes the inputs that are created."""
+    stage.use_pack()
+    stage.plan({"a": toy(size=0, pw={"$secret": "s"})})
+    stage.preview()
+    assert stage.up().ok
+    assert stage.up().steps["toy a"] == ["same"]
+    stage.destroy()
+
+
+@scenario
+def policy_config_refused(stage: Stage) -> None:
+    """Configuration that does not fit the schema fails the run before the program."""
+    stage.use_pack({"toy-size": {"most": 0}})
+    stage.plan({"a": toy()})
+    assert not stage.preview().ok
+
+
+@scenario
+def looked_up(stage: Stage) -> None:
+    """A resource that is only read is never deleted."""
+    stage.plan({"a": toy(size=2)})
+    stage.up()
+    stage.plan({"a": toy(size=2), "r": toy({"id": "a", "depends_on": ["a"]}, name="a")})
+    stage.preview()
+    stage.up()
+    stage.refresh()
+    stage.plan({"a": toy(size=2)})
+    stage.preview()
+    stage.up()
+    stage.destroy()
+
+
+@scenario
+def let_go(stage: Stage) -> None:
+    """A managed resource that becomes a read one is let go of, and taken back."""
+    stage.plan({"a": toy(size=2)})
+    stage.up()
+    stage.plan({"a": toy({"id": "a"}, size=2)})
+    stage.up()
+    stage.plan({"a": toy(size=2, name="a2")})
+    stage.preview()
+    stage.up()
+    stage.plan({"a": toy({"id": "a"}, size=2)})
+    stage.up()
+    stage.destroy()
