@@ -34,7 +34,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from pulumi_jig.values import UNKNOWN, SecretValue
+from pulumi_jig.values import UNKNOWN, SecretValue, whole_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -218,10 +218,14 @@ def to_struct(data: Mapping[str, Any]) -> Any:
 
 
 def from_pulumi(data: Mapping[str, Any]) -> dict[str, Any]:
-    """What the host hands over, as plain data; the serialised provider left out."""
-    found = _from(dict(data))
+    """
+    What the host hands over, as plain data; the serialised provider left out.
+
+    Every number arrives as a float; whole ones become integers here, once for all.
+    """
+    found: dict[str, Any] = whole_numbers(_from(dict(data)))
     found.pop("__provider", None)
-    return found if isinstance(found, dict) else {}
+    return found
 
 
 def _from(value: Any) -> Any:

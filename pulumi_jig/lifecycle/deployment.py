@@ -35,7 +35,7 @@ from pulumi_jig.errors import (
     TransportError,
 )
 from pulumi_jig.fields import FIELDS, NO_RESET, clearing_value, is_same, live_values
-from pulumi_jig.lifecycle.diff import dropped_fields
+from pulumi_jig.lifecycle.diff import dropped_fields, implied_ceiling
 from pulumi_jig.lifecycle.identity import (
     Whose,
     account_of,
@@ -645,6 +645,9 @@ def _patch_body(
         value = clearing_value(name, declared)
         if value is not NO_RESET and name not in ignored:
             body[name] = value
+    ceiling = implied_ceiling(declared, body)
+    if ceiling is not None and live.get("max_replicas") != ceiling:
+        body["max_replicas"] = ceiling
     # What was not declared before and never sent needs no clearing; what stays out of
     # the body stays as it is on the service.
     raw = live_item.plain()

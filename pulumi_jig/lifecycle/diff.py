@@ -29,7 +29,7 @@ from pulumi_jig.lifecycle.invocation import Diffed
 from pulumi_jig.values import changed_paths, format_path, has_unknown, reveal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
 
 def diff(
@@ -58,6 +58,9 @@ def diff(
         if FIELDS[name].on_change == "replace":
             replaces.append(name)
     changed.extend(dropped_fields(state, news, old_inputs=old_inputs))
+    ceiling = implied_ceiling(news, changed)
+    if ceiling is not None and state.get("max_replicas") != ceiling:
+        changed.append("max_replicas")
     changed.extend(_extra_paths(state, news))
     if not changed:
         changed.extend(_unfinished(state, news))
@@ -84,6 +87,20 @@ def dropped_fields(
         if live is not None and not is_same(name, clear, live, wanted):
             found.append(name)
     return found
+
+
+def implied_ceiling(news: Mapping[str, Any], changed: Collection[str]) -> Any:
+    """
+    What `max_replicas` becomes although nobody declares it, or None.
+
+    Left out, it means `min_replicas` (API document), but the service takes that as a
+    default at creation only: an update of the floor alone would be refused, or leave
+    a ceiling from before.
+    """
+    floor = news.get("min_replicas")
+    if "min_replicas" not in changed or "max_replicas" in (*news, *changed):
+        return None
+    return 1 if floor is None else floor
 
 
 def _paths(name: str, declared: Any, live: Any) -> Iterator[str]:
