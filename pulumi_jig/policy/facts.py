@@ -80,16 +80,17 @@ def plain(value: Any) -> Any:
     if isinstance(value, str):
         return UNKNOWN if value in _WIRE_UNKNOWNS else value
     if isinstance(value, Mapping):
-        result = {str(key): _item(value, key) for key in value}
+        result = {str(key): item(value, key) for key in value}
         if result.get(_SIGNATURE) == _SECRET_SIGNATURE:
             return _secret(result)
         return result
     if isinstance(value, Sequence):
-        return [_item(value, index) for index in range(len(value))]
+        return [item(value, index) for index in range(len(value))]
     return value
 
 
-def _item(container: Any, key: Any) -> Any:
+def item(container: Any, key: Any) -> Any:
+    """One element, through `plain`; UNKNOWN where a proxy refuses to say."""
     try:
         value = container[key]
     except Exception as error:
@@ -223,6 +224,11 @@ class Amount:
     def is_zero(self) -> bool:
         """True where it is certainly nothing."""
         return self.exact and self.low == 0
+
+    @property
+    def text(self) -> str:
+        """The amount for a sentence: `8`, or `at least 8` where something is missing."""
+        return show(self.low) if self.exact else f"at least {show(self.low)}"
 
     def scaled(self, factor: Decimal) -> Amount:
         """The amount times a known factor."""

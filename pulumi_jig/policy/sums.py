@@ -31,13 +31,6 @@ if TYPE_CHECKING:
 
 #: A MIG slice of 40 GB is half of an H100's memory.
 DEFAULT_WEIGHTS: Final = {"h100-40gb-mig": Decimal("0.5")}
-#: From the types' own names.
-DEFAULT_VRAM: Final = {
-    "h100-80gb": Decimal(80),
-    "h100-40gb-mig": Decimal(40),
-    "h200-140gb": Decimal(140),
-    "b200-192gb": Decimal(192),
-}
 _HOURS_PER_MONTH: Final = 730
 _CONTRIBUTORS: Final = 3
 
@@ -48,7 +41,7 @@ class GpuLimits(Settings):
 
     max_gpus: dict[str, Decimal] = key(
         "numbers by type",
-        {"h100-80gb": Decimal(8), "h100-40gb-mig": Decimal(4)},
+        {"h100-80gb": Decimal(8)},
         "GPUs by type when all replicas run, at most (count x weight).",
     )
     other_types: Decimal | None = key(
@@ -86,7 +79,10 @@ class MemoryLimits(Settings):
         "number?", Decimal(640), "GiB of GPU memory when all replicas run, at most."
     )
     vram_gib: dict[str, Decimal] = key(
-        "numbers by type", DEFAULT_VRAM, "GiB of memory of one GPU, by type."
+        "numbers by type",
+        {"h100-80gb": Decimal(80)},
+        "GiB of memory of one GPU, by type. A type in use that it lacks is a "
+        "violation.",
     )
 
 
@@ -162,6 +158,7 @@ class _Ledger:
         what: str,
         setting: str,
         unit: str = "",
+        note: str = "",
     ) -> Iterator[Finding]:
         """One sum against one limit: over it, malformed, not known, or silence."""
         if limit is None:
@@ -171,7 +168,7 @@ class _Ledger:
             largest = _largest(parts)[0].size
             yield violation(
                 f"{self.subject} must not use more than {show(limit)}{unit} {what}; it "
-                f"uses {show(total.low)}{unit} ({_made_of(parts)}). Lower the largest, "
+                f"uses {total.text}{unit}{note} ({_made_of(parts)}). Lower the largest, "
                 f"or have {self.policy}{setting} raised.",
                 urn=largest.urn,
                 name=largest.name,
@@ -378,19 +375,22 @@ def judge_cost(
         yield from ledger.compare(
             [part],
             each,
-            what=f"USD per hour for one deployment ({_monthly(part.amount)})",
+            what="USD per hour for one deployment",
+            note=_monthly(part.amount),
             setting="max_deployment_usd_per_hour",
         )
     yield from ledger.compare(
         peak,
         peak_limit,
-        what=f"USD per hour when all replicas run ({_monthly(_total(peak))})",
+        what="USD per hour when all replicas run",
+        note=_monthly(_total(peak)),
         setting="max_peak_usd_per_hour",
     )
     yield from ledger.compare(
         floor,
         floor_limit,
-        what=f"USD per hour that are always spent ({_monthly(_total(floor))})",
+        what="USD per hour that are always spent",
+        note=_monthly(_total(floor)),
         setting="max_floor_usd_per_hour",
     )
     if any(size.gpu_type != NO_GPU and not size.peak_gpus.is_zero for size in sizes):
@@ -399,7 +399,7 @@ def judge_cost(
 
 
 def _monthly(amount: Amount) -> str:
-    return f"it would be {show(amount.low * _HOURS_PER_MONTH)} USD per month"
+    return f", or {show(amount.low * _HOURS_PER_MONTH)} per month"
 
 
 def _stale(

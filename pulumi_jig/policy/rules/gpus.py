@@ -113,13 +113,13 @@ def gpu_count(resource: Resource, settings: GpuCountSettings) -> Iterator[Findin
     if count.is_zero:
         yield from _zero(size, settings, subject)
         return
-    yield from _per_replica(count, _limits(size, settings, "max_per_replica"), subject)
-    if (
-        settings.allowed_counts
-        and count.exact
-        and count.low not in settings.allowed_counts
-    ):
-        allowed = ", ".join(str(n) for n in settings.allowed_counts)
+    over = list(
+        _per_replica(count, _limits(size, settings, "max_per_replica"), subject)
+    )
+    yield from over
+    counts = settings.allowed_counts
+    if counts and count.exact and count.low not in counts and not over:
+        allowed = ", ".join(str(n) for n in counts)
         yield violation(
             f"{subject} must have one of {allowed} GPUs per replica; gpu_count is "
             f"{show(count.low)}. Choose one of these."
@@ -199,17 +199,14 @@ def _per_deployment(
     size: Size, limits: tuple[int | None, ...], subject: str
 ) -> Iterator[Finding]:
     peak = size.peak_gpus
-    factors = (
-        f"{show(size.gpu_count.low)} per replica x "
-        f"{show(size.peak_replicas.low)} replicas"
-    )
+    factors = f"{size.gpu_count.text} per replica x {size.peak_replicas.text} replicas"
     yield from _judge(
         peak,
         limits,
         subject,
         "the limit of GPUs per deployment",
         f"{subject} must not have more than {{limit}} GPUs when all its replicas run; "
-        f"gpu_count x max_replicas is {show(peak.low)} ({factors}). Lower gpu_count or "
+        f"gpu_count x max_replicas is {peak.text} ({factors}). Lower gpu_count or "
         "max_replicas, or have jig-gpu-count.max_per_deployment raised.",
     )
 
@@ -218,9 +215,7 @@ def _per_deployment(
 class GpuTypeSettings(Settings):
     """Limits of `jig-gpu-types`."""
 
-    allow: tuple[str, ...] = key(
-        "types", ("h100-40gb-mig", "h100-80gb"), "GPU types that are allowed."
-    )
+    allow: tuple[str, ...] = key("types", ("h100-80gb",), "GPU types that are allowed.")
     deny: tuple[str, ...] = key(
         "types", (), "GPU types that are refused, even where `allow` names them."
     )

@@ -1,0 +1,15 @@
+"""The guardrails as a policy pack; the limits stand in ../profiles."""
+
+import sys
+from pathlib import Path
+
+try:
+    from pulumi_jig.policy.packs import serve
+except ImportError as error:
+    sys.exit(
+        f"gpu-guardrails needs {error.name or 'pulumi_jig'} in {sys.executable}: "
+        "run pip install 'pulumi-jig[policy]' there, or activate the environment that "
+        "has it."
+    )
+
+serve(profiles=Path(__file__).resolve().parent.parent / "profiles")
