@@ -121,7 +121,7 @@ def _partial(call: host.Call, error: Any, old: dict[str, Any]) -> dict[str, Any]
         The state to store where the engine cannot be told: marked, so that the next
         diff demands an update.
     """
-    from pulumi_jig.lifecycle.inputs import UNREADY
+    from pulumi_jig.lifecycle.deployment.inputs import UNREADY
 
     outputs = host.to_pulumi(error.outputs)
     # Later reads and deletes find their code through this key.
@@ -147,7 +147,7 @@ class DeploymentProvider(ResourceProvider):
         call = host.current_call()
 
         def run() -> CheckResult:
-            from pulumi_jig.lifecycle.check import check
+            from pulumi_jig.lifecycle.deployment.check import check
 
             checked = check(
                 host.from_pulumi(_olds),
@@ -173,7 +173,7 @@ class DeploymentProvider(ResourceProvider):
         call = host.current_call()
 
         def run() -> DiffResult:
-            from pulumi_jig.lifecycle.diff import diff
+            from pulumi_jig.lifecycle.deployment.diff import diff
             from pulumi_jig.lifecycle.preview import require_same_account
 
             state = host.from_pulumi(_olds)
@@ -191,7 +191,7 @@ class DeploymentProvider(ResourceProvider):
         call = host.current_call()
 
         def run() -> CreateResult:
-            from pulumi_jig.lifecycle.deployment import create
+            from pulumi_jig.lifecycle.deployment.create import create
             from pulumi_jig.lifecycle.invocation import PartialFailureError
 
             try:
@@ -208,7 +208,7 @@ class DeploymentProvider(ResourceProvider):
         call = host.current_call()
 
         def run() -> ReadResult:
-            from pulumi_jig.lifecycle.deployment import read
+            from pulumi_jig.lifecycle.deployment.read import read
 
             stored = read(id_, host.from_pulumi(props), _invocation(call))
             if not stored.id:
@@ -230,7 +230,7 @@ class DeploymentProvider(ResourceProvider):
         call = host.current_call()
 
         def run() -> UpdateResult:
-            from pulumi_jig.lifecycle.deployment import update
+            from pulumi_jig.lifecycle.deployment.update import update
             from pulumi_jig.lifecycle.invocation import PartialFailureError
 
             try:
@@ -249,7 +249,7 @@ class DeploymentProvider(ResourceProvider):
         call = host.current_call()
 
         def run() -> None:
-            from pulumi_jig.lifecycle.deployment import delete
+            from pulumi_jig.lifecycle.deployment.delete import delete
 
             delete(_id, host.from_pulumi(_props), _invocation(call))
 
@@ -261,7 +261,7 @@ def _announce_adoption(inputs: dict[str, Any], call: host.Call) -> None:
     if inputs.get("adopt") is not True:
         return
     from pulumi_jig.errors import JigError
-    from pulumi_jig.lifecycle.deployment import adoption_preview
+    from pulumi_jig.lifecycle.deployment.create import adoption_preview
 
     try:
         fields = adoption_preview(inputs, _invocation(call))

@@ -12,8 +12,8 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_jig.errors import AuthenticationError, ConfigError, JigError
-from pulumi_jig.lifecycle.identity import require_account
-from pulumi_jig.lifecycle.inputs import ACCOUNT
+from pulumi_jig.lifecycle.deployment.identity import require_account
+from pulumi_jig.lifecycle.deployment.inputs import ACCOUNT
 from pulumi_jig.lifecycle.invocation import PREVIEW_TIMEOUT
 
 if TYPE_CHECKING:

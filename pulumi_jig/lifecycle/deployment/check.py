@@ -13,13 +13,12 @@ from __future__ import annotations
 
 import difflib
 import json
-import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
 from pulumi_jig.fields import FIELDS, NO_RESET, clearing_value, environment_mapping
-from pulumi_jig.lifecycle.inputs import (
+from pulumi_jig.lifecycle.deployment.inputs import (
     DECLARED,
     EXTRA,
     HIDDEN_INPUTS,
@@ -31,6 +30,7 @@ from pulumi_jig.lifecycle.inputs import (
     request_value,
 )
 from pulumi_jig.lifecycle.invocation import Checked
+from pulumi_jig.lifecycle.memory import claim
 from pulumi_jig.models import (
     AUTOSCALING_METRICS,
     CAPACITY_TYPES,
@@ -86,16 +86,6 @@ _TAKES: Final = {
     "autoscaling": "{metric, target, ...}",
     "environment_variables": 'NAME -> value or {"value_from_secret": name}',
 }
-
-# Which resource declares which name, within this process: one run of the engine.
-_claims: dict[str, str] = {}
-_claims_lock = threading.Lock()
-
-
-def forget_claims() -> None:
-    """Start afresh, as a new process would; for tests."""
-    with _claims_lock:
-        _claims.clear()
 
 
 def check(
@@ -259,8 +249,7 @@ def _claim_faults(inputs: Mapping[str, Any], urn: str | None) -> list[Fault]:
     name = inputs.get("name")
     if urn is None or not isinstance(name, str):
         return []
-    with _claims_lock:
-        owner = _claims.setdefault(name, urn)
+    owner = claim(name, urn)
     if owner == urn:
         return []
     other = owner.rsplit("::", 1)[-1]

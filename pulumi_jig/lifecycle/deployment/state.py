@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pulumi_jig.fields import FIELDS, is_same, live_values
-from pulumi_jig.lifecycle.inputs import (
+from pulumi_jig.lifecycle.deployment.inputs import (
     ACCOUNT,
     DECLARED,
     EXTRA,

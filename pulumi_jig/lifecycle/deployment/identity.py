@@ -20,7 +20,7 @@ from pulumi_jig.errors import (
     OwnershipError,
     TransportError,
 )
-from pulumi_jig.lifecycle.inputs import ACCOUNT, NONCE, place_of
+from pulumi_jig.lifecycle.deployment.inputs import ACCOUNT, NONCE, place_of
 from pulumi_jig.naming import split_description
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from pulumi_jig.fields import (
     environment_mapping,
     is_same,
 )
-from pulumi_jig.lifecycle.inputs import (
+from pulumi_jig.lifecycle.deployment.inputs import (
     EXTRA,
     UNCONFIRMED,
     UNREADY,

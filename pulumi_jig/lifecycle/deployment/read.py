@@ -1,0 +1,89 @@
+"""
+Reading a deployment for a refresh.
+
+Gone means a 404 in the API's own words, from the account that the state remembers. Any
+other failure is an error, so the state is kept: a resource that is dropped from the
+state by mistake goes on billing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pulumi_jig.errors import NotFoundError
+from pulumi_jig.fields import FIELDS
+from pulumi_jig.lifecycle.deployment.identity import (
+    account_of,
+    foreign,
+    require_account,
+    require_proof_of_absence,
+)
+from pulumi_jig.lifecycle.deployment.inputs import (
+    ACCOUNT,
+    EXTRA,
+    HIDDEN_INPUTS,
+    OPTIONS,
+    UNCONFIRMED,
+    declared_keys,
+)
+from pulumi_jig.lifecycle.deployment.sending import is_ours
+from pulumi_jig.lifecycle.deployment.state import inputs_of, state_of
+from pulumi_jig.lifecycle.invocation import READ_TIMEOUT, Stored
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pulumi_jig.lifecycle.invocation import Invocation
+
+
+def read(id_: str, state: Mapping[str, Any], inv: Invocation) -> Stored:
+    """
+    What is live now, for a refresh.
+
+    Returns:
+        The resource; with an empty id when it is gone. Gone means a 404 in the API's
+        own words, from the account that the state remembers.
+
+    Raises:
+        JigError: Nothing is known, so the state must be kept.
+    """
+    ctx = inv.context(READ_TIMEOUT)
+    name = str(state.get("name") or id_)
+    known = state.get("deployment_id")
+    stored_before = bool(known) or bool(state.get(UNCONFIRMED))
+    state = {**state, "name": name}
+    try:
+        item = inv.client.deployments.get(str(known or name), ctx)
+    except NotFoundError as error:
+        require_proof_of_absence(error, state, inv, ctx)
+        if not stored_before:
+            # The engine takes a missing resource for a found one when it looks one up.
+            raise NotFoundError(
+                f'There is no deployment "{name}" in this account.', status=404
+            ) from None
+        return Stored("", {})
+    if state.get(UNCONFIRMED) and not is_ours(item, state, inv, sent=1):
+        inv.log(
+            "warning",
+            f"deployment {name} was never created by this program: the name is "
+            "somebody else's",
+        )
+        return Stored("", {})
+    require_account(state, inv, ctx)
+    why = foreign(item, state, inv.urn)
+    if why and state.get("ownership_mark") is not False:
+        inv.log("warning", f"{why} It is shown as it is and will not be changed.")
+    account = state.get(ACCOUNT)
+    if not isinstance(account, str):
+        account = account_of(inv, ctx)
+    inputs = inv.old_inputs or _inputs_in(state)
+    outputs = state_of({**_inputs_in(state), **inputs}, item, account=account)
+    return Stored(str(item.name or name), outputs, inputs_of(inputs, item))
+
+
+def _inputs_in(state: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs that a state echoes, for a host that cannot tell them."""
+    declared = declared_keys(state)
+    keys = {*OPTIONS, EXTRA, *FIELDS} & declared
+    keys |= {"name", *HIDDEN_INPUTS}
+    return {key: state[key] for key in keys if state.get(key) is not None}
