@@ -369,7 +369,11 @@ class Admin:
             version.pop("manual", None)
         elif status in {"pending", "syncing", "ready", "failed"}:
             message = str(body.get("status_message", ""))
-            version["manual"] = {"status": status, "status_message": message}
+            version["manual"] = {
+                "status": status,
+                "status_message": message,
+                "since": now.progress,
+            }
         else:
             raise bad("status", "must be pending, syncing, ready or failed")
         store.save("volumes", volume)

@@ -152,7 +152,8 @@ def _checked(given: Record) -> Record:
         raise FaultError("drop: must be reset or close")
     if not 100 <= (given.get("status") or 500) <= 599:
         raise FaultError("status: must be from 100 to 599")
-    if given.get("nth", 1) < 1 or (given.get("times") or 1) < 1:
+    times = given.get("times", 1)
+    if given.get("nth", 1) < 1 or (times is not None and times < 1):
         raise FaultError("nth and times: must be 1 or more")
     delay = given.get("delay", 0)
     if not (math.isfinite(delay) and 0 <= delay <= LONGEST_DELAY):

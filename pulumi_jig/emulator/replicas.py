@@ -84,7 +84,7 @@ def remaining(replica: Record, now: Moment) -> float | None:
 
 
 def walk(
-    replica: Record, now: Moment, *, content: str = "ready"
+    replica: Record, now: Moment, *, content: tuple[str, float] = ("ready", 0.0)
 ) -> list[tuple[Step, float]]:
     """
     Move the replica to where it is by *now*.
@@ -92,8 +92,8 @@ def walk(
     Args:
         replica: the record, changed in place.
         now: the clocks.
-        content: the state of the mounted volume version: a preload waits for
-            ``ready``, and fails on ``failed``.
+        content: the state of the mounted volume version, and the progress since when:
+            a preload waits for ``ready``, and fails on ``failed``.
 
     Returns:
         The steps that it has entered, each with the wall time of that.
@@ -120,14 +120,16 @@ def walk(
         step = step_of(replica)
         if step.preload == "InProgress" and replica["mounted"]:
             # Rule VOLUME-6: a replica waits for the content of its volume.
-            if content == "failed" and replica["script"] != "preload-failed":
+            state, since = content
+            if state == "failed" and replica["script"] != "preload-failed":
                 last = len(SCRIPTS["preload-failed"]) - 1
-                replica.update(script="preload-failed", step=last, since=now.progress)
+                since = max(replica["since"], since)
+                replica.update(script="preload-failed", step=last, since=since)
                 enter(step_of(replica))
                 return entered
-            if content in {"pending", "syncing"}:
-                replica["since"] = now.progress
+            if state in {"pending", "syncing"}:
                 return entered
+            replica["since"] = max(replica["since"], since)
         skipped = step.mounted and not replica["mounted"]
         length = 0.0 if skipped else step.seconds
         if length is None or now.progress - replica["since"] < length:

@@ -78,7 +78,7 @@ class Rollouts:
 
     def _walk(self, d: Record, now: Moment) -> None:
         mounts = d["spec"]["volumes"]
-        content = self._volumes.state_of(mounts[0], now) if mounts else "ready"
+        content = self._volumes.state_of(mounts[0], now) if mounts else ("ready", 0.0)
         for replica in d["replicas"]:
             for step, wall in lives.walk(replica, now, content=content):
                 d["walked"] = True
@@ -147,13 +147,14 @@ class Rollouts:
                 waits.append(lives.remaining(replica, now))
                 if lives.is_draining(replica):
                     waits.append(replica["draining_since"] + grace - now.progress)
-            if d["phase"] != "Steady":
+            serving = sum(map(lives.is_serving, Rollouts.target(d)))
+            if d["phase"] != "Steady" and serving >= d["desired"]:
                 waits.append(d["phase_since"] + scripts.SETTLE - now.progress)
-                waits += [
-                    r["since"] + scripts.PATIENCE - now.progress
-                    for r in d["replicas"]
-                    if r["script"] == "rollback" and lives.is_failed(r)
-                ]
+            waits += [
+                r["since"] + scripts.PATIENCE - now.progress
+                for r in d["replicas"]
+                if r["script"] == "rollback" and lives.is_failed(r)
+            ]
         future = [wait for wait in waits if wait is not None and wait > 0]
         return min(future) if future else None
 

@@ -255,8 +255,8 @@ class _Handler(BaseHTTPRequestHandler):
         # It says 501 for a method that it does not know.
         status = 405 if code == 501 else code
         self.close_connection = True
-        if not hasattr(self, "request_version"):
-            self.request_version = "HTTP/1.1"
+        # What is no HTTP is taken for HTTP/0.9, which would be answered without head.
+        self.request_version = "HTTP/1.1"
         self.command = self.command or "?"
         self._send(error(status, (message or "bad request")[:200], code="bad_request"))
 

@@ -187,12 +187,19 @@ class Volumes:
             )
         return {**mount, "version": version, "volume_id": volume["id"]}
 
-    def state_of(self, mount: Record, now: Moment) -> str:
-        """Return the state of a mounted version."""
+    def state_of(self, mount: Record, now: Moment) -> tuple[str, float]:
+        """Return the state of a mounted version, and the progress since when."""
         volume = self._store.by_id("volumes", mount["volume_id"])
         if volume is None:
-            return "failed"
-        return self._state(volume["versions"][mount["version"]], now)[0]
+            return "failed", now.progress
+        version = volume["versions"][mount["version"]]
+        status, _ = self._state(version, now)
+        if "manual" in version:
+            return status, version["manual"]["since"]
+        origin = version["content"].get("origin")
+        if origin is None or status in {"pending", "syncing"}:
+            return status, version["since"]
+        return status, version["since"] + scripts.PENDING + self._sync(origin)
 
     # Versions.
 
@@ -216,8 +223,7 @@ class Volumes:
         gone = now.progress - version["since"]
         if gone < scripts.PENDING:
             return "pending", ""
-        sync = scripts.SYNC * (scripts.SLOW if _SLOW.search(uri) else 1)
-        if gone < scripts.PENDING + sync:
+        if gone < scripts.PENDING + Volumes._sync(origin):
             return "syncing", ""
         if _MISSING.match(uri):
             bucket = _BUCKET.match(uri)
@@ -226,6 +232,11 @@ class Volumes:
         if _DENIED.search(uri):
             return "failed", "access denied"
         return "ready", ""
+
+    @staticmethod
+    def _sync(origin: Record) -> float:
+        slow = _SLOW.search(origin["s3"]["uri"])
+        return scripts.SYNC * (scripts.SLOW if slow else 1)
 
     def _existing(self, account: str, identifier: str) -> Record:
         volume = self.find(account, identifier)
