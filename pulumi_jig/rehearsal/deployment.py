@@ -401,6 +401,7 @@ class Deployment:
             steps[item] = Planned(operation, item.urn, item.type, item, None)
             steps[item].internal = item.is_provider and not item.parent
         try:
+            self._ensure_providers(list(steps))
             with ThreadPoolExecutor(max(1, min(self.parallel, len(steps)))) as pool:
                 for layer in layers(list(steps)):
                     runs = [
@@ -415,6 +416,16 @@ class Deployment:
         except (ProviderError, RefusedError) as error:
             self.give_up(str(error), "")
 
+    @property
+    def _failed(self) -> bool:
+        return self.executor.failed or self.planner.saw_error
+
+    def _ensure_providers(self, resources: list[Resource]) -> None:
+        """Have the providers of all these running, as the engine has, used or not."""
+        for resource in resources:
+            if resource.provider:
+                self._registry.of(resource.provider)
+
     def _refresh(self) -> None:
         """Read every resource of the state, side by side; the state is then rebuilt."""
         steps = {
@@ -424,6 +435,7 @@ class Deployment:
         for item, step in steps.items():
             step.internal = item.is_provider and not item.parent
         try:
+            self._ensure_providers(list(steps))
             with ThreadPoolExecutor(max(1, min(self.parallel, len(steps)))) as pool:
                 runs = [
                     pool.submit(self.executor.run, [step]) for step in steps.values()
@@ -443,7 +455,7 @@ class Deployment:
         )
         if root is None or self._stack_outputs is None:
             return
-        if self.executor.failed:
+        if self._failed:
             # After a failure old outputs stay, those that are newly known are added.
             root.outputs = {**root.outputs, **self._stack_outputs}
         else:
@@ -459,7 +471,7 @@ class Deployment:
             outputs=outputs_of(root.outputs if root else {}),
             diagnostics=tuple(self.events.diagnostics),
             violations=tuple(self.events.violations),
-            ok=not self.executor.failed,
+            ok=not self._failed,
             program_status=self._status,
             seconds=seconds,
         )

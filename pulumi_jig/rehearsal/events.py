@@ -46,6 +46,8 @@ class Planned:
     old: Resource | None
     new: Resource | None
     changed: list[str] = field(default_factory=list)
+    # The same by top-level key, with a sign for added, removed and changed.
+    diff: list[str] = field(default_factory=list)
     replaces: list[str] = field(default_factory=list)
     # For delete-replaced: the delete comes first, and the create is still to come.
     pending_replace: bool = False
@@ -66,6 +68,7 @@ class Planned:
             type=self.type,
             name=self.urn.rpartition("::")[2],
             changed=tuple(self.changed),
+            diff=tuple(self.diff),
             replaces=tuple(self.replaces),
             failed=failed,
             seconds=seconds,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from .plugins import InitError, ProviderError
 from .providers import UNKNOWN_ID
 from .state import Operation, Resource, now
-from .wire import Secret, difference, reveal, secret
+from .wire import Secret, difference, reveal, secret, signs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,7 +133,8 @@ class Executor:
                     message = f"{step.operation} is not a step"
                     raise AssertionError(message)
         except ProviderError as error:
-            self._events.log("error", said(error), step.urn)
+            text = f"Preview failed: {said(error)}" if self._preview else said(error)
+            self._events.log("error", text, step.urn)
             self._events.step_ends(step, failed=True)
             if step.operation == "refresh":
                 # Other resources are still refreshed; the operation fails at the end.
@@ -298,6 +299,7 @@ class Executor:
         if new.inputs != old.inputs or new.outputs != old.outputs:
             new.modified = now()
         step.changed = difference(old.outputs, new.outputs)
+        step.diff = signs(old.outputs, new.outputs)
         if old.external:
             step.outcome = "update" if new.outputs != old.outputs else "same"
             return

@@ -23,7 +23,16 @@ from .goals import Goal, alias_urn, inherited_urn, name_of, urn_of
 from .paths import reset
 from .plugins import CheckAnswer, DiffAnswer, Provider
 from .state import Resource
-from .wire import UNKNOWN, PropertyMap, contains_unknown, difference, reveal
+from .wire import (
+    UNKNOWN,
+    PropertyMap,
+    Secret,
+    contains_unknown,
+    difference,
+    reveal,
+    signs,
+    whole,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,6 +76,8 @@ class Planner:
         self._seen: set[str] = set()
         # What has been decided about a URN, for the deletions at the end.
         self.operated: set[str] = set()
+        # A preview goes on after some errors, but must not succeed.
+        self.saw_error = False
         self.deletes: set[str] = set()
         self.pending_deletes: set[Resource] = set()
         self.replaced: set[str] = set()
@@ -250,9 +261,7 @@ class Planner:
         for prop, reason in answer.failures:
             where = ""
             if prop:
-                value = new.inputs.get(prop)
-                shown = "[secret]" if value is not reveal(value) else value
-                where = f"'s property '{prop}' value {{{shown}}}"
+                where = f": property {prop} value {{{_shown(new.inputs.get(prop))}}}"
             self._events.log(
                 "error",
                 f"{new.type} resource '{new.name}'{where} has a problem: {reason}",
@@ -293,6 +302,7 @@ class Planner:
                     old,
                     new,
                     changed=difference(old.inputs, new.inputs),
+                    diff=signs(old.inputs, new.inputs),
                     ignore=goal.ignore_changes,
                 )
             ]
@@ -356,6 +366,7 @@ class Planner:
                 "and run `pulumi up`",
                 urn,
             )
+            self.saw_error = True
             if not self._plan.preview:
                 message = f"{urn} is protected"
                 raise StepRefusedError(message)
@@ -415,11 +426,19 @@ class Planner:
             old,
             new,
             changed=changed,
+            diff=signs(old.inputs, new.inputs),
             replaces=replaces,
             marks_old=not delete_first,
         )
         replace = Planned(
-            "replace", urn, new.type, old, new, changed=changed, replaces=replaces
+            "replace",
+            urn,
+            new.type,
+            old,
+            new,
+            changed=changed,
+            diff=create.diff,
+            replaces=replaces,
         )
         return [replace, create] if delete_first else [create, replace]
 
@@ -521,3 +540,21 @@ def _trigger_fires(old: object, new: object) -> bool:
         return True
     before, after = reveal(old), reveal(new)
     return before is not None and after is not None and bool(before != after)
+
+
+def _shown(value: object) -> str:
+    """A value as the engine's messages show it; secrets hidden."""
+    match value:
+        case Secret():
+            return "[secret]"
+        case dict():
+            inner = " ".join(f"{k}:{{{_shown(v)}}}" for k, v in sorted(value.items()))
+            return f"map[{inner}]"
+        case list():
+            return f"[{' '.join(f'{{{_shown(item)}}}' for item in value)}]"
+        case bool():
+            return str(value).lower()
+        case None:
+            return "<nil>"
+        case _:
+            return str(whole(value))

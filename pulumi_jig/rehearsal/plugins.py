@@ -449,6 +449,9 @@ def _failure(error: grpc.RpcError, masks: tuple[PropertyMap, ...]) -> ProviderEr
     """
     if error.code() == grpc.StatusCode.UNIMPLEMENTED:
         return _UnimplementedError(error.details() or "not implemented")
+    if error.code() == grpc.StatusCode.UNAVAILABLE:
+        # The process is gone. gRPC has several ways to say so, the engine has one.
+        return ProviderError("error reading from server: EOF")
     message = str(error.details() or error.code().name)
     for key, value in error.trailing_metadata() or ():
         if key != _STATUS_DETAILS:

@@ -57,10 +57,12 @@ class Step:
         name: Its logical name.
         changed: Paths of input properties that differ, for an update, a replacement or
             a refresh; never values. Bookkeeping keys (`__...`) are left out.
+        diff: The same by top-level key, with `+`, `-` or `~` before it.
         replaces: Property names that forced a replacement.
         failed: Whether the provider refused or failed it.
         seconds: How long it took; 0 in a preview.
         messages: What was logged about the resource while the step ran.
+        internal: A default provider, which nobody asked for; the CLI hides it too.
     """
 
     operation: str
@@ -68,6 +70,7 @@ class Step:
     type: str
     name: str
     changed: tuple[str, ...] = ()
+    diff: tuple[str, ...] = ()
     replaces: tuple[str, ...] = ()
     failed: bool = False
     seconds: float = 0.0

@@ -270,6 +270,21 @@ def annotate_secrets(outputs: PropertyMap, inputs: PropertyMap) -> PropertyMap:
     return result
 
 
+def signs(old: PropertyMap, new: PropertyMap) -> list[str]:
+    """Top-level keys that differ, each with `+`, `-` or `~` before it."""
+    result = []
+    for key in sorted({*old, *new}):
+        if key.startswith("__"):
+            continue
+        if key not in old:
+            result.append(f"+{key}")
+        elif key not in new:
+            result.append(f"-{key}")
+        elif difference(old[key], new[key], key):
+            result.append(f"~{key}")
+    return result
+
+
 def difference(old: Value, new: Value, path: str = "") -> list[str]:
     """
     Property paths at which two values differ, secrets compared by what they hide.

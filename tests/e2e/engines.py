@@ -153,6 +153,28 @@ def shape(export: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
 # ---------------------------------------------------------------------------- engines
 
 
+def comparable(act: dict[str, Any], *, ordered: bool) -> dict[str, Any]:
+    """
+    An act without what an engine is free to do either way.
+
+    Resources that do not depend on each other may be worked on in any order. After a
+    failure the engine shows the stack and components or not, as it happens to end.
+    """
+    result = dict(act)
+    if not ordered:
+        result["order"] = sorted(act["order"])
+    if not act["ok"]:
+        # Nor does it show the step that failed a preview; the rehearsal does.
+        hidden = act["operation"] == "preview"
+        result["steps"] = {
+            name: shown
+            for name, steps in act["steps"].items()
+            if name.partition(" ")[0] not in {"stack", "Box"}
+            and (shown := [s for s in steps if not (hidden and s.endswith("failed"))])
+        }
+    return result
+
+
 class Engine(Protocol):
     """What a stage needs of an engine."""
 

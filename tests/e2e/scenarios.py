@@ -16,6 +16,19 @@ Scenario = Callable[[Stage], None]
 SCENARIOS: dict[str, Scenario] = {}
 
 
+# Scenarios whose resources form a chain, so that there is one order only.
+ORDERED = frozenset(
+    {
+        "order",
+        "create_refused",
+        "replace_create_first",
+        "replace_dependents_first",
+        "delete_refused",
+        "unknowns",
+    }
+)
+
+
 def scenario(function: Scenario) -> Scenario:
     SCENARIOS[function.__name__] = function
     return function

@@ -1,0 +1,252 @@
+"""
+`pulumi-jig rehearse [DIR]`: a program's whole life, checked at each turn.
+
+Why it exists: one command says whether a program can be brought up, changes nothing
+when it is run again, survives a refresh, and leaves nothing behind.
+
+What it refuses: to leave resources behind. What an `up` made is destroyed also when a
+later step fails, unless `--keep` is given.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from .harness import Rehearsal
+    from .results import Result
+
+# No real key looks like this; an emulator takes any that is not `invalid...`.
+_KEY: Final = "rehearsal-key"
+
+
+class Emulator(Protocol):
+    """What the command needs of a running emulator."""
+
+    url: str
+
+    def stop(self) -> None:
+        """End it."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    result = argparse.ArgumentParser(
+        prog="pulumi-jig rehearse",
+        description="Run a Pulumi Python program's whole life without the pulumi "
+        "command: preview, up, a preview that must be empty, a refresh that must be "
+        "empty, destroy.",
+    )
+    add = result.add_argument
+    add("directory", nargs="?", default=".", help="folder of the program")
+    add("--stack", default="dev", help="name of the stack (default: dev)")
+    add(
+        "--config",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a configuration value; may be repeated",
+    )
+    add(
+        "--secret",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a secret configuration value; may be repeated",
+    )
+    add(
+        "--env",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an environment variable for the program; yours starting with TOGETHER_ "
+        "or PULUMI_ are not passed on",
+    )
+    add("--policy-pack", action="append", default=[], metavar="DIR")
+    add("--policy-pack-config", action="append", default=[], metavar="FILE")
+    add("--parallel", type=int, help="steps at once (default: 4 per core)")
+    add("--state", metavar="FILE", help="keep the state in this file")
+    add("--emulator", action="store_true", help="run against an emulator of the API")
+    add(
+        "--time-scale",
+        type=float,
+        default=1.0,
+        help="with --emulator: real seconds per emulated second",
+    )
+    add("--keep", action="store_true", help="do not destroy at the end")
+    add("--json", action="store_true", help="print one JSON document")
+    return result
+
+
+def run_cli(
+    argv: Sequence[str],
+    *,
+    start_emulator: Callable[..., Emulator] | None = None,
+) -> int:
+    """
+    Run the command.
+
+    Args:
+        argv: Its arguments, without its name.
+        start_emulator: Starts an emulator, for `--emulator`; called with `time_scale`.
+
+    Returns:
+        0 where every turn was as it must be, 1 where not, 2 for wrong arguments.
+    """
+    from .results import RehearsalError
+
+    args = parser().parse_args(argv)
+    try:
+        with ExitStack() as stack:
+            return _rehearse(args, stack, start_emulator)
+    except (RehearsalError, ValueError) as error:
+        if args.json:
+            from .draw import dump
+
+            dump({"ok": False, "error": str(error), "operations": []})
+        else:
+            sys.stderr.write(f"error: {error}\n")
+        return 1
+
+
+def _rehearse(
+    args: argparse.Namespace,
+    stack: ExitStack,
+    start_emulator: Callable[..., Emulator] | None,
+) -> int:
+    from .draw import Progress
+    from .harness import Rehearsal
+
+    env = _pairs(args.env, "--env")
+    if args.emulator:
+        if start_emulator is None:
+            message = "there is no emulator here to start for --emulator"
+            raise ValueError(message)
+        emulator = start_emulator(time_scale=args.time_scale)
+        stack.callback(emulator.stop)
+        env = {"TOGETHER_BASE_URL": emulator.url, "TOGETHER_API_KEY": _KEY, **env}
+    configs = args.policy_pack_config
+    if configs and len(configs) != len(args.policy_pack):
+        message = "give one --policy-pack-config per --policy-pack, in the same order"
+        raise ValueError(message)
+    packs = list(
+        zip(args.policy_pack, configs or [None] * len(args.policy_pack), strict=True)
+    )
+    progress = Progress(sys.stdout)
+    progress.quiet = args.json
+    rehearsal = stack.enter_context(
+        Rehearsal(
+            args.directory,
+            args.stack,
+            config=_pairs(args.config, "--config"),
+            secret_config=_pairs(args.secret, "--secret"),
+            policy_packs=packs,
+            env=env,
+            state_file=args.state,
+            parallel=args.parallel,
+            watchers=[progress],
+        )
+    )
+    return _Life(rehearsal, args, progress).run()
+
+
+def _pairs(given: Sequence[str], option: str) -> dict[str, str]:
+    result: dict[str, str] = {}
+    for text in given:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            message = f"{option} takes KEY=VALUE"
+            raise ValueError(message)
+        result[key] = value
+    return result
+
+
+class _Life:
+    """The turns of a life, and what is wrong with them."""
+
+    def __init__(
+        self, rehearsal: Rehearsal, args: argparse.Namespace, progress: Any
+    ) -> None:
+        from .draw import Paint
+
+        self._rehearsal = rehearsal
+        self._args = args
+        self._progress = progress
+        self._paint = Paint(sys.stdout)
+        self._done: list[dict[str, Any]] = []
+        self._faults: list[str] = []
+
+    def run(self) -> int:
+        stack = self._rehearsal
+        if self._turn("preview", stack.preview):
+            made = self._turn("up", stack.up)
+            if made:
+                again = self._turn("preview", stack.preview, empty=True)
+                if again:
+                    self._turn("refresh", stack.refresh, empty=True)
+            if not self._args.keep and self._turn("destroy", stack.destroy):
+                left = [item["urn"].rpartition("::")[2] for item in stack.resources]
+                if left:
+                    self._fault(
+                        f"after destroy the state still holds {', '.join(left)}"
+                    )
+        return self._finish()
+
+    def _turn(
+        self, kind: str, operation: Callable[[], Result], *, empty: bool = False
+    ) -> bool:
+        from .draw import as_data, heading, report
+
+        if not self._args.json:
+            sys.stdout.write(heading(kind, self._args.stack, self._paint) + "\n")
+        self._progress.quiet = self._args.json or kind == "preview"
+        self._progress.begin()
+        try:
+            result = operation()
+        finally:
+            self._progress.end()
+        self._done.append(as_data(result))
+        if not self._args.json:
+            sys.stdout.write(report(result, self._paint) + "\n\n")
+        if not result.ok:
+            self._fault(f"{kind} failed")
+        elif empty and not result.is_empty:
+            changed = sorted(
+                step.name
+                for step in result.steps
+                if step.operation not in {"same", "read"}
+            )
+            self._fault(
+                f"the {kind} after up must be empty, but {', '.join(changed)} changed"
+            )
+        return result.ok
+
+    def _fault(self, text: str) -> None:
+        self._faults.append(text)
+
+    def _finish(self) -> int:
+        if self._args.json:
+            from .draw import dump
+
+            data: Mapping[str, Any] = {
+                "ok": not self._faults,
+                "faults": self._faults,
+                "operations": self._done,
+            }
+            dump(data)
+        elif self._faults:
+            for fault in self._faults:
+                sys.stdout.write(self._paint("error", f"error: {fault}") + "\n")
+        else:
+            what = (
+                "up, empty preview, empty refresh"
+                if self._args.keep
+                else ("up, empty preview, empty refresh, destroyed, nothing left")
+            )
+            sys.stdout.write(self._paint("create", f"Rehearsed: {what}.") + "\n")
+        return 1 if self._faults else 0
