@@ -194,7 +194,7 @@ class Deployments:
                 digest = image.partition("@")[2][-4:]
                 if wanted["version"] not in {tag, digest}:
                     continue
-            lines.append(f"{timestamp(wall)} [{replica_id}] {line}")
+            lines.append(f"{timestamp(wall)} {replica_id} {line}")
         return lines
 
     # What other nouns and the admin interface need.

@@ -101,7 +101,7 @@ class Store:
             message = f"state file {path}: its folder does not exist: create it first."
             raise StoreError(message)
         try:
-            database = sqlite3.connect(str(path), check_same_thread=False, timeout=2)
+            database = sqlite3.connect(str(path), check_same_thread=False, timeout=0.2)
             database.isolation_level = None
             # One process per file: two would each believe that it is the service.
             database.execute("PRAGMA locking_mode = EXCLUSIVE")

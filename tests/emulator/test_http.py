@@ -252,8 +252,8 @@ def test_followed_logs_are_json_lines_until_the_deployment_is_gone(clock):
         connection.close()
 
     assert "application/x-ndjson" == response.getheader("content-type")
-    assert ["pulling the image"] == [x.split("] ")[1] for x in first["lines"]]
-    assert ["container started"] == [x.split("] ")[1] for x in second["lines"]]
+    assert ["pulling the image"] == [x.split(" ", 2)[2] for x in first["lines"]]
+    assert ["container started"] == [x.split(" ", 2)[2] for x in second["lines"]]
     assert b"" == rest
 
 
