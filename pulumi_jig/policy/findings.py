@@ -83,7 +83,7 @@ def not_known(
     return Finding(
         Kind.UNKNOWN,
         f"{subject}: {listed(properties)} not known yet, so {rule} could not be "
-        "judged; it is judged again before anything is created.",
+        "judged.",
         urn,
         name,
     )

@@ -22,6 +22,14 @@ if TYPE_CHECKING:
     from pulumi_jig.policy.settings import Exemption, Settings
 
 
+#: What becomes of a value that a preview does not know.
+RESOURCE_LATER = "It is judged again before anything is created."
+STACK_LATER = (
+    "The update judges it again, but only when everything is created; a GpuBudget is "
+    "judged before."
+)
+
+
 def judge_resource(
     spec: PolicySpec,
     resource: Resource,
@@ -29,6 +37,7 @@ def judge_resource(
     today: dt.date,
     *,
     others: Sequence[Budget] = (),
+    later: str = RESOURCE_LATER,
 ) -> list[Finding]:
     """
     What a resource policy says about one resource.
@@ -39,6 +48,7 @@ def judge_resource(
         settings: The policy's configuration, of the class that `spec` names.
         today: The date (UTC) for exemptions and prices.
         others: For the policy on budgets: other budgets of the same run.
+        later: The sentence about what is not known yet.
     """
     if not spec.applies_to(resource):
         return []
@@ -48,7 +58,7 @@ def judge_resource(
     else:
         found = spec.rule(resource, settings)
     exemption = settings.exemption(resource.name)
-    return [_exempted(f, exemption, today) for f in _denied(found, settings)]
+    return [_exempted(f, exemption, today) for f in _denied(found, settings, later)]
 
 
 def judge_stack(
@@ -56,6 +66,8 @@ def judge_stack(
     resources: Sequence[Resource],
     settings: Settings,
     today: dt.date,
+    *,
+    later: str = STACK_LATER,
 ) -> list[Finding]:
     """
     What a stack policy says about a stack.
@@ -82,7 +94,7 @@ def judge_stack(
         if exemption is not None:
             ended.append(f"{shown(resource.name)} on {exemption.expires}")
         counted.append(resource)
-    found = _denied(spec.judge_stack(counted, settings, today), settings)
+    found = _denied(spec.judge_stack(counted, settings, today), settings, later)
     for finding in found:
         if ended and finding.kind is Kind.VIOLATION:
             note = f"{finding.message} (Exemptions that ended: {', '.join(ended)}.)"
@@ -92,14 +104,18 @@ def judge_stack(
     return findings
 
 
-def _denied(findings: Iterable[Finding], settings: Settings) -> list[Finding]:
-    if settings.unknown != "deny":
-        return list(findings)
+def _denied(
+    findings: Iterable[Finding], settings: Settings, later: str
+) -> list[Finding]:
+    refusal = (
+        "This environment refuses what cannot be judged: make the value known, or have "
+        "`unknown` set to warn."
+    )
+    deny = settings.unknown == "deny"
     return [
         finding.but(
-            kind=Kind.VIOLATION,
-            message=f"{finding.message} This environment refuses what cannot be "
-            "judged: make the value known, or have `unknown` set to warn.",
+            kind=Kind.VIOLATION if deny else Kind.UNKNOWN,
+            message=f"{finding.message} {refusal if deny else later}",
         )
         if finding.kind is Kind.UNKNOWN
         else finding

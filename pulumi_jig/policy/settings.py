@@ -275,9 +275,9 @@ def _parse(kind: str, value: Any, metadata: Mapping[str, Any]) -> Any:
 
 
 def near(word: str, known: Any) -> str:
-    """`; did you mean "x"?` where a known word is near, else ""."""
+    """` (did you mean "x"?)` where a known word is near, else ""."""
     close = difflib.get_close_matches(str(word), list(known), n=1, cutoff=0.6)
-    return f'; did you mean "{close[0]}"?' if close else ""
+    return f' (did you mean "{close[0]}"?)' if close else ""
 
 
 def faults_in(cls: type[Settings], given: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -190,7 +190,7 @@ class _Ledger:
         """One finding for all that was not known."""
         if self.missing:
             paths = dict.fromkeys(p for ps in self.missing.values() for p in ps)
-            limits = ", ".join(self.missing)
+            limits = ", ".join(what.removeprefix("of ") for what in self.missing)
             yield not_known(self.subject, paths, f"the limit of {limits}")
 
 

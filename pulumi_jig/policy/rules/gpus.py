@@ -24,6 +24,7 @@ from pulumi_jig.policy.facts import (
 )
 from pulumi_jig.policy.findings import (
     Finding,
+    Kind,
     advice,
     not_known,
     violation,
@@ -124,9 +125,12 @@ def gpu_count(resource: Resource, settings: GpuCountSettings) -> Iterator[Findin
             f"{subject} must have one of {allowed} GPUs per replica; gpu_count is "
             f"{show(count.low)}. Choose one of these."
         )
-    yield from _per_deployment(
+    whole = _per_deployment(
         size, _limits(size, settings, "max_per_deployment"), subject
     )
+    # What hangs on the same unknown value is said once.
+    said = any(finding.kind is Kind.UNKNOWN for finding in over)
+    yield from (f for f in whole if not (said and f.kind is Kind.UNKNOWN))
 
 
 def _zero(size: Size, settings: GpuCountSettings, subject: str) -> Iterator[Finding]:
