@@ -25,7 +25,7 @@ from pulumi_jig.client.decode import (
 from pulumi_jig.client.nouns import Deployments, Secrets, Volumes
 from pulumi_jig.client.redact import confidential
 from pulumi_jig.client.retry import PROCESS_BUDGET, AttemptError, Retries, RetryBudget
-from pulumi_jig.client.wire import Wire, WireAnswer, WireError, WireRequest
+from pulumi_jig.client.wire import Wire, WireAnswer, WireError, WireRequest, span
 from pulumi_jig.errors import (
     AmbiguousError,
     APIError,
@@ -150,7 +150,7 @@ class JigClient:
         if not self._identity_lock.acquire(timeout=ctx.remaining()):
             raise NotSentError(
                 f"GET {path} was not sent: another thread has been asking for the "
-                f"whole time limit ({ctx.timeout:.0f} s).",
+                f"whole time limit ({span(ctx.timeout)}).",
                 method="GET",
                 path=path,
             )
@@ -227,7 +227,7 @@ class JigClient:
         if timeout <= 0:
             error: JigError = NotSentError(
                 f"{asked} was not sent: the time limit of the operation "
-                f"({ctx.timeout:.0f} s) has passed.",
+                f"({span(ctx.timeout)}) has passed.",
                 **where,
             )
             raise AttemptError(error, hopeless=True)

@@ -74,8 +74,10 @@ def _without(text: str, value: str) -> str:
         for left, right in (('"', '"'), ("'", "'"), ("`", "`"), ("=", "")):
             text = text.replace(f"{left}{value}{right}", f"{left}{REDACTED}{right}")
         return text
+    # The whole value first: a repetitive one could otherwise be met half-way.
+    text = text.replace(value, REDACTED)
     if len(value) < _PREFIX:
-        return text.replace(value, REDACTED)
+        return text
     parts = []
     start = 0
     while (at := text.find(value[:_PREFIX], start)) >= 0:

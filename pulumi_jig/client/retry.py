@@ -11,6 +11,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from pulumi_jig.client.wire import span
 from pulumi_jig.errors import (
     AmbiguousError,
     APIError,
@@ -227,7 +228,7 @@ class Retries:
         message = error.message
         if self._attempts > 1:
             seconds = self._ctx.clock() - self._started
-            message = f"{message} Given up after {self._attempts} attempts in {seconds:.0f} s."
+            message = f"{message} Given up after {self._attempts} attempts in {span(seconds)}."
         if self._uncertain and self._method != "GET":
             message = f"{message} An earlier attempt may have taken effect."
             if isinstance(error, NotSentError):

@@ -24,31 +24,27 @@ import ssl
 import time
 import zlib
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import unquote, urlsplit
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 import httpcore
 import httpx
 
-from pulumi_jig.client.environment import proxy_for, shown, ssl_context
+from pulumi_jig.client.connections import Connections, ExclusiveBody
+from pulumi_jig.client.environment import proxy_for, shown
 from pulumi_jig.client.sockets import Backend, HandshakeTimeout
-from pulumi_jig.client.wire import WireAnswer, WireError, WireRequest
+from pulumi_jig.client.wire import WireAnswer, WireError, WireRequest, span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pulumi_jig.config import Settings
 
-_LOG = logging.getLogger(__name__)
-
 #: The longest wait for a connection, in seconds, TLS handshake not included.
 CONNECT_TIMEOUT: Final = 10.0
 #: The largest answer, in bytes, after decompression: a list of 10,000 deployments of
 #: 1.5 KiB twice over.
 MAX_ANSWER: Final = 32 * 1024 * 1024
-#: Unused connections are closed after so many seconds: before the servers in common use
-#: close them (5 s and more), since a request that crosses such a close is lost.
-KEEPALIVE_EXPIRY: Final = 4.0
 
 
 class HttpWire:
@@ -63,12 +59,13 @@ class HttpWire:
     """
 
     def __init__(self, settings: Settings) -> None:
+        _quieten()
         self._settings = settings
         self._backend = Backend()
         self._proxy = proxy_for(settings)
         self._client = httpx.Client(
             base_url=settings.base_url,
-            transport=_Transport(_pool(settings, self._proxy, self._backend)),
+            transport=_Transport(Connections(settings, self._proxy, self._backend)),
             # Neither ~/.netrc nor a proxy that was not chosen here.
             trust_env=False,
             follow_redirects=False,
@@ -107,26 +104,23 @@ class HttpWire:
         except httpcore.PoolTimeout:
             why = (
                 f"all {self._settings.parallel} connections were busy for "
-                f"{timeout:.0f} s; raise jig:parallel or run fewer operations at a time"
+                f"{span(timeout)}; raise jig:parallel or run fewer operations at a time"
             )
             raise WireError(why, sent=False) from None
-        except httpcore.ProxyError as error:
-            raise self._proxy_refused(error) from None
+        except httpcore.ProxyError:
+            raise self._proxy_refused() from None
         except httpcore.TimeoutException:
-            why = f"{self._where} did not finish its answer within {timeout:.0f} s"
+            why = f"{self._where} did not finish its answer within {span(timeout)}"
             raise WireError(why, sent=True) from None
-        except httpcore.RemoteProtocolError as error:
-            _LOG.debug("broken answer: %s", error)
+        except httpcore.RemoteProtocolError:
             why = f"{self._where} closed the connection before its answer was complete"
             raise WireError(why, sent=True) from None
-        except httpcore.NetworkError as error:
-            _LOG.debug("connection lost: %s", error)
+        except httpcore.NetworkError:
             why = f"the connection to {self._where} was reset"
             raise WireError(why, sent=True) from None
         except (httpcore.ProtocolError, httpx.HTTPError, httpx.InvalidURL) as error:
             # Nothing of ours should lead here. If something does, nobody knows how far
             # the request got.
-            _LOG.debug("protocol: %s", error)
             why = f"the HTTP library gave up ({type(error).__name__})"
             raise WireError(why, sent=True) from None
         return WireAnswer(
@@ -172,13 +166,13 @@ class HttpWire:
         if isinstance(error, HandshakeTimeout):
             why = (
                 f"{self._where} did not finish the TLS handshake within "
-                f"{timeout:.0f} s; if it speaks plain http, say so in "
+                f"{span(timeout)}; if it speaks plain http, say so in "
                 f"{self._settings.url_setting}"
             )
         else:
             why = (
                 f"{self._where} did not accept a connection within "
-                f"{min(timeout, CONNECT_TIMEOUT):.0f} s; check "
+                f"{span(min(timeout, CONNECT_TIMEOUT))}; check "
                 f"{self._settings.url_setting}, the network and its proxies"
             )
         return WireError(why, sent=False)
@@ -222,8 +216,7 @@ class HttpWire:
             f"{urlsplit(self._settings.base_url).scheme.upper()}_PROXY (or ALL_PROXY)"
         )
 
-    def _proxy_refused(self, error: Exception) -> WireError:
-        _LOG.debug("proxy: %s", error)
+    def _proxy_refused(self) -> WireError:
         why = (
             f"the proxy {shown(self._proxy or '')} refused to connect; check "
             f"{self._proxy_setting}, or add {self._settings.host} to NO_PROXY"
@@ -266,10 +259,23 @@ def _read(response: httpx.Response) -> bytes:
 # --- Connections -------------------------------------------------------------------
 
 
+def _quieten() -> None:
+    """
+    Keep the libraries below from logging answers, unless somebody asked them to.
+
+    At DEBUG they write every header that arrives, and a server may put into a header
+    what it was sent. `pulumi_jig.client` has a line for each request of its own.
+    """
+    for name in ("httpx", "httpcore"):
+        logger = logging.getLogger(name)
+        if logger.level == logging.NOTSET:
+            logger.setLevel(logging.WARNING)
+
+
 class _Body(httpx.SyncByteStream):
     """The body of an answer as it arrives."""
 
-    def __init__(self, inner: Any) -> None:
+    def __init__(self, inner: ExclusiveBody) -> None:
         self._inner = inner
 
     def __iter__(self) -> Iterator[bytes]:
@@ -287,12 +293,12 @@ class _Transport(httpx.BaseTransport):
     httpx has no door for a network backend; its own transport is these same lines.
     """
 
-    def __init__(self, pool: httpcore.ConnectionPool) -> None:
-        self._pool = pool
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request and wait for the header of its answer."""
-        answer = self._pool.handle_request(
+        answer = self._connections.handle_request(
             httpcore.Request(
                 method=request.method,
                 url=httpcore.URL(
@@ -309,36 +315,12 @@ class _Transport(httpx.BaseTransport):
         return httpx.Response(
             status_code=answer.status,
             headers=answer.headers,
-            stream=_Body(answer.stream),
-            extensions=answer.extensions,
+            stream=_Body(answer.body),
         )
 
     def close(self) -> None:
         """Close every connection."""
-        self._pool.close()
-
-
-def _pool(
-    settings: Settings, proxy: str | None, backend: Backend
-) -> httpcore.ConnectionPool:
-    common: dict[str, Any] = {
-        "ssl_context": ssl_context()
-        if settings.base_url.startswith("https:")
-        else None,
-        "max_connections": settings.parallel,
-        "max_keepalive_connections": settings.parallel,
-        "keepalive_expiry": KEEPALIVE_EXPIRY,
-        "network_backend": backend,
-    }
-    if proxy is None:
-        return httpcore.ConnectionPool(http1=True, http2=False, **common)
-    parts = urlsplit(proxy)
-    auth = None
-    if parts.username is not None:
-        auth = (unquote(parts.username), unquote(parts.password or ""))
-    if parts.scheme.startswith("socks"):
-        return httpcore.SOCKSProxy(shown(proxy), proxy_auth=auth, **common)
-    return httpcore.HTTPProxy(shown(proxy), proxy_auth=auth, **common)
+        self._connections.close()
 
 
 def _root(error: BaseException) -> BaseException:

@@ -51,6 +51,11 @@ class WireAnswer:
     body: bytes = field(default=b"", repr=False)
 
 
+def span(seconds: float) -> str:
+    """A length of time for people: `0.4 s`, `60 s`."""
+    return f"{round(seconds, 1):g} s"
+
+
 class WireError(Exception):
     """
     No complete answer.

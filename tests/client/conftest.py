@@ -27,7 +27,9 @@ KEY = "key-canary-0123456789abcdef"
 def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No proxy, certificate file or key of the machine that runs the tests."""
     for name in os.environ:
-        if name.upper().endswith("_PROXY") or name.startswith(("SSL_", "TOGETHER_")):
+        if name.upper().endswith(("_PROXY", "_CA_BUNDLE")) or name.startswith(
+            ("SSL_", "TOGETHER_")
+        ):
             monkeypatch.delenv(name)
 
 

@@ -38,6 +38,7 @@ package that is under test.
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import gzip
 import http.client
@@ -230,6 +231,9 @@ class FaultProxy:
     def _close_listener(self) -> None:
         listener, self._listener = self._listener, None
         if listener is not None:
+            # While another thread waits for it, closing alone would leave it open.
+            with contextlib.suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)
             listener.close()
 
     def _shut(self, seconds: float) -> None:

@@ -1,0 +1,229 @@
+"""Time and size limits that hold whatever the other side does."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import httpcore
+import pytest
+from scripted import RawServer, Say, Scripted, read_head
+
+from pulumi_jig.client.sockets import Backend
+from pulumi_jig.context import CallContext
+from pulumi_jig.errors import AmbiguousError, NotSentError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from faultproxy import FaultProxy
+
+    from pulumi_jig.client import JigClient
+
+
+class TestTime:
+    """
+    Case T9 and T10: each of these servers would be waited for without end.
+
+    (The suite's own time limit is what fails a test here.)
+    """
+
+    @pytest.mark.parametrize(
+        "do", ["drip", "drip-head", "hang-body", "hang-before-forward"]
+    )
+    def test_an_answer_that_does_not_end(
+        self,
+        broken: Callable[..., FaultProxy],
+        connect: Callable[..., JigClient],
+        do: str,
+    ) -> None:
+        """A byte now and then, or none at all, does not outlive the deadline."""
+        proxy = broken({"on": "*", "do": do, "every": 0.1})
+
+        with pytest.raises(AmbiguousError, match="did not finish its answer"):
+            connect(proxy.url).deployments.list(CallContext(0.6))
+
+    def test_a_server_that_does_not_read(
+        self, connect: Callable[..., JigClient]
+    ) -> None:
+        """Sending is part of the deadline, too."""
+        gate = threading.Event()
+        with RawServer(lambda _: gate.wait(60) and None) as server:
+            with pytest.raises(AmbiguousError):
+                connect(server.url).deployments.create(
+                    {"name": "llm", "args": ["x" * 20_000_000]}, CallContext(2)
+                )
+            gate.set()
+
+    def test_a_server_that_reads_a_little(
+        self, connect: Callable[..., JigClient]
+    ) -> None:
+        """A server that takes a few bytes at a time does not stretch the deadline."""
+        gate = threading.Event()
+
+        def serve(sock: socket.socket) -> None:
+            while not gate.wait(0.05) and sock.recv(2_000):
+                pass
+
+        with RawServer(serve) as server:
+            with pytest.raises(AmbiguousError):
+                connect(server.url).deployments.create(
+                    {"name": "llm", "args": ["x" * 20_000_000]}, CallContext(2)
+                )
+            gate.set()
+
+    def test_a_handshake_that_does_not_end(
+        self, connect: Callable[..., JigClient]
+    ) -> None:
+        """Case N4: a silent port is told from a slow answer; nothing was sent."""
+        gate = threading.Event()
+        with RawServer(lambda _: gate.wait(60) and None) as server:
+            url = f"https://127.0.0.1:{server.port}"
+            with pytest.raises(NotSentError, match="speaks plain http, say so in"):
+                connect(url).deployments.create({"name": "llm"}, CallContext(0.6))
+            gate.set()
+
+    def test_busy_connections(self, connect: Callable[..., JigClient]) -> None:
+        """Waiting for one's turn is part of the deadline; nothing was sent."""
+        gate, arrived = threading.Event(), threading.Event()
+
+        def serve(sock: socket.socket) -> None:
+            read_head(sock)
+            arrived.set()
+            gate.wait(60)
+
+        with RawServer(serve) as server:
+            client = connect(server.url, parallel=1)
+
+            def occupy() -> None:
+                with pytest.raises(AmbiguousError):
+                    client.deployments.create({}, CallContext(30))
+
+            thread = threading.Thread(target=occupy)
+            thread.start()
+            arrived.wait(30)
+            with pytest.raises(NotSentError, match="all 1 connections were busy"):
+                client.deployments.list(CallContext(0.5))
+            gate.set()
+            thread.join()
+
+    def test_an_address_that_swallows_connections(
+        self, connect: Callable[..., JigClient]
+    ) -> None:
+        """A connection that is never accepted ends at the deadline; nothing sent."""
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            listener.listen(0)
+            address = listener.getsockname()
+            fillers = [socket.socket() for _ in range(4)]
+            try:
+                for filler in fillers:
+                    filler.setblocking(False)
+                    filler.connect_ex(address)
+                client = connect(f"http://127.0.0.1:{address[1]}")
+                with pytest.raises(NotSentError, match="did not accept a connection"):
+                    client.deployments.list(CallContext(0.6))
+            finally:
+                for filler in fillers:
+                    filler.close()
+
+    def test_a_name_that_takes_too_long_to_look_up(
+        self, connect: Callable[..., JigClient], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """No connection is begun with what the lookup left of the time: nothing."""
+        real = socket.getaddrinfo
+
+        def slow(*args: Any, **options: Any) -> Any:
+            time.sleep(0.2)
+            return real(*args, **options)
+
+        monkeypatch.setattr(socket, "getaddrinfo", slow)
+        with RawServer(read_head) as server:
+            with pytest.raises(NotSentError, match="did not accept a connection"):
+                connect(server.url).deployments.list(CallContext(0.1))
+
+            assert server.connections == 0
+
+    def test_nothing_is_waited_for_after_the_deadline(self) -> None:
+        """A wait that begins too late is over at once."""
+        backend = Backend()
+        backend.deadline = time.monotonic() - 1
+
+        with pytest.raises(httpcore.ConnectTimeout):
+            backend.connect_tcp("127.0.0.1", 1)
+
+
+class TestSize:
+    @pytest.mark.parametrize("method", ["GET", "POST"])
+    def test_a_gzip_bomb(
+        self,
+        broken: Callable[..., FaultProxy],
+        connect: Callable[..., JigClient],
+        ctx: CallContext,
+        method: str,
+    ) -> None:
+        """Case T14: 64 MiB in a few KiB are not unpacked, and not asked for again."""
+        proxy = broken({"on": "*", "do": "bomb"})
+
+        with pytest.raises(AmbiguousError, match="larger than 32 MiB"):
+            connect(proxy.url).request(method, "/v1/deployments", ctx=ctx)
+
+        assert proxy.count("*") == 1
+
+    def test_a_plain_flood(
+        self, connect: Callable[..., JigClient], ctx: CallContext
+    ) -> None:
+        """The limit holds without compression, too."""
+        flood = Scripted(Say(200, b" " * (33 * 2**20)))
+
+        with flood as server, pytest.raises(AmbiguousError, match="larger than 32"):
+            connect(server.url).deployments.list(ctx)
+
+    @pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "GZIP"])
+    def test_a_compressed_answer_is_read(
+        self, connect: Callable[..., JigClient], ctx: CallContext, encoding: str
+    ) -> None:
+        """An honest gzip body is just data."""
+        body = gzip.compress(json.dumps({"name": "x" * 100_000}).encode())
+
+        with Scripted(Say(200, body, {"Content-Encoding": encoding})) as server:
+            got = connect(server.url).deployments.get("llm", ctx)
+
+        assert got.name == "x" * 100_000
+
+    def test_another_compression_was_not_asked_for(
+        self, connect: Callable[..., JigClient], ctx: CallContext
+    ) -> None:
+        """Only gzip is asked for, so only gzip is read."""
+        strange = Scripted(Say(200, b"??", {"Content-Encoding": "br"}))
+
+        with strange as server, pytest.raises(AmbiguousError, match="'br'"):
+            connect(server.url).deployments.list(ctx.within(1))
+
+    def test_a_header_without_end(
+        self, connect: Callable[..., JigClient], ctx: CallContext
+    ) -> None:
+        """A header of a megabyte is a broken answer, not a reason to swell."""
+
+        def serve(sock: socket.socket) -> None:
+            read_head(sock)
+            sock.sendall(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 2**20)
+
+        with RawServer(serve) as server, pytest.raises(AmbiguousError):
+            connect(server.url).deployments.list(ctx.within(1))
+
+    def test_something_that_is_not_http(
+        self, connect: Callable[..., JigClient], ctx: CallContext
+    ) -> None:
+        """A port of another protocol gives an error, not a traceback."""
+
+        def serve(sock: socket.socket) -> None:
+            read_head(sock)
+            sock.sendall(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
+
+        with RawServer(serve) as server, pytest.raises(AmbiguousError):
+            connect(server.url).deployments.list(ctx.within(1))
