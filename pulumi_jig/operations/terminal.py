@@ -1,0 +1,100 @@
+"""
+What people see: wrapped text, colour and a progress bar, each only where it helps.
+
+Colour and bars need a terminal; `NO_COLOR` and `TERM=dumb` turn colour off. Text is
+wrapped to the terminal's width and left alone in a pipe, where programs read it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import sys
+import textwrap
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_COLOURS: Final = {"good": "32", "bad": "31", "notice": "33", "strong": "1"}
+
+
+def colourful(stream: Any) -> bool:
+    """Whether a stream takes colour."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return bool(stream.isatty())
+
+
+def paint(text: str, colour: str) -> str:
+    """Text in a colour, where standard output takes it."""
+    if not colourful(sys.stdout):
+        return text
+    return f"\033[{_COLOURS[colour]}m{text}\033[0m"
+
+
+def say(text: str = "", *, indent: int = 0) -> None:
+    """One paragraph on standard output."""
+    sys.stdout.write(_wrapped(text, indent, sys.stdout) + "\n")
+
+
+def note(text: str) -> None:
+    """One paragraph on standard error, for people; programs do not read it."""
+    sys.stderr.write(_wrapped(text, 0, sys.stderr) + "\n")
+
+
+def verbatim(text: str) -> None:
+    """Text for copying: never wrapped."""
+    sys.stdout.write(text + "\n")
+
+
+def dump(data: Any) -> None:
+    """One JSON document on standard output."""
+    sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+
+
+def _wrapped(text: str, indent: int, stream: Any) -> str:
+    blank = " " * indent
+    if not stream.isatty():
+        return blank + text if text else text
+    width = max(20, shutil.get_terminal_size().columns)
+    return textwrap.fill(
+        text,
+        width,
+        initial_indent=blank,
+        subsequent_indent=blank + "  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+@contextlib.contextmanager
+def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
+    """
+    A bar on standard error while something long runs; nothing without a terminal.
+
+    Args:
+        what: What is being done.
+        total: How many steps there are.
+
+    Yields:
+        A function to call after each step.
+    """
+    if not sys.stderr.isatty() or total < 2:
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    # The bar goes away at the end: what stays on the screen is the result.
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    ) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda: bar.advance(task)

@@ -1,0 +1,149 @@
+"""The door itself: help, exit codes, missing extras, pipes, signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Run
+
+COMMANDS = ("recover", "orphans", "import", "convert", "drift")
+
+
+def test_help_fits_a_screen(jig: Run) -> None:
+    """The main help stays within 24 lines of 80 columns and names every command."""
+    lines = jig("--help").stdout.splitlines()
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 80
+    for name in (*COMMANDS, "emulator", "rehearse", "policy"):
+        assert any(line.strip().startswith(f"{name} ") for line in lines)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_has_an_example(jig: Run, name: str) -> None:
+    """The help of a command fits a screen and ends with an example of it."""
+    done = jig(name, "--help")
+    assert done.returncode == 0
+    assert f"pulumi-jig {name}" in done.stdout.split("Example:", 1)[1]
+    assert len(done.stdout.splitlines()) <= 40
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_fits_forty_columns(jig: Run, name: str) -> None:
+    """A narrow terminal gets help that is folded, not cut."""
+    prose = jig(name, "--help", COLUMNS="40").stdout.split("Options:")[0]
+    assert max(len(line) for line in prose.splitlines()) <= 40
+
+
+def test_no_command_shows_the_help(jig: Run) -> None:
+    """Without a command the help is shown and the exit code is that of wrong usage."""
+    done = jig()
+    assert done.returncode == 2
+    assert "Commands:" in done.stderr
+
+
+def test_wrong_usage_is_2(jig: Run) -> None:
+    """An unknown command or option is one sentence and exit code 2."""
+    for args in (("nope",), ("drift", "--nope"), ("emulator", "--port", "99999")):
+        done = jig(*args)
+        assert done.returncode == 2
+        assert "Traceback" not in done.stderr
+
+
+def test_a_failure_is_one_sentence(jig: Run, tmp_path: Path) -> None:
+    """A failure is one sentence on stderr and nothing on stdout."""
+    done = jig("recover", "--file", str(tmp_path / "none.json"))
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_without_the_extra_it_is_named(tmp_path: Path) -> None:
+    """Without click the sentence names the extra to install."""
+    code = """
+        import sys
+        sys.modules["click"] = None
+        from pulumi_jig.cli import main
+        sys.exit(main(["drift"]))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 2
+    assert "pip install 'pulumi-jig[cli]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_emulator_starts_through_the_door() -> None:
+    """`pulumi-jig emulator` serves and ends cleanly at a signal."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "pulumi_jig.cli", "emulator", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["url"].startswith("http://127.")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=20) == 0
+
+
+def test_the_help_loads_nothing_heavy() -> None:
+    """`--help` loads neither Pulumi nor the HTTP library nor the models."""
+    code = """
+        import sys
+        from pulumi_jig.cli import main
+        main(["--help"])
+        heavy = {"pulumi", "httpx", "pydantic", "rich"} & set(sys.modules)
+        sys.stderr.write(repr(heavy))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True
+    )
+    assert done.stderr == "set()"
+
+
+def test_a_closed_pipe_is_no_failure_of_ours() -> None:
+    """When the reader goes away, the command ends quietly with 141."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "pulumi_jig.cli", "--help"],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_ctrl_c_is_130_without_a_traceback(tmp_path: Path) -> None:
+    """An interrupt ends the command with 130 and one sentence."""
+    # The command waits for the state on a pipe that nobody writes to.
+    fifo = tmp_path / "state.json"
+    os.mkfifo(fifo)
+    with subprocess.Popen(
+        [sys.executable, "-m", "pulumi_jig.cli", "recover", "--file", str(fifo)],
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        with fifo.open("w"):
+            # The open above returns once the command has opened its end.
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert said.strip() == "Interrupted; nothing is half-written."
