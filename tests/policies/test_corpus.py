@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import json
 import runpy
-import sys
-from pathlib import Path
 
-import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 import corpus_cases as corpus
+import pytest
 
 from pulumi_jig.policy.catalogue import CATALOGUE
 from pulumi_jig.policy.findings import Kind
