@@ -11,9 +11,10 @@ later step fails, unless `--keep` is given.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -101,9 +102,14 @@ def run_cli(
     from .results import RehearsalError
 
     args = parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         with ExitStack() as stack:
             return _rehearse(args, stack, start_emulator)
+    except KeyboardInterrupt:
+        where = f"; the state is in {args.state}" if args.state else ""
+        sys.stderr.write(f"error: interrupted{where}\n")
+        return 130
     except (RehearsalError, ValueError) as error:
         if args.json:
             from .draw import dump
@@ -112,6 +118,11 @@ def run_cli(
         else:
             sys.stderr.write(f"error: {error}\n")
         return 1
+
+
+def _interrupt(*_: object) -> NoReturn:
+    """A polite kill ends an operation as Ctrl-C does: steps that run are recorded."""
+    raise KeyboardInterrupt
 
 
 def _rehearse(

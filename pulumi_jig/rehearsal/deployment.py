@@ -99,6 +99,8 @@ class Deployment:
         self._component_providers: dict[str, dict[str, str]] = {}
         self._stack_outputs: PropertyMap | None = None
         self._analyzers: list[Analyzer] = []
+        # Whether it was ended for a reason that is no failure of a step.
+        self.gave_up = False
         self._address = ""
         self._status: int | None = None
 
@@ -214,6 +216,7 @@ class Deployment:
         """Log why the operation cannot go on, and start nothing new."""
         urn = next((u for u in self.planner.news if u.endswith(f"::{name}")), "")
         if not self.executor.cancelled:
+            self.gave_up = True
             self.events.log("error", message, urn)
         self.executor.cancel()
 
@@ -354,6 +357,7 @@ class Deployment:
         self._address = servers.address
         try:
             if kind in {"preview", "up"}:
+                self._warn_of_pending()
                 self._start_analyzers()
                 self._status = self._run_program()
                 self.executor.wait()
@@ -372,6 +376,9 @@ class Deployment:
                 self._analyze_stack()
         except PolicyError as error:
             self.give_up(str(error), "")
+        except KeyboardInterrupt:
+            self._interrupted()
+            raise
         finally:
             for analyzer in self._analyzers:
                 analyzer.close()
@@ -379,14 +386,61 @@ class Deployment:
             servers.close()
         return self._result(kind, time.monotonic() - began)
 
+    def _interrupted(self) -> None:
+        """
+        Let what runs run to its end, as the engine does at a first Ctrl-C.
+
+        At a second one the steps are abandoned: their plugins are stopped, and the
+        state keeps them as pending operations.
+        """
+        self.executor.cancel()
+        self.events.log(
+            "warning",
+            "interrupted: waiting for the steps that run to end; interrupt again to "
+            "abandon them",
+        )
+        try:
+            self.executor.wait()
+        except KeyboardInterrupt:
+            self._journal.freeze()
+
+    def _warn_of_pending(self) -> None:
+        if not self._base.pending:
+            return
+        lines = [
+            f"  * {item.resource.urn}, interrupted while {item.kind}"
+            for item in self._base.pending
+        ]
+        number = len(lines)
+        self.events.log(
+            "warning",
+            f"Attempting to deploy or update resources with {number} pending "
+            "operations from previous deployment.\n"
+            + "\n".join(lines)
+            + "\nThese resources are in an unknown state because the operation was "
+            "interrupted while it waited for their provider. Look for what it made "
+            "before it is made again.",
+        )
+
+    def _side_by_side(self, chains: list[list[Planned]]) -> None:
+        """Carry out chains at once; raises the first failure when all have ended."""
+        with ThreadPoolExecutor(max(1, min(self.parallel, len(chains)))) as pool:
+            runs = [pool.submit(self.executor.run, chain) for chain in chains]
+            try:
+                failures = [run.exception() for run in runs]
+            except KeyboardInterrupt:
+                self.executor.cancel()  # Before the pool waits for what runs.
+                raise
+        for failure in failures:
+            if failure is not None:
+                raise failure
+
     def _delete_rest(self) -> None:
         steps: dict[Resource, Planned] = {}
         for item in self._base.resources:
-            if item in self.planner.pending_deletes:
-                if item.urn not in self.planner.deletes or item.delete:
+            if item.delete:
+                if item in self.planner.pending_deletes:
                     continue
-                operation = "remove-pending-replace"
-            elif item.delete:
                 operation = "discard-replaced" if item.external else "delete-replaced"
             elif (
                 item.urn in self.planner.operated
@@ -396,21 +450,14 @@ class Deployment:
             elif item.pending_replacement:
                 operation = "remove-pending-replace"
             else:
-                operation = "read-discard" if item.external else "delete"
+                operation = "discard" if item.external else "delete"
             self.planner.deletes.add(item.urn)
             steps[item] = Planned(operation, item.urn, item.type, item, None)
             steps[item].internal = item.is_provider and not item.parent
         try:
             self._ensure_providers(list(steps))
-            with ThreadPoolExecutor(max(1, min(self.parallel, len(steps)))) as pool:
-                for layer in layers(list(steps)):
-                    runs = [
-                        pool.submit(self.executor.run, [steps[item]]) for item in layer
-                    ]
-                    failures = [run.exception() for run in runs]
-                    for failure in failures:
-                        if failure is not None:
-                            raise failure
+            for layer in layers(list(steps)):
+                self._side_by_side([[steps[item]] for item in layer])
         except (StepFailedError, CancelledError, StepRefusedError):
             self.executor.cancel()
         except (ProviderError, RefusedError) as error:
@@ -436,12 +483,7 @@ class Deployment:
             step.internal = item.is_provider and not item.parent
         try:
             self._ensure_providers(list(steps))
-            with ThreadPoolExecutor(max(1, min(self.parallel, len(steps)))) as pool:
-                runs = [
-                    pool.submit(self.executor.run, [step]) for step in steps.values()
-                ]
-                for run in runs:
-                    run.result()
+            self._side_by_side([[step] for step in steps.values()])
         except (ProviderError, RefusedError) as error:
             self.give_up(str(error), "")
             return

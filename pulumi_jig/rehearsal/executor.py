@@ -121,7 +121,7 @@ class Executor:
                     pass
                 case "delete" | "delete-replaced":
                     self._delete(step)
-                case "read-discard" | "discard-replaced":
+                case "discard" | "discard-replaced":
                     self._journal.end(None, done=step.old)
                 case "read" | "read-replacement":
                     self._read(step)

@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -145,10 +146,13 @@ class Rehearsal:
         settings = self._settings
         settings.replace = frozenset(replace)
         try:
-            deployment = Deployment(
-                settings, self._file.load(), self._file if write else None
-            )
-            return deployment.run(kind)
+            with ExitStack() as stack:
+                if write:
+                    stack.enter_context(self._file.locked())
+                base = self._file.load()
+                _check_replace(settings.replace, base)
+                deployment = Deployment(settings, base, self._file if write else None)
+                return deployment.run(kind)
         except (ChildError, StateError, VaultError) as error:
             raise RehearsalError(str(error)) from error
 
@@ -209,6 +213,14 @@ class Rehearsal:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _check_replace(urns: frozenset[str], base: Snapshot) -> None:
+    """A URN that the state does not know would be ignored in silence."""
+    unknown = sorted(urns - set(base.live()))
+    if unknown:
+        message = f"no resource in the state has the URN {', '.join(unknown)}"
+        raise RehearsalError(message)
 
 
 def _project(root: Path) -> tuple[str, dict[str, Any], Path]:

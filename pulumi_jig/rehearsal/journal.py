@@ -68,6 +68,11 @@ class Journal:
         with self._lock:
             self._write()
 
+    def freeze(self) -> None:
+        """Write no more: what is pending now is pending in the file for good."""
+        with self._lock:
+            self._file = None
+
     def snapshot(self) -> Snapshot:
         """The state as it is now."""
         with self._lock:

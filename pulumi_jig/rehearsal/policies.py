@@ -149,7 +149,11 @@ class Analyzer:
             )
         except ChildError as error:
             raise PolicyError(str(error)) from error
-        except (grpc.RpcError, PolicyConfigError) as error:
+        except PolicyConfigError as error:
+            title = f"validating policy config: {info.name} {self._version}  "
+            lines = [title + line for line in str(error).splitlines()]
+            raise PolicyError("\n".join(lines)) from error
+        except grpc.RpcError as error:
             message = f"the policy pack in {self._pack.path}: {_text(error)}"
             raise PolicyError(message) from error
         self.name: str = info.name

@@ -148,8 +148,7 @@ def reconcile(
         if not entry.level
     ]
     if problems:
-        message = "validating policy config: " + "; ".join(problems)
-        raise PolicyConfigError(message)
+        raise PolicyConfigError("\n".join(sorted(problems)))
     return result
 
 
@@ -182,19 +181,22 @@ def _check(value: Any, schema: Mapping[str, Any], path: str) -> list[str]:
     kinds = schema.get("type")
     names = kinds if isinstance(kinds, list) else [kinds] if kinds else []
     if names and not any(_is(value, str(name)) for name in names):
-        return [f"{path}: expected {' or '.join(map(str, names))}, got {value!r}"]
+        expected = "/".join(map(str, names))
+        return [f"{path}: Invalid type. Expected: {expected}, given: {_kind(value)}"]
     problems: list[str] = []
     if "enum" in schema and value not in schema["enum"]:
-        problems.append(f"{path} must be one of {schema['enum']}")
+        allowed = ", ".join(json.dumps(item) for item in schema["enum"])
+        problems.append(f"{path}: {path} must be one of the following: {allowed}")
     if "const" in schema and value != schema["const"]:
-        problems.append(f"{path} must be {schema['const']!r}")
+        expected = json.dumps(schema["const"])
+        problems.append(f"{path}: {path} does not match: {expected}")
     if isinstance(value, int | float) and not isinstance(value, bool):
         problems += _check_number(value, schema, path)
     if isinstance(value, str):
         problems += _check_size(len(value), schema, path, "Length")
         pattern = schema.get("pattern")
         if pattern and not re.search(str(pattern), value):
-            problems.append(f"{path} does not match {pattern!r}")
+            problems.append(f"{path}: Does not match pattern '{pattern}'")
     if isinstance(value, list):
         problems += _check_size(len(value), schema, path, "Items")
         items = schema.get("items")
@@ -216,7 +218,7 @@ def _check_object(
         if name in known:
             continue
         if others is False:
-            problems.append(f"{path}: additional property {name} is not allowed")
+            problems.append(f"{path}: Additional property {name} is not allowed")
         elif isinstance(others, dict):
             problems += _check(value[name], others, f"{path}.{name}")
     return problems
@@ -225,13 +227,15 @@ def _check_object(
 def _check_number(value: float, schema: Mapping[str, Any], path: str) -> list[str]:
     problems = []
     if "minimum" in schema and value < schema["minimum"]:
-        problems.append(f"{path} must be at least {schema['minimum']:g}")
+        bound = f"greater than or equal to {schema['minimum']:g}"
+        problems.append(f"{path}: Must be {bound}")
     if "maximum" in schema and value > schema["maximum"]:
-        problems.append(f"{path} must be at most {schema['maximum']:g}")
+        bound = f"less than or equal to {schema['maximum']:g}"
+        problems.append(f"{path}: Must be {bound}")
     if "exclusiveMinimum" in schema and value <= schema["exclusiveMinimum"]:
-        problems.append(f"{path} must be more than {schema['exclusiveMinimum']:g}")
+        problems.append(f"{path}: Must be greater than {schema['exclusiveMinimum']:g}")
     if "exclusiveMaximum" in schema and value >= schema["exclusiveMaximum"]:
-        problems.append(f"{path} must be less than {schema['exclusiveMaximum']:g}")
+        problems.append(f"{path}: Must be less than {schema['exclusiveMaximum']:g}")
     return problems
 
 
@@ -244,6 +248,15 @@ def _check_size(
     if f"max{what}" in schema and size > schema[f"max{what}"]:
         problems.append(f"{path} must have at most {schema[f'max{what}']:g} elements")
     return problems
+
+
+def _kind(value: Any) -> str:
+    """What JSON Schema calls a value."""
+    return (
+        next(name for name in _TYPES if name != "number" and _is(value, name))
+        if (not isinstance(value, float) or value.is_integer())
+        else "number"
+    )
 
 
 def _is(value: Any, kind: str) -> bool:

@@ -29,7 +29,7 @@ Operation = Literal[
     "remove-pending-replace",
     "read",
     "read-replacement",
-    "read-discard",
+    "discard",
     "refresh",
 ]
 

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 # As many registrations can wait at once as programs register resources that wait for
 # one another's turn; threads are made only when needed.
 _THREADS: Final = 1024
+_UNHANDLED: Final = "Program failed with an unhandled exception"
+_STACK_REFERENCE: Final = "pulumi:pulumi:StackReference"
 _FEATURES: Final = {
     "secrets": "RESOURCE_MONITOR_FEATURE_SECRETS",
     "aliasSpecs": "RESOURCE_MONITOR_FEATURE_ALIAS_SPECS",
@@ -86,6 +88,10 @@ class Engine(engine_pb2_grpc.EngineServicer):
         severity = _SEVERITIES.get(request.severity, "info")
         if severity == "debug":
             return empty_pb2.Empty()  # The SDK's own chatter; the CLI hides it too.
+        if self._deployment.gave_up and request.message.startswith(_UNHANDLED):
+            # The program stumbles over the end of the operation, whose reason was
+            # given; its traceback would only bury that.
+            return empty_pb2.Empty()
         self._deployment.events.log(
             severity, request.message, request.urn, ephemeral=request.ephemeral
         )
@@ -154,6 +160,8 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
 
     def ReadResource(self, request: Any, context: Any) -> Any:  # noqa: N802, D102
         deployment = self._deployment
+        if request.type == _STACK_REFERENCE:
+            self._refuse(context, f"a stack reference ({request.name})")
         with self._answering(context, request.name):
             state = deployment.read(
                 Goal(

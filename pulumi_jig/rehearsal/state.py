@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
+import fcntl
 import json
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,6 +32,7 @@ from .wire import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 VERSION: Final = 3
@@ -292,6 +295,28 @@ class StateFile:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         self.vault = Vault.at(path.with_name(path.name + ".key"))
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """
+        Keep other operations off the stack, also those of other processes.
+
+        The lock goes with the process: unlike a file backend's, it does not outlive
+        one that was killed.
+
+        Raises:
+            StateError: another operation is under way.
+        """
+        with self.path.with_name(f"{self.path.name}.lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                message = (
+                    f"the stack in {self.path} is locked: another operation on it is "
+                    "under way"
+                )
+                raise StateError(message) from error
+            yield
 
     def load(self) -> Snapshot:
         """The stack in the file; an empty one where there is no file yet."""

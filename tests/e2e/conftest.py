@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from engines import Stage  # noqa: E402 - Found through the line above.
+from engines import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -292,7 +292,8 @@ class PulumiEngine:
             args += ["--yes", "--skip-preview"]
         for urn in replace:
             args += ["--replace", urn]
-        for folder, config in self._stage.policy_packs:
+        packs = self._stage.policy_packs if operation in {"preview", "up"} else []
+        for folder, config in packs:
             args += ["--policy-pack", str(folder)]
             if config:
                 args += ["--policy-pack-config", str(config)]
@@ -349,6 +350,10 @@ def read_events(path: Path) -> tuple[dict[str, list[str]], list[str], list[str]]
                     continue  # What the command says at its end, whatever happened.
                 name = label(data["urn"]) if data.get("urn") else "-"
                 errors.append(f"{name}: {mask(text)}")
+        if "policyRemediationEvent" in event:
+            data = event["policyRemediationEvent"]
+            name = label(data["resourceUrn"])
+            violations.append(f"remediate {data['policyName']} {name}")
         if "policyEvent" in event:
             data = event["policyEvent"]
             name = label(data["resourceUrn"])

@@ -23,7 +23,7 @@ from scenarios import SCENARIOS  # noqa: E402
 
 def main(names: list[str]) -> int:
     if shutil.which("pulumi") is None:
-        print("the `pulumi` command is not on PATH", file=sys.stderr)  # noqa: T201
+        print("the `pulumi` command is not on PATH", file=sys.stderr)
         return 1
     for name in names or list(SCENARIOS):
         with tempfile.TemporaryDirectory() as folder:
@@ -34,7 +34,7 @@ def main(names: list[str]) -> int:
                 stage.close()
             text = written(stage.transcript())
         (HERE / "transcripts" / f"{name}.json").write_text(text)
-        print(f"{name}: {len(stage.acts)} acts")  # noqa: T201
+        print(f"{name}: {len(stage.acts)} acts")
     return 0
 
 

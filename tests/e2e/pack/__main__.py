@@ -29,7 +29,9 @@ def internal(args: Any, report: Any) -> None:
 
 
 def grow(args: Any) -> Any:
-    if args.resource_type == TOY and args.props.get("size", 1) < 1:
+    # A remediation meets an unknown value as a string of the SDK's own.
+    size = args.props.get("size")
+    if args.resource_type == TOY and isinstance(size, float) and size < 1:
         args.props["size"] = 1
         return args.props
     return None
