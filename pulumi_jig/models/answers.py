@@ -1,0 +1,237 @@
+"""
+Answers of the service: every field optional, nothing refused.
+
+What cannot be read is kept as it came, one value at a time: a strange replica event must
+not hide the crash loop beside it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeVar
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    field_validator,
+)
+
+from pulumi_jig.models.words import REVISION_VARIABLE
+
+
+def _as_it_came(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return handler(value)
+    except ValidationError:
+        return value
+
+
+Item = TypeVar("Item")
+#: One of many: what cannot be read is kept as it came, and the others are read.
+Tolerated = Annotated[Item, WrapValidator(_as_it_came)]
+
+
+class Response(BaseModel):
+    """
+    An answer: every field optional, unknown keys kept, wrong types kept as they came.
+
+    A stack must survive an API that is a year ahead of this package.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        use_attribute_docstrings=True,
+        protected_namespaces=(),
+        # An id is a text whatever the answer held: state rounds large numbers.
+        coerce_numbers_to_str=True,
+    )
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _tolerate(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        return _as_it_came(value, handler)
+
+    def plain(self) -> dict[str, Any]:
+        """The answer as plain data, without what it did not hold."""
+        # Values of the wrong type are kept on purpose, so they are dumped as they are.
+        return self.model_dump(
+            mode="python", by_alias=True, exclude_unset=True, warnings=False
+        )
+
+
+class ReplicaEvent(Response):
+    """What one replica is doing."""
+
+    image: str | None = None
+    replica_ready_since: str | None = None
+    replica_status: str | None = None
+    """`Running`, `Waiting`, `Terminated`."""
+    replica_status_message: str | None = None
+    replica_status_reason: str | None = None
+    """Kubernetes' words: `CrashLoopBackOff`, `ImagePullBackOff`, ..."""
+    revision_id: str | None = None
+    volume_preload_completed_at: str | None = None
+    volume_preload_started_at: str | None = None
+    volume_preload_status: str | None = None
+    """`InProgress`, `Completed`, `Failed`."""
+
+
+class DeploymentResponseItem(Response):
+    """A deployment as the service describes it."""
+
+    id: str | None = None
+    object: str | None = None
+    name: str | None = None
+    description: str | None = None
+    image: str | None = None
+    args: list[Any] | None = None
+    command: list[Any] | None = None
+    autoscaling: dict[str, Any] | None = None
+    """Left out when autoscaling is off."""
+    capacity_type: str | None = None
+    cpu: float | None = None
+    memory: float | None = None
+    """GiB per replica."""
+    storage: int | None = None
+    """
+    The document says "in MB or units as defined by the platform"; the vendor's CLI
+    prints it as GB and sends the same number, so it is taken as GiB like the request's.
+    """
+    environment_variables: list[dict[str, Any]] | None = None
+    """With variables that the platform injected, see `PLATFORM_PREFIX`."""
+    gpu_count: int | None = None
+    gpu_type: str | None = None
+    health_check_path: str | None = None
+    min_replicas: int | None = None
+    max_replicas: int | None = None
+    desired_replicas: int | None = None
+    """What the orchestrator is aiming at; moved by the autoscaler."""
+    ready_replicas: int | None = None
+    model_mounts: list[dict[str, Any]] | None = None
+    """With the pinned revision."""
+    port: int | None = None
+    replica_events: dict[str, Tolerated[ReplicaEvent]] | None = None
+    """By replica; an event that cannot be read is there as it came."""
+    status: str | None = None
+    """One of `DEPLOYMENT_STATUSES`, or a word newer than this package."""
+    termination_grace_period_seconds: int | None = None
+    volumes: list[dict[str, Any]] | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
+
+    @property
+    def revision_id(self) -> str | None:
+        """The revision that this answer describes, where it says so."""
+        for variable in self.environment_variables or ():
+            # Answers are tolerant: at run time an element may be of any type.
+            entry: Any = variable
+            if isinstance(entry, dict) and entry.get("name") == REVISION_VARIABLE:
+                value = entry.get("value")
+                return value if isinstance(value, str) and value else None
+        return None
+
+
+class SecretResponseItem(Response):
+    """A secret without its value, which the service never returns."""
+
+    id: str | None = None
+    object: str | None = None
+    name: str | None = None
+    description: str | None = None
+    created_at: str | None = None
+    created_by: str | None = None
+    updated_at: str | None = None
+    last_updated_by: str | None = None
+    ttl_seconds: int | None = None
+    expires_at: str | None = None
+
+
+class VersionHistoryItem(Response):
+    """One version of a volume."""
+
+    version: int | None = None
+    content: dict[str, Any] | None = None
+    mounted_by: list[Any] | None = None
+    status: str | None = None
+    status_message: str | None = None
+
+
+class VolumeResponseItem(Response):
+    """A volume and its versions."""
+
+    id: str | None = None
+    object: str | None = None
+    name: str | None = None
+    type: str | None = None
+    content: dict[str, Any] | None = None
+    current_version: int | None = None
+    mounted_by: list[Any] | None = None
+    status: str | None = None
+    """`ready`, `pending`, `syncing`, `failed`; absent means ready."""
+    status_message: str | None = None
+    version_history: dict[str, Tolerated[VersionHistoryItem]] | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
+
+
+class DeploymentRevisionEvent(Response):
+    """One entry of a deployment's history."""
+
+    object: str | None = None
+    action: str | None = None
+    """`create`, `update`, `system`, `rollback`."""
+    event_number: int | None = None
+    revision_number: int | None = None
+    revision_id: str | None = None
+    image: str | None = None
+    activated_at: str | None = None
+
+
+class DeploymentRevision(DeploymentResponseItem):
+    """The configuration of one revision."""
+
+    told_revision_id: str | None = Field(default=None, alias="revision_id")
+    """Which revision it is, in the answer's own key."""
+    protocol: str | None = None
+
+    @property
+    def revision_id(self) -> str | None:
+        """Which revision this is; a variable need not say so here."""
+        return self.told_revision_id or super().revision_id
+
+
+class DeploymentListResponse(Response):
+    """All deployments of the account."""
+
+    object: str | None = None
+    data: list[Tolerated[DeploymentResponseItem]] | None = None
+
+
+class ListSecretsResponse(Response):
+    """All secrets of the project."""
+
+    object: str | None = None
+    data: list[Tolerated[SecretResponseItem]] | None = None
+
+
+class ListVolumesResponse(Response):
+    """All volumes of the project."""
+
+    object: str | None = None
+    data: list[Tolerated[VolumeResponseItem]] | None = None
+
+
+class DeploymentRevisionEventList(Response):
+    """A page of a deployment's history, newest first."""
+
+    object: str | None = None
+    data: list[Tolerated[DeploymentRevisionEvent]] | None = None
+
+
+class DeploymentLogs(Response):
+    """Lines of output of a deployment's replicas."""
+
+    lines: list[Any] | None = None

@@ -1,0 +1,33 @@
+"""
+Words of the API that the service may add to, and what it fills in by itself.
+
+Plain data, so that whoever only needs to know a word loads no validation. Nothing is
+refused for not standing here: a word that this package does not know gives a warning.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: GPU types known at the time of writing, with the memory of each in GiB as its name
+#: says. `none` is the CPU-only form: documented in guides, in none of the enums.
+GPU_TYPES: Final = ("h100-80gb", "h100-40gb-mig", "h200-140gb", "b200-192gb", "none")
+CAPACITY_TYPES: Final = ("stable", "preemptible")
+HTTP_METRICS: Final = ("HTTPTotalRequests", "HTTPAvgRequestDuration")
+AUTOSCALING_METRICS: Final = (*HTTP_METRICS, "QueueBacklogPerWorker", "CustomMetric")
+DEPLOYMENT_STATUSES: Final = ("Updating", "Scaling", "Ready", "Failed", "ScaledToZero")
+
+#: Environment variables of this prefix are the platform's. Some of them appear in
+#: answers although nobody declared them; they are never sent back.
+PLATFORM_PREFIX: Final = "TOGETHER_"
+#: The variable in which an answer names the revision that it describes.
+REVISION_VARIABLE: Final = "TOGETHER_DEPLOYMENT_REVISION_ID"
+
+#: What the service fills in for an autoscaling target, per metric.
+DEFAULT_TARGETS: Final = {
+    "HTTPTotalRequests": 100.0,
+    "HTTPAvgRequestDuration": 500.0,
+    "QueueBacklogPerWorker": 1.01,
+    "CustomMetric": 500.0,
+}
+DEFAULT_TIME_INTERVAL_MINUTES: Final = 10
