@@ -367,7 +367,7 @@ class Admin:
         status = body.get("status")
         if status is None:
             version.pop("manual", None)
-        elif status in {"pending", "syncing", "ready", "failed"}:
+        elif status in ("pending", "syncing", "ready", "failed"):
             message = str(body.get("status_message", ""))
             version["manual"] = {
                 "status": status,

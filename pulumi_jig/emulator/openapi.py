@@ -404,6 +404,7 @@ _SCHEMAS: Record = {
     ),
     "BasePath": _object({"base-path": _TEXT}, ("base-path",)),
     "Empty": {"type": "object", "maxProperties": 0},
+    "PrewarmRequest": {"type": "object", "description": "Best effort: not looked at."},
 }
 
 # Ids and names in paths: what an HTTP path carries unharmed. (Secrets may hold a slash
@@ -455,7 +456,8 @@ def _operation(
         operation["parameters"] = list(parameters)
     if body is not None:
         operation["requestBody"] = {
-            "required": True,
+            # No body is an empty one: enough where no key is required.
+            "required": "required" in _SCHEMAS[body],
             "content": {"application/json": {"schema": _ref(body)}},
         }
     return operation
@@ -570,7 +572,7 @@ DOCUMENT: Record = {
             _query("version", {"type": "integer", "minimum": 0}, "Default: current."),
         ),
         "/deployments/prewarm": {
-            "post": _operation("Warm caches (does nothing)", "Empty", body="Empty")
+            "post": _operation("Warm caches (does nothing)", "Empty", body="PrewarmRequest")
         },
         "/image-repositories/base-path": {
             "get": _operation("Registry of the project", "BasePath")

@@ -35,6 +35,11 @@ _TYPES = {
 }
 
 
+def _no_constant(name: str) -> None:
+    # Python reads NaN and Infinity, which are not JSON.
+    raise ValueError(name)
+
+
 @dataclass(slots=True)
 class Request:
     """One request, read whole; header names are in lower case."""
@@ -65,7 +70,7 @@ class Request:
         """
         # Rule BODY-3: a body is read as JSON whatever its content type says.
         try:
-            value = json.loads(self.body or b"{}")
+            value = json.loads(self.body or b"{}", parse_constant=_no_constant)
         except (ValueError, RecursionError):
             raise Refused(400, "the body is not valid JSON", code="bad_json") from None
         if not isinstance(value, dict):
@@ -289,8 +294,13 @@ def _logs(backend: Backend, call: Call) -> Response:
         return backend.run(lambda now: nouns.logs(call.account, name, query, now))
 
     found = lines()
-    if query.get("follow", "").lower() not in {"1", "true"}:
+    follow = query.get("follow", "false").lower()
+    if follow in {"", "0", "false"}:
         return answer(200, {"lines": found})
+    if follow not in {"1", "true"}:
+        raise Refused(
+            400, "follow: must be true or false", param="follow", code="invalid_value"
+        )
     # Rule LOGS-3: a followed log is one JSON object per line, without an end.
     return Response(
         200,

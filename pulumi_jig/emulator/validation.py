@@ -444,7 +444,7 @@ def volume_fields(body: Record) -> Record:
 def _content(value: Any) -> Record:
     if not isinstance(value, dict):
         raise bad("content", "must be an object")
-    if value.get("type") not in {None, "files"}:
+    if value.get("type") not in (None, "files"):
         raise bad("content.type", "must be files")
     prefix, origin = value.get("source_prefix"), value.get("origin")
     if (prefix is None) == (origin is None):

@@ -120,7 +120,7 @@ def test_a_405_says_what_is_possible(api):
 
 
 @pytest.mark.parametrize(
-    "body", ["{", "[]", '"text"', "1", b"\xff\xfe", "[" * 100_000, '{"a": NaNN}']
+    "body", ["{", "[]", '"text"', "1", b"\xff\xfe", "[" * 100_000, '{"a": NaN}']
 )
 def test_a_body_that_is_no_json_object_is_400(api, body):
     """One sentence, not a failure of the server."""
