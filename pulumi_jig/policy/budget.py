@@ -30,21 +30,24 @@ A deployment names its budget in its own input `budget`. Other keys are allowed 
 three places and ignored here. Standard library only: the provider loads this.
 """
 
+# ruff: noqa: RUF009 - key() only returns dataclasses.field().
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
+from decimal import Decimal
 from typing import Any, Final
 
 from pulumi_jig.errors import ConfigError
 from pulumi_jig.policy.facts import UNKNOWN, Size, plain, shown
 from pulumi_jig.policy.findings import Finding, Kind, violation
-from pulumi_jig.policy.settings import read_settings
+from pulumi_jig.policy.settings import Settings, key, read_settings
 from pulumi_jig.policy.sums import (
     CostLimits,
     GpuLimits,
     MemoryLimits,
+    Voice,
     judge_cost,
     judge_gpus,
     judge_memory,
@@ -65,8 +68,8 @@ MEMBER_KEYS: Final = {
 def member_of(name: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """The member that stands for a deployment: its name and what it asks for."""
     sizes = {
-        key: inputs[source]
-        for key, source in MEMBER_KEYS.items()
+        name_of: inputs[source]
+        for name_of, source in MEMBER_KEYS.items()
         if inputs.get(source) is not None
     }
     return {"name": name, **sizes}
@@ -89,7 +92,7 @@ class Budget:
     urn: str = ""
     sizes: tuple[Size, ...] = ()
     faults: tuple[str, ...] = ()
-    unknown: tuple[str, ...] = field(default=())
+    unknown: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, name: str, urn: str, inputs: Mapping[str, Any]) -> Budget:
@@ -132,18 +135,39 @@ class Budget:
             )
 
 
-_LIMIT_KEYS: Final = {
-    "max_gpus",
-    "max_total_gpus",
-    "max_memory_gib",
-    "max_usd_per_hour",
-    "prices",
-}
+@dataclass(frozen=True, kw_only=True)
+class OwnLimits(Settings):
+    """The limits that a program gives its budget; None and {} are no limit."""
+
+    max_gpus: dict[str, Decimal] | None = key(
+        "numbers by type?", None, "GPUs by type; types that it does not name: none."
+    )
+    max_total_gpus: Decimal | None = key("number?", None, "GPUs of all types.")
+    max_memory_gib: Decimal | None = key("number?", None, "GiB of memory.")
+    max_usd_per_hour: Decimal | None = key("number?", None, "US dollars per hour.")
+    prices: dict[str, Decimal] = key(
+        "numbers by type", {}, "US dollars per GPU and hour, by type."
+    )
 
 
-def judge_budget(
-    budget: Mapping[str, Any], *, today: dt.date | None = None
-) -> list[str]:
+@dataclass(frozen=True)
+class _OwnVoice(Voice):
+    """Speaks of the keys of the budget itself."""
+
+    def raised(self, setting: str) -> str:
+        if setting == "other_types":
+            return "add the type to the budget's max_gpus"
+        name = {"max_peak_usd_per_hour": "max_usd_per_hour"}.get(setting, setting)
+        return f"have the budget's {name} raised"
+
+    def extended(self, table: str) -> str:
+        return f"Add it to the budget's {table}."
+
+    def memory_given(self) -> str:
+        return "Set it."
+
+
+def judge_budget(budget: Mapping[str, Any]) -> list[str]:
     """
     Say how a budget breaks its own limits.
 
@@ -151,7 +175,6 @@ def judge_budget(
         budget: The resource's inputs, as in this module's docstring. Values that are
             not known yet may stand in them as the protocol's own markers or as
             `facts.UNKNOWN`; what hangs on them is not judged.
-        today: For exemptions and price ages, of which a budget has none; any date.
 
     Returns:
         One sentence per fault, each with limit, value and remedy; empty where the
@@ -160,65 +183,40 @@ def judge_budget(
     inputs = plain(budget)
     read = Budget.of("budget", "", inputs)
     findings = list(read.malformed())
+    # A limit that is not known yet is not judged; it is known before anything happens.
+    known = {
+        field.name: inputs[field.name]
+        for field in fields(OwnLimits)
+        if inputs.get(field.name) is not None and _is_known(inputs[field.name])
+    }
     try:
-        gpus, memory, cost = _own_limits(inputs)
+        own = read_settings(OwnLimits, known, where=read.subject)
     except ConfigError as error:
         return [*(f.message for f in findings), error.message]
-    say = {"subject": read.subject, "policy": "the budget's "}
-    findings += judge_gpus(read.sizes, gpus, **say)
-    findings += judge_memory(read.sizes, memory, **say)
-    findings += judge_cost(read.sizes, cost, today=today or dt.date.min, **say)
+    voice = _OwnVoice(read.subject, "")
+    gpus = GpuLimits(
+        max_gpus=own.max_gpus or {},
+        other_types=None if own.max_gpus is None else Decimal(0),
+        max_total_gpus=own.max_total_gpus,
+        max_floor_gpus=None,
+    )
+    memory = MemoryLimits(max_memory_gib=own.max_memory_gib, max_vram_gib=None)
+    cost = CostLimits(
+        prices=own.prices,
+        prices_max_age_days=None,
+        max_peak_usd_per_hour=own.max_usd_per_hour
+        if _is_known(inputs.get("prices"))
+        else None,
+        max_floor_usd_per_hour=None,
+        max_deployment_usd_per_hour=None,
+    )
+    findings += judge_gpus(read.sizes, gpus, voice)
+    findings += judge_memory(read.sizes, memory, voice)
+    findings += judge_cost(read.sizes, cost, voice, today=dt.date.min)
     return [f.message for f in findings if f.kind is Kind.VIOLATION]
 
 
-def _own_limits(
-    inputs: Mapping[str, Any],
-) -> tuple[GpuLimits, MemoryLimits, CostLimits]:
-    where = f"The budget {shown(inputs.get('name') or 'budget')}"
-    # A limit that is not known yet is not judged; it is known before anything happens.
-    known = {
-        key: inputs[key]
-        for key in _LIMIT_KEYS
-        if inputs.get(key) is not None and inputs[key] is not UNKNOWN
-    }
-    by_type = known.get("max_gpus")
-    gpus = read_settings(
-        GpuLimits,
-        {
-            "max_gpus": {} if by_type is None else _known_items(by_type),
-            "other_types": None if by_type is None or _has_unknown(by_type) else 0,
-            "max_total_gpus": known.get("max_total_gpus"),
-            "max_floor_gpus": None,
-        },
-        where=where,
-    )
-    memory = read_settings(
-        MemoryLimits,
-        {"max_memory_gib": known.get("max_memory_gib"), "max_vram_gib": None},
-        where=where,
-    )
-    prices = known.get("prices", {})
-    cost = read_settings(
-        CostLimits,
-        {
-            "prices": _known_items(prices),
-            "prices_max_age_days": None,
-            "max_peak_usd_per_hour": None
-            if _has_unknown(prices)
-            else known.get("max_usd_per_hour"),
-            "max_floor_usd_per_hour": None,
-            "max_deployment_usd_per_hour": None,
-        },
-        where=where,
-    )
-    return gpus, memory, cost
-
-
-def _known_items(table: Any) -> Any:
-    if not isinstance(table, Mapping):
-        return table
-    return {name: value for name, value in table.items() if value is not UNKNOWN}
-
-
-def _has_unknown(table: Any) -> bool:
-    return isinstance(table, Mapping) and any(v is UNKNOWN for v in table.values())
+def _is_known(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return all(item is not UNKNOWN for item in value.values())
+    return value is not UNKNOWN

@@ -201,7 +201,8 @@ def gaps(profile: Profile) -> Iterator[str]:
         allowed: Any = profile.settings(types)
         in_use = [t for t in allowed.allow if t not in allowed.deny and t != NO_GPU]
         for name in ("jig-stack-cost", "jig-stack-memory", "jig-gpu-budget"):
-            if profile.level(name) == "disabled":
+            # What a profile does not configure at all may be filled by another one.
+            if profile.level(name) == "disabled" or name not in profile.keys:
                 continue
             yield from _missing(name, profile.settings(BY_NAME[name]), in_use)
     except ConfigError:

@@ -113,6 +113,32 @@ class CostLimits(Settings):
     )
 
 
+@dataclass(frozen=True)
+class Voice:
+    """
+    How a sum speaks of its limits: in the words of whoever set them.
+
+    Attributes:
+        subject: Whose sum it is, to begin a sentence with.
+        policy: The policy whose keys the limits are.
+    """
+
+    subject: str
+    policy: str
+
+    def raised(self, setting: str) -> str:
+        """The remedy that changes a limit."""
+        return f"have {self.policy}.{setting} raised"
+
+    def extended(self, table: str) -> str:
+        """The remedy that adds a type to a table."""
+        return f"Have {self.policy}.{table} extended."
+
+    def memory_given(self) -> str:
+        """The remedy for memory that is not set."""
+        return f"Set it, or have {self.policy}.unset_memory_gib set."
+
+
 @dataclass(frozen=True, slots=True)
 class _Part:
     """One size's share of a sum."""
@@ -145,9 +171,9 @@ def _made_of(parts: Sequence[_Part]) -> str:
 class _Ledger:
     """Compares sums with limits, and gathers what was not known for one sentence."""
 
-    def __init__(self, subject: str, policy: str) -> None:
-        self.subject = subject
-        self.policy = policy
+    def __init__(self, voice: Voice) -> None:
+        self.voice = voice
+        self.subject = voice.subject
         self.missing: dict[str, list[str]] = {}
 
     def compare(
@@ -169,7 +195,7 @@ class _Ledger:
             yield violation(
                 f"{self.subject} must not use more than {show(limit)}{unit} {what}; it "
                 f"uses {total.text}{unit}{note} ({_made_of(parts)}). Lower the largest, "
-                f"or have {self.policy}{setting} raised.",
+                f"or {self.voice.raised(setting)}.",
                 urn=largest.urn,
                 name=largest.name,
             )
@@ -195,10 +221,10 @@ class _Ledger:
 
 
 def judge_gpus(
-    sizes: Sequence[Size], limits: GpuLimits, *, subject: str, policy: str
+    sizes: Sequence[Size], limits: GpuLimits, voice: Voice
 ) -> Iterator[Finding]:
     """GPUs by type, in total, and in total at the floor."""
-    ledger = _Ledger(subject, policy)
+    ledger = _Ledger(voice)
     by_type: dict[str, list[_Part]] = {}
     open_types: list[_Part] = []
     peak: list[_Part] = []
@@ -209,7 +235,7 @@ def judge_gpus(
             continue
         if size.gpu_type is None:
             yield violation(
-                f"{subject} must name the type of every GPU; {size.name} names none. "
+                f"{voice.subject} must name the type of every GPU; {size.name} names none. "
                 "Set its gpu_type.",
                 urn=size.urn,
                 name=size.name,
@@ -257,10 +283,10 @@ def _open(amount: Amount, missing: tuple[str, ...]) -> Amount:
 
 
 def judge_memory(
-    sizes: Sequence[Size], limits: MemoryLimits, *, subject: str, policy: str
+    sizes: Sequence[Size], limits: MemoryLimits, voice: Voice
 ) -> Iterator[Finding]:
     """Memory and VRAM when all replicas run."""
-    ledger = _Ledger(subject, policy)
+    ledger = _Ledger(voice)
     parts: list[_Part] = []
     for size in sizes:
         if size.peak_replicas.is_zero or limits.max_memory_gib is None:
@@ -269,9 +295,8 @@ def judge_memory(
         if memory is None:
             if limits.unset_memory_gib is None:
                 yield violation(
-                    f"{subject} must know the memory of every deployment; memory of "
-                    f"{size.name} is not set. Set it, or have "
-                    f"{policy}unset_memory_gib set.",
+                    f"{voice.subject} must know the memory of every deployment; memory of "
+                    f"{size.name} is not set. {voice.memory_given()}",
                     urn=size.urn,
                     name=size.name,
                 )
@@ -291,9 +316,9 @@ def judge_memory(
             limits.vram_gib,
             lambda size: size.peak_gpus,
             lambda size: (
-                f"{subject} must know the memory of every GPU type in use; "
-                f"{size.type_text} of {size.name} is not in the table. Have "
-                f"{policy}vram_gib extended."
+                f"{voice.subject} must know the memory of every GPU type in use; "
+                f"{size.type_text} of {size.name} is not in the table. "
+                f"{voice.extended('vram_gib')}"
             ),
         )
         vram = []
@@ -336,10 +361,9 @@ def _looked_up(
 def judge_cost(
     sizes: Sequence[Size],
     limits: CostLimits,
+    voice: Voice,
     *,
     today: dt.date,
-    subject: str,
-    policy: str,
 ) -> Iterator[Finding]:
     """Dollars per hour of GPUs at the peak, at the floor, and per deployment."""
     peak_limit, floor_limit = (
@@ -349,15 +373,15 @@ def judge_cost(
     each = limits.max_deployment_usd_per_hour
     if peak_limit is None and floor_limit is None and each is None:
         return
-    ledger = _Ledger(subject, policy)
+    ledger = _Ledger(voice)
     peak: list[_Part] = []
     for item in _looked_up(
         sizes,
         limits.prices,
         lambda size: size.peak_gpus,
         lambda size: (
-            f"{subject} must know the price of every GPU type in use; {size.type_text} "
-            f"of {size.name} has none. Have {policy}prices extended."
+            f"{voice.subject} must know the price of every GPU type in use; {size.type_text} "
+            f"of {size.name} has none. {voice.extended('prices')}"
         ),
     ):
         if isinstance(item, Finding):
@@ -394,7 +418,7 @@ def judge_cost(
         setting="max_floor_usd_per_hour",
     )
     if any(size.gpu_type != NO_GPU and not size.peak_gpus.is_zero for size in sizes):
-        yield from _stale(limits, today, subject, policy)
+        yield from _stale(limits, today, voice)
     yield from ledger.unknowns()
 
 
@@ -402,21 +426,19 @@ def _monthly(amount: Amount) -> str:
     return f", or {show(amount.low * _HOURS_PER_MONTH)} per month"
 
 
-def _stale(
-    limits: CostLimits, today: dt.date, subject: str, policy: str
-) -> Iterator[Finding]:
+def _stale(limits: CostLimits, today: dt.date, voice: Voice) -> Iterator[Finding]:
     if limits.prices_max_age_days is None:
         return
     if limits.prices_as_of is None:
         yield advice(
-            f"{subject} is priced from a table of unknown age. Have "
-            f"{policy}prices_as_of set to the day from which the prices are."
+            f"{voice.subject} is priced from a table of unknown age. Have "
+            f"{voice.policy}.prices_as_of set to the day from which the prices are."
         )
         return
     age = (today - limits.prices_as_of).days
     if age > limits.prices_max_age_days:
         yield advice(
-            f"{subject} is priced from a table of {limits.prices_as_of}, {age} days "
+            f"{voice.subject} is priced from a table of {limits.prices_as_of}, {age} days "
             f"ago; {limits.prices_max_age_days} are allowed. Have the prices looked up "
-            f"again, then {policy}prices_as_of set."
+            f"again, then {voice.policy}.prices_as_of set."
         )

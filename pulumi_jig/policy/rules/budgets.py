@@ -20,6 +20,7 @@ from pulumi_jig.policy.sums import (
     CostLimits,
     GpuLimits,
     MemoryLimits,
+    Voice,
     judge_cost,
     judge_gpus,
     judge_memory,
@@ -55,11 +56,11 @@ def gpu_budget(
     subject = budget.subject
     if others:
         subject += f" with {', '.join(shown(one.name) for one in others)}"
-    say = {"subject": subject, "policy": "jig-gpu-budget."}
+    voice = Voice(subject, "jig-gpu-budget")
     for finding in (
-        *judge_gpus(sizes, settings, **say),
-        *judge_memory(sizes, settings, **say),
-        *judge_cost(sizes, settings, today=today, **say),
+        *judge_gpus(sizes, settings, voice),
+        *judge_memory(sizes, settings, voice),
+        *judge_cost(sizes, settings, voice, today=today),
     ):
         # It is the budget that is refused, not the member that is its largest.
         yield Finding(finding.kind, finding.message, budget.urn, budget.name)

@@ -14,6 +14,7 @@ from pulumi_jig.policy.sums import (
     CostLimits,
     GpuLimits,
     MemoryLimits,
+    Voice,
     judge_cost,
     judge_gpus,
     judge_memory,
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from pulumi_jig.policy.facts import Resource, Size
     from pulumi_jig.policy.findings import Finding
 
-_SUBJECT = "The stack"
-
 
 def _sizes(resources: Sequence[Resource]) -> list[Size]:
     return [resource.size for resource in resources if resource.is_deployment]
@@ -39,7 +38,7 @@ def stack_gpus(
     """GPUs of all deployments, by type, in total and at the floor."""
     del today
     yield from judge_gpus(
-        _sizes(resources), settings, subject=_SUBJECT, policy="jig-stack-gpus."
+        _sizes(resources), settings, Voice("The stack", "jig-stack-gpus")
     )
 
 
@@ -49,7 +48,7 @@ def stack_memory(
     """Memory and GPU memory of all deployments when all replicas run."""
     del today
     yield from judge_memory(
-        _sizes(resources), settings, subject=_SUBJECT, policy="jig-stack-memory."
+        _sizes(resources), settings, Voice("The stack", "jig-stack-memory")
     )
 
 
@@ -60,7 +59,6 @@ def stack_cost(
     yield from judge_cost(
         _sizes(resources),
         settings,
+        Voice("The stack", "jig-stack-cost"),
         today=today,
-        subject=_SUBJECT,
-        policy="jig-stack-cost.",
     )
