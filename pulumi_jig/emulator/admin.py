@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from . import replicas as lives
+from .checks import Refused, bad, required
 from .faults import FaultError
-from .responses import answer, error, refusal
-from .validation import Refused, bad, required
+from .messages import answer, error, refusal
 
 if TYPE_CHECKING:
     from .backend import Backend
     from .clock import Moment
     from .faults import Faults
     from .journal import Journal
-    from .responses import Request, Response
+    from .messages import Request, Response
 
 Record = dict[str, Any]
 

@@ -14,6 +14,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from . import replicas as lives
+from .checks import Refused, required
 from .replicas import timestamp
 from .rollouts import Rollouts
 from .store import NameTakenError
@@ -22,10 +23,8 @@ from .validation import (
     DEFAULTS,
     OUTSIDE_REVISION,
     REVISION_VARIABLE,
-    Refused,
     deployment_fields,
     deployment_name,
-    required,
     whole_spec,
 )
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .checks import Refused, required
 from .deployments import show_mounts
 from .replicas import timestamp
-from .validation import Refused, required
 
 if TYPE_CHECKING:
     from .clock import Moment

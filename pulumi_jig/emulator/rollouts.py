@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from . import replicas as lives
 from . import scripts
+from .checks import Refused
 from .replicas import timestamp
-from .validation import Refused
 
 if TYPE_CHECKING:
     from .clock import Moment

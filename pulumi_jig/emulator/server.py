@@ -1,313 +1,40 @@
 """
-The sockets: an HTTP/1.1 server on loopback in front of the API.
+The server: a socket on loopback, a thread per connection, and the emulated service.
 
-It refuses to listen anywhere but on loopback, and to answer a request whose Host is not
-a loopback name: a web page that points its own name at 127.0.0.1 gets nothing. It
-strikes with faults, keeps the request log, and writes one line per request.
+It refuses to listen anywhere but on loopback. What happens on a connection is
+`handler`'s, what the service answers is `responses`'.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ipaddress
-import json
-import select
 import socket
-import struct
 import sys
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from socketserver import TCPServer
 from typing import TYPE_CHECKING, Any, Self
 
-from .admin import PREFIX, Admin, new_token
-from .backend import Backend, account_of
-from .faults import Faults, plain_path
+from .admin import Admin, new_token
+from .backend import Backend
+from .faults import Faults
+from .handler import Handler, is_loopback
 from .journal import Journal
-from .replicas import timestamp
-from .responses import Api, Request, Response, answer, bearer, error
+from .responses import Api
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
     from pathlib import Path
-
-    from .faults import Fault
-
-# Far above any real request; a body is read into memory.
-MAX_BODY = 4 * 1024 * 1024
 
 
 class BindError(Exception):
     """The server cannot listen; the message is one sentence for the user."""
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address is loopback."""
-    name = host.strip("[]").lower()
-    if name == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
+class Listener(ThreadingHTTPServer):
+    """The socket, and what the connections share."""
 
-
-def host_of(authority: str) -> str:
-    """Return the host of a ``host:port``, brackets of IPv6 included."""
-    if authority.startswith("["):
-        return authority.partition("]")[0] + "]"
-    return authority.partition(":")[0]
-
-
-def _openapi() -> Response:
-    # Loaded when asked for: it is the largest module and most runs never ask.
-    from .openapi import DOCUMENT
-
-    return answer(200, DOCUMENT)
-
-
-# What is served beside the API, to anyone on this machine, by path. A page for people
-# will be one more entry.
-PAGES: Mapping[str, Callable[[], Response]] = {"/openapi.json": _openapi}
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server_version = "pulumi-jig-emulator"
-    sys_version = ""
-    disable_nagle_algorithm = True
-    wbufsize = 65536
-    server: _Server
-
-    def setup(self) -> None:
-        """Remember the connection, so that a shutdown can end it."""
-        super().setup()
-        self.server.connections.add(self.connection)
-
-    def finish(self) -> None:
-        """Forget the connection."""
-        self.server.connections.discard(self.connection)
-        # The client may be gone with our last bytes unsent.
-        with contextlib.suppress(OSError):
-            super().finish()
-
-    def _serve(self) -> None:
-        began = time.perf_counter()
-        headers = {key.lower(): value for key, value in self.headers.items()}
-        account: str | None = None
-        fault: Fault | None = None
-        request = Request(self.command, self.path, headers)
-        response = self._refuse(request)
-        if response is None and not self._read_body(request):
-            self.close_connection = True
-            return
-        if response is None and request.path.startswith(PREFIX):
-            response = self._admin(request)
-        elif response is None and request.path in PAGES and self.command == "GET":
-            response = PAGES[request.path]()
-        elif response is None:
-            account = account_of(bearer(headers))
-            fault = self.server.faults.strike(self.command, request.target, account)
-            response = self._act(request, fault)
-            self._record(request, account, fault, response, began)
-        if response is not None:
-            self._send(response)
-        self._tell(response, account, fault, began)
-
-    def __getattr__(self, name: str) -> Any:
-        """Serve every method alike; the standard library looks for ``do_<METHOD>``."""
-        if name.startswith("do_"):
-            return self._serve
-        raise AttributeError(name)
-
-    def _refuse(self, request: Request) -> Response | None:
-        """Return the refusal of a request that must not even be read, or None."""
-        hosts = [host_of(value) for value in self.headers.get_all("Host", [])]
-        if request.target.startswith(("http://", "https://")):
-            # A client that takes us for a proxy names the host a second time.
-            authority, slash, path = request.target.partition("//")[2].partition("/")
-            hosts.append(host_of(authority.rpartition("@")[2]))
-            request.target = slash + path
-        length = request.headers.get("content-length", "0")
-        refusal = None
-        # Rule HOST-1: only loopback names are answered.
-        if not hosts or not all(map(is_loopback, hosts)):
-            refusal = error(
-                403, "the Host header must be a loopback name", code="foreign_host"
-            )
-        elif not request.target.startswith("/"):
-            refusal = error(400, "the path must begin with /", code="bad_path")
-        elif "transfer-encoding" in request.headers:
-            refusal = error(411, "a Content-Length is required", code="no_length")
-        elif not (length.isascii() and length.isdigit() and len(length) < 19) or (
-            len(set(self.headers.get_all("Content-Length", []))) > 1
-        ):
-            refusal = error(
-                400, "the Content-Length is not a number", code="bad_length"
-            )
-        elif int(length) > MAX_BODY:
-            refusal = error(
-                413, f"the body must have at most {MAX_BODY} bytes", code="too_large"
-            )
-        if refusal is not None:
-            # The body is left unread, so the connection cannot be used again.
-            self.close_connection = True
-        return refusal
-
-    def _read_body(self, request: Request) -> bool:
-        length = int(request.headers.get("content-length", "0"))
-        request.body = self.rfile.read(length) if length else b""
-        return len(request.body) == length
-
-    def _admin(self, request: Request) -> Response:
-        admin = self.server.admin
-        if admin is None:
-            return error(
-                404, "the admin interface needs --admin", code="admin_disabled"
-            )
-        return admin.handle(request)
-
-    def _act(self, request: Request, fault: Fault | None) -> Response | None:
-        """Let the service act as the fault allows; None drops the connection."""
-        if fault is None:
-            return self._handle(request)
-        if fault.delay and not fault.acted:
-            time.sleep(fault.delay)
-        response = None
-        if fault.acted or not (fault.drop or fault.status):
-            response = self._handle(request)
-        if fault.delay and fault.acted:
-            time.sleep(fault.delay)
-        if fault.drop:
-            self._drop(reset=fault.drop == "reset")
-            return None
-        if fault.status:
-            body, kind = fault.payload()
-            return Response(fault.status, body, {"Content-Type": kind, **fault.headers})
-        return response
-
-    def _handle(self, request: Request) -> Response:
-        try:
-            return self.server.api.handle(request)
-        except Exception as failure:
-            # Where it happened is told; the message is not, it could hold a secret.
-            trace = failure.__traceback__
-            while trace is not None and trace.tb_next is not None:
-                trace = trace.tb_next
-            where = (
-                f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
-                if trace is not None
-                else "?"
-            )
-            self.server.say(f"internal error: {type(failure).__name__} at {where}")
-            return error(500, "internal error of the emulator", code="internal")
-
-    def _drop(self, *, reset: bool) -> None:
-        self.close_connection = True
-        if reset:
-            # Lingering for 0 s makes the kernel send RST instead of FIN.
-            self.connection.setsockopt(
-                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
-            )
-            # Closed here and now: the base class would shut down politely first.
-            self.server.connections.discard(self.connection)
-            self.rfile.close()
-            self.connection.close()
-
-    def _send(self, response: Response) -> None:
-        self.send_response(response.status)
-        for name, value in response.headers.items():
-            self.send_header(name, value)
-        if response.stream is not None:
-            self.send_header("Transfer-Encoding", "chunked")
-        elif response.status >= 200 and response.status != 204:
-            self.send_header("Content-Length", str(len(response.body)))
-        if self.close_connection:
-            self.send_header("Connection", "close")
-        self.end_headers()
-        if response.stream is not None:
-            self._stream(response)
-        elif self.command != "HEAD":
-            self.wfile.write(response.body)
-        self.wfile.flush()
-
-    def _stream(self, response: Response) -> None:
-        assert response.stream is not None
-        for piece in response.stream:
-            if piece:
-                self.wfile.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
-                self.wfile.flush()
-            elif self._client_gone():
-                self.close_connection = True
-                return
-        self.wfile.write(b"0\r\n\r\n")
-
-    def _client_gone(self) -> bool:
-        readable, _, _ = select.select([self.connection], [], [], 0)
-        return bool(readable) and not self.connection.recv(1, socket.MSG_PEEK)
-
-    def send_error(
-        self, code: int, message: str | None = None, explain: str | None = None
-    ) -> None:
-        """Answer what the standard library refuses in the API's own shape."""
-        del explain
-        # It says 501 for a method that it does not know.
-        status = 405 if code == 501 else code
-        self.close_connection = True
-        # What is no HTTP is taken for HTTP/0.9, which would be answered without head.
-        self.request_version = "HTTP/1.1"
-        self.command = self.command or "?"
-        self._send(error(status, (message or "bad request")[:200], code="bad_request"))
-
-    def _record(
-        self,
-        request: Request,
-        account: str | None,
-        fault: Fault | None,
-        response: Response | None,
-        began: float,
-    ) -> None:
-        keys: list[str] = []
-        with contextlib.suppress(ValueError, RecursionError):
-            body = json.loads(request.body or b"null")
-            keys = sorted(body) if isinstance(body, dict) else []
-        self.server.journal.write(
-            at=timestamp(time.time()),
-            method=request.method,
-            path=plain_path(request.target),
-            query=sorted(request.query),
-            body=keys,
-            account=account,
-            status=None if response is None else response.status,
-            seconds=round(time.perf_counter() - began, 6),
-            fault=None if fault is None else fault.id,
-        )
-
-    def _tell(
-        self,
-        response: Response | None,
-        account: str | None,
-        fault: Fault | None,
-        began: float,
-    ) -> None:
-        if self.server.quiet:
-            return
-        # The query stays out; a path could carry control characters.
-        path = self.path.partition("?")[0].encode("unicode_escape").decode()
-        status = "dropped" if response is None else str(response.status)
-        struck = "" if fault is None else f" fault {fault.id}"
-        milliseconds = (time.perf_counter() - began) * 1000
-        self.server.say(
-            f"{timestamp(time.time())} {self.command} {path} {status} "
-            f"{milliseconds:.1f}ms {account or '-'}{struck}"
-        )
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the signature is inherited.
-        """Say nothing: the one line per request is written by us."""
-
-
-class _Server(ThreadingHTTPServer):
     daemon_threads = True
     # A burst of cold connections must not overflow the listen queue.
     request_queue_size = 512
@@ -338,7 +65,7 @@ class _Server(ThreadingHTTPServer):
             self.say(f"internal error: {type(failure).__name__}")
 
 
-class _Server6(_Server):
+class _Listener6(Listener):
     address_family = socket.AF_INET6
 
 
@@ -386,9 +113,9 @@ class EmulatorServer:
         self.backend = Backend(
             path=state, scale=time_scale, wall=wall, gpu_types=gpu_types
         )
-        kind = _Server6 if ":" in name else _Server
+        kind = _Listener6 if ":" in name else Listener
         try:
-            self._server = kind((name, port), _Handler)
+            self._server = kind((name, port), Handler)
         except OSError as failure:
             self.backend.close()
             reason = (failure.strerror or str(failure)).lower()

@@ -8,18 +8,50 @@ arrived, and nothing that could leak.
 from __future__ import annotations
 
 import hashlib
+import re
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from .checks import Refused, bad, check_integer, check_text, required
 from .replicas import timestamp
 from .store import NameTakenError
-from .validation import Refused, required, secret_fields
 
 if TYPE_CHECKING:
     from .clock import Moment
     from .store import Store
 
 Record = dict[str, Any]
+
+
+_NAME = re.compile(r"[A-Za-z0-9_\-/.]{1,100}")
+
+
+def secret_fields(body: Record) -> Record:
+    """
+    Return the fields that a secret's body sets, each checked.
+
+    Raises:
+        Refused: 400.
+
+    """
+    fields: Record = {}
+    if body.get("name") is not None:
+        name = body["name"]
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise bad("name", "must be 1-100 letters, digits, or any of _ - / .")
+        fields["name"] = name
+    if body.get("value") is not None:
+        value = body["value"]
+        if not isinstance(value, str) or not value:
+            raise bad("value", "must be a string of at least one character")
+        fields["value"] = check_text("value", value, most=1_000_000)
+    if body.get("description") is not None:
+        fields["description"] = check_text("description", body["description"], most=500)
+    if body.get("ttl_seconds") is not None:
+        fields["ttl_seconds"] = check_integer(
+            "ttl_seconds", body["ttl_seconds"], 86_400, 1_209_600
+        )
+    return fields
 
 
 class Vault:

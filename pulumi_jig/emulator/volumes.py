@@ -13,9 +13,9 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from . import scripts
+from .checks import Refused, bad, check_text, required
 from .replicas import timestamp
 from .store import NameTakenError
-from .validation import Refused, required, volume_fields
 
 if TYPE_CHECKING:
     from .clock import Moment
@@ -27,6 +27,55 @@ _BUCKET = re.compile(r"s3://([^/]+)")
 _MISSING = re.compile(r"s3://[^/]*no-such-bucket")
 _DENIED = re.compile(r"/(access-denied|sync-failed)(?=[/._-]|$)")
 _SLOW = re.compile(r"/slow(?=[/._-]|$)")
+
+
+_NAME = re.compile(r"[A-Za-z0-9_\-.]{1,100}")
+
+
+def volume_fields(body: Record) -> Record:
+    """
+    Return the fields that a volume's body sets, each checked.
+
+    Raises:
+        Refused: 400.
+
+    """
+    fields: Record = {}
+    if body.get("name") is not None:
+        name = body["name"]
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise bad("name", "must be 1-100 letters, digits, or any of _ - .")
+        fields["name"] = name
+    if body.get("type") is not None and body["type"] != "readOnly":
+        raise bad("type", "must be readOnly")
+    if body.get("content") is not None:
+        fields["content"] = _content(body["content"])
+    return fields
+
+
+def _content(value: Any) -> Record:
+    if not isinstance(value, dict):
+        raise bad("content", "must be an object")
+    if value.get("type") not in (None, "files"):
+        raise bad("content.type", "must be files")
+    prefix, origin = value.get("source_prefix"), value.get("origin")
+    if (prefix is None) == (origin is None):
+        raise bad("content", "exactly one of source_prefix and origin must be set")
+    if prefix is not None:
+        text = check_text("content.source_prefix", prefix, most=1024)
+        if not text:
+            raise bad("content.source_prefix", "must not be empty")
+        return {"type": "files", "source_prefix": text}
+    source = origin.get("s3") if isinstance(origin, dict) else None
+    if not isinstance(source, dict):
+        raise bad("content.origin.s3", "must be an object with uri and role_arn")
+    uri = check_text("content.origin.s3.uri", source.get("uri"), most=1024)
+    if not re.fullmatch(r"s3://[^/\s]+(/\S*)?", uri):
+        raise bad("content.origin.s3.uri", "must be s3://bucket or s3://bucket/prefix")
+    role = check_text("content.origin.s3.role_arn", source.get("role_arn"), most=2048)
+    if not re.fullmatch(r"arn:[a-z0-9-]+:iam::\d{12}:role/\S+", role, re.ASCII):
+        raise bad("content.origin.s3.role_arn", "must be the ARN of an IAM role")
+    return {"type": "files", "origin": {"s3": {"uri": uri, "role_arn": role}}}
 
 
 class Volumes:
