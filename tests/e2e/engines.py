@@ -99,7 +99,8 @@ def mask(value: Any, key: str = "") -> Any:
 
 def mask_traceback(text: str) -> str:
     """The last line of a Python traceback, which holds the exception."""
-    if "Traceback (most recent call last)" in text:
+    # At the start of a line only: a container's own output may hold one, too.
+    if re.search(r"^Traceback \(most recent call last\)", text, re.MULTILINE):
         return text.strip().splitlines()[-1]
     return text
 
