@@ -101,6 +101,7 @@ class Deployment:
         self._analyzers: list[Analyzer] = []
         # Whether it was ended for a reason that is no failure of a step.
         self.gave_up = False
+        self._was_interrupted = False
         self._address = ""
         self._status: int | None = None
 
@@ -345,6 +346,11 @@ class Deployment:
         )
         try:
             return child.wait()
+        except KeyboardInterrupt:
+            # Before the program is stopped, which takes a moment in which a second
+            # interrupt would be taken for the first.
+            self._interrupted()
+            raise
         finally:
             child.stop()
 
@@ -393,6 +399,9 @@ class Deployment:
         At a second one the steps are abandoned: their plugins are stopped, and the
         state keeps them as pending operations.
         """
+        if self._was_interrupted:
+            return
+        self._was_interrupted = True
         self.executor.cancel()
         self.events.log(
             "warning",

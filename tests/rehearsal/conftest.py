@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,3 +66,8 @@ def theatre(tmp_path: Path) -> Iterator[Theatre]:
     yield theatre
     for rehearsal in theatre.made:
         rehearsal.close()
+    waiting = theatre.world / "waiting"
+    if waiting.exists():
+        # A plugin that outlived its rehearsal must not outlive the test.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(int(waiting.read_text()), signal.SIGKILL)

@@ -4,7 +4,9 @@ A dynamic provider for tests: every resource is a file in the folder `TOY_WORLD`
 What it does wrong on purpose stands in `faults.json` beside them, so that a test can
 make a provider fail without changing the program: `{"create:a": "raise"}`. Words:
 `raise` fails before anything happens, `partial` does it and reports that it could not
-be finished, `die` ends the plugin process, `slow` takes half a second.
+be finished, `die` ends the plugin process, `wait` waits for a file named `go`,
+`meet 4` waits until four are there, `alone` fails when another is under way, `report`
+logs progress to the engine.
 """
 
 # ruff: noqa: TC002 - Pulumi reads these annotations at run time.
@@ -78,6 +80,45 @@ def partial(ident: str, props: dict[str, Any], reason: str) -> None:
     )
 
 
+def meet(name: str, number: int) -> None:
+    """Wait until so many have come; fail when they do not come."""
+    (world() / f"{name}.here").touch()
+    deadline = time.monotonic() + 30
+    while len(list(world().glob("*.here"))) < number:
+        if time.monotonic() > deadline:
+            message = f"{name} waited in vain"
+            raise RuntimeError(message)
+        time.sleep(0.02)
+
+
+def alone(name: str) -> None:
+    """Fail when another operation is under way."""
+    marker = world() / "busy"
+    with marker.open("x"):  # Exists already: somebody else is here.
+        time.sleep(0.05)
+    marker.unlink()
+    del name
+
+
+def report(message: str) -> None:
+    """Log a line beside the resource, as a provider can that knows the engine."""
+    import grpc
+    from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
+
+    frame = sys._getframe()
+    while frame is not None and "request" not in frame.f_locals:
+        frame = frame.f_back  # type: ignore[assignment]
+    with grpc.insecure_channel(sys.argv[-1]) as channel:
+        engine_pb2_grpc.EngineStub(channel).Log(
+            engine_pb2.LogRequest(
+                severity=engine_pb2.INFO,
+                message=message,
+                urn=frame.f_locals["request"].urn,
+                ephemeral=True,
+            )
+        )
+
+
 def fail(method: str, name: str, ident: str, outs: dict[str, Any]) -> None:
     """Fail in the way that `faults.json` asks for."""
     word = fault(method, name)
@@ -86,8 +127,16 @@ def fail(method: str, name: str, ident: str, outs: dict[str, Any]) -> None:
         raise RuntimeError(message)
     if word == "die":
         os._exit(9)
-    if word == "slow":
-        time.sleep(0.5)
+    if word.startswith("meet"):
+        meet(name, int(word.split()[1]))
+    if word == "alone":
+        alone(name)
+    if word == "report":
+        report("half-way")
+    if word == "wait":
+        (world() / "waiting").write_text(str(os.getpid()))
+        while not (world() / "go").exists():
+            time.sleep(0.02)
     if word == "partial":
         store(ident, outs)
         reason = f"{method} of {name} was not finished"

@@ -1,0 +1,132 @@
+"""What a rehearsal leaves when it does not come to its end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pulumi_jig.rehearsal import RehearsalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conftest import Theatre
+
+RUN = """
+import sys
+from pulumi_jig.rehearsal import Rehearsal
+stack = Rehearsal({program!r}, env={env!r}, state_file={state!r})
+try:
+    stack.up()
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+# The toy waits in its create until the test lets it go on.
+WAITING = 'Toy("a", {"pw": pulumi.Output.secret("canary")}); Toy("b", {"n": 1})'
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for what another process does; a minute is a failure."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)
+
+
+def start(theatre: Theatre) -> subprocess.Popen[bytes]:
+    """An `up` in a process of its own, stopped inside the create of a."""
+    (theatre.world / "faults.json").write_text('{"create:a": "wait"}')
+    theatre.program(WAITING)
+    theatre.state_file.parent.mkdir(exist_ok=True)
+    script = RUN.format(
+        program=str(theatre.program_dir), env=theatre.env, state=str(theatre.state_file)
+    )
+    process = subprocess.Popen([sys.executable, "-c", script], start_new_session=True)
+    until(
+        lambda: (
+            (theatre.world / "waiting").exists()
+            and bool((theatre.world / "waiting").read_text())
+        )
+    )
+    until((theatre.world / "b.json").exists)
+    return process
+
+
+def let_go(theatre: Theatre) -> None:
+    (theatre.world / "go").touch()
+
+
+def state(theatre: Theatre) -> dict[str, list[dict[str, object]]]:
+    data: dict[str, list[dict[str, object]]]
+    data = json.loads(theatre.state_file.read_text())["deployment"]
+    return data
+
+
+def test_a_kill_leaves_a_pending_operation(theatre: Theatre) -> None:
+    """After SIGKILL the state holds the begun create, and its plugin lives on."""
+    process = start(theatre)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    [pending] = state(theatre)["pending_operations"]
+    assert pending["type"] == "creating"
+    resource = pending["resource"]
+    assert isinstance(resource, dict)
+    assert resource["urn"].endswith("toy:Toy::a")
+    assert "canary" not in theatre.state_file.read_text()
+    let_go(theatre)
+    until((theatre.world / "a.json").exists)
+
+
+def test_the_next_up_warns_and_creates_again(theatre: Theatre) -> None:
+    """A pending create is warned of, repeated, and stays until somebody resolves it."""
+    process = start(theatre)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    let_go(theatre)
+    until((theatre.world / "a.json").exists)
+    (theatre.world / "faults.json").unlink()
+    result = theatre.rehearse().up().raise_if_failed()
+    assert result.of("a") == ("create",)
+    warnings = [d.message for d in result.diagnostics if d.severity == "warning"]
+    assert "interrupted while creating" in warnings[0]
+    assert len(state(theatre)["pending_operations"]) == 1
+
+
+def test_an_interrupt_lets_the_step_end(theatre: Theatre) -> None:
+    """At the first SIGINT the create runs to its end and is recorded."""
+    process = start(theatre)
+    os.kill(process.pid, signal.SIGINT)
+    let_go(theatre)
+    assert process.wait() == 130
+    names = [str(item["urn"]) for item in state(theatre)["resources"]]
+    assert any(name.endswith("toy:Toy::a") for name in names)
+    assert "pending_operations" not in state(theatre)
+
+
+def test_two_interrupts_abandon_the_step(theatre: Theatre) -> None:
+    """At the second SIGINT the plugin is stopped and the operation stays pending."""
+    process = start(theatre)
+    os.kill(process.pid, signal.SIGINT)
+    time.sleep(0.5)  # Two signals in one instant are one signal.
+    os.kill(process.pid, signal.SIGINT)
+    assert process.wait() == 130
+    [pending] = state(theatre)["pending_operations"]
+    assert pending["type"] == "creating"
+
+
+def test_two_operations_at_once_are_refused(theatre: Theatre) -> None:
+    """While an operation is under way another on the same stack does not start."""
+    process = start(theatre)
+    stack = theatre.rehearse()
+    with pytest.raises(RehearsalError, match="another operation on it is under way"):
+        stack.destroy()
+    let_go(theatre)
+    assert process.wait() == 0
+    assert stack.destroy().ok
