@@ -12,6 +12,7 @@ cycle and the HTTP client are loaded in the plugin process, when they are first 
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from typing import TYPE_CHECKING, Any
@@ -51,10 +52,18 @@ class _Session:
     def configure(self, get: Callable[[str], str | None]) -> None:
         with self._lock:
             self._get = get
-            self._client = None
+            # Each kind of provider configures once; they share the client unless
+            # it would be another one.
+            if self._client is not None and not self._is_current(self._client):
+                self._client = None
 
-    def get(self, key: str) -> str | None:
-        return self._get(key)
+    def _is_current(self, client: JigClient) -> bool:
+        from pulumi_jig.errors import ConfigError
+
+        try:
+            return client.settings == self.settings()
+        except ConfigError:
+            return False
 
     def faults(self) -> list[tuple[str, str]]:
         from pulumi_jig.config import config_faults
@@ -78,9 +87,9 @@ class _Session:
     def number(self, key: str, default: float) -> float:
         try:
             value = float(self._get(key) or default)
-        except ValueError:
+        except (TypeError, ValueError):
             return default
-        return value if value >= 0 else default
+        return value if math.isfinite(value) and value >= 0 else default
 
 
 _session = _Session()
@@ -113,23 +122,17 @@ def _invocation(call: host.Call) -> Invocation:
     )
 
 
-def _partial(call: host.Call, error: Any, old: dict[str, Any]) -> dict[str, Any]:
+def _raise_partially(call: host.Call, error: Any, provider: Any) -> None:
     """
-    Report a resource that exists but does not serve; raises where the engine listens.
+    End the call as a partial failure, where the engine hears of it; else just return.
 
-    Returns:
-        The state to store where the engine cannot be told: marked, so that the next
-        diff demands an update.
+    Raises:
+        HostError: The engine will store the state that goes with it.
     """
-    from pulumi_jig.lifecycle.deployment.inputs import UNREADY
-
-    outputs = host.to_pulumi(error.outputs)
     # Later reads and deletes find their code through this key.
-    stored = {**outputs, "__provider": old["__provider"]}
+    stored = {**host.to_pulumi(error.outputs), "__provider": provider}
     if call.fail_partially(error.message, error.id, stored, error.reasons):
         raise host.HostError(error.message) from None
-    call.log("error", error.message)
-    return {**outputs, UNREADY: list(error.reasons)}
 
 
 class DeploymentProvider(ResourceProvider):
@@ -192,12 +195,18 @@ class DeploymentProvider(ResourceProvider):
 
         def run() -> CreateResult:
             from pulumi_jig.lifecycle.deployment.create import create
+            from pulumi_jig.lifecycle.deployment.inputs import UNREADY
             from pulumi_jig.lifecycle.invocation import PartialFailureError
 
             try:
                 stored = create(host.from_pulumi(props), _invocation(call))
             except PartialFailureError as error:
-                return CreateResult(error.id, _partial(call, error, props))
+                _raise_partially(call, error, props["__provider"])
+                # Only a success is stored by a plain host. It is a lie that keeps the
+                # id, and the mark makes the next diff demand an update.
+                call.log("error", error.message)
+                kept = host.to_pulumi(error.outputs)
+                return CreateResult(error.id, {**kept, UNREADY: list(error.reasons)})
             return CreateResult(stored.id, host.to_pulumi(stored.outputs))
 
         result: CreateResult = host.guarded(call, run)
@@ -238,7 +247,10 @@ class DeploymentProvider(ResourceProvider):
                     host.from_pulumi(_olds), host.from_pulumi(_news), _invocation(call)
                 )
             except PartialFailureError as error:
-                return UpdateResult(_partial(call, error, _news))
+                _raise_partially(call, error, _news["__provider"])
+                # A plain host keeps the state from before, so the next update tries
+                # again; the id stands in it already.
+                raise
             return UpdateResult(host.to_pulumi(stored.outputs))
 
         result: UpdateResult = host.guarded(call, run)
@@ -258,7 +270,8 @@ class DeploymentProvider(ResourceProvider):
 
 def _announce_adoption(inputs: dict[str, Any], call: host.Call) -> None:
     """Say in the preview what taking over an existing deployment would change."""
-    if inputs.get("adopt") is not True:
+    name = inputs.get("name")
+    if inputs.get("adopt") is not True or not isinstance(name, str):
         return
     from pulumi_jig.errors import JigError
     from pulumi_jig.lifecycle.deployment.create import adoption_preview
@@ -268,7 +281,6 @@ def _announce_adoption(inputs: dict[str, Any], call: host.Call) -> None:
     except JigError as error:
         call.log("warning", f"cannot look at what is to be adopted: {error.message}")
         return
-    name = inputs["name"]
     if fields is None:
         call.log("info", f"there is no deployment {name} to adopt; it will be created")
     elif fields:

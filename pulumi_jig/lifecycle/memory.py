@@ -3,7 +3,9 @@ What one plugin process remembers between calls: one run of the engine, no longe
 
 Locks per deployment name, because one deployment must not be worked on twice at a time
 whatever the engine does; names that this run deleted, because the service may take a
-moment to release them; names that this run's resources claim.
+moment to release them; names that this run's resources claim; and which resource of
+this run holds which deployment, because a mark may be turned off while the engine
+still deletes, a moment later, what another resource has just taken over.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ _guard = threading.Lock()
 _locks: dict[str, threading.RLock] = {}
 _claims: dict[str, str] = {}
 _deleted: dict[str, str | None] = {}
+_holders: dict[str, str] = {}
 
 
 def name_lock(name: str) -> threading.RLock:
@@ -26,6 +29,25 @@ def claim(name: str, urn: str) -> str:
     """Claim a name for a resource; returns the URN of whoever has it."""
     with _guard:
         return _claims.setdefault(name, urn)
+
+
+def remember_held(deployment_id: str | None, nonce: object) -> None:
+    """Remember which resource, by its nonce, this run made or took a deployment for."""
+    if deployment_id is not None and isinstance(nonce, str):
+        with _guard:
+            _holders[deployment_id] = nonce
+
+
+def holder_of(deployment_id: str | None) -> str | None:
+    """The nonce of the resource for which this run made or took a deployment."""
+    with _guard:
+        return None if deployment_id is None else _holders.get(deployment_id)
+
+
+def holds_any(nonce: object) -> bool:
+    """Whether this run made or took a deployment for the resource with this nonce."""
+    with _guard:
+        return nonce in _holders.values()
 
 
 def remember_deleted(name: str, deployment_id: str | None) -> None:
@@ -55,3 +77,4 @@ def forget() -> None:
         _locks.clear()
         _claims.clear()
         _deleted.clear()
+        _holders.clear()

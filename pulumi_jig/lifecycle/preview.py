@@ -2,30 +2,63 @@
 Looks at the service during a preview.
 
 A preview changes nothing and must work without a network, so these looks are short, and
-one that fails is not repeated for every resource of a stack.
+one that got no answer is not repeated for every resource of a stack.
 """
 
 from __future__ import annotations
 
 import threading
-import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from pulumi_jig.errors import AuthenticationError, ConfigError, JigError
-from pulumi_jig.lifecycle.deployment.identity import require_account
+from pulumi_jig.errors import (
+    APIError,
+    AuthenticationError,
+    NotSentError,
+    TransportError,
+)
+from pulumi_jig.lifecycle.deployment.identity import refuse_other_account
 from pulumi_jig.lifecycle.deployment.inputs import ACCOUNT
 from pulumi_jig.lifecycle.invocation import PREVIEW_TIMEOUT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from pulumi_jig.context import CallContext
     from pulumi_jig.lifecycle.invocation import Invocation
+
+T = TypeVar("T")
 
 #: Seconds for which a service that did not answer is not asked again.
 _SILENCE: Final = 60.0
+#: Ends of a look from which nothing follows.
+_UNTOLD: Final = (APIError, TransportError)
 
 _lock = threading.Lock()
-_silent_until = 0.0
+_silent_until: float | None = None
+
+
+def glance(inv: Invocation, look: Callable[[CallContext], T]) -> T:
+    """
+    One short look at the service.
+
+    Args:
+        inv: The call.
+        look: What to ask, within the limit that it is given.
+
+    Raises:
+        NotSentError: The service did not answer a moment ago, so it was not asked.
+        JigError: What `look` raises.
+    """
+    global _silent_until  # noqa: PLW0603 - one memory per process
+    with _lock:
+        if _silent_until is not None and inv.clock() < _silent_until:
+            raise NotSentError("the service did not answer a moment ago.")
+    try:
+        return look(inv.context(PREVIEW_TIMEOUT, fixed=True))
+    except TransportError:
+        with _lock:
+            _silent_until = inv.clock() + _SILENCE
+        raise
 
 
 def require_same_account(state: Mapping[str, Any], inv: Invocation) -> None:
@@ -35,19 +68,34 @@ def require_same_account(state: Mapping[str, Any], inv: Invocation) -> None:
     Best effort: where the service cannot be asked, the update will find out.
 
     Raises:
-        ConfigError: The key belongs to another account than the state remembers.
+        ConfigError: The key belongs to another account than the state remembers, or
+            there is no usable key.
         AuthenticationError: The key was rejected.
     """
-    global _silent_until  # noqa: PLW0603 - one memory per process
     if not isinstance(state.get(ACCOUNT), str):
         return
-    with _lock:
-        if time.monotonic() < _silent_until:
-            return
+    client = inv.client
     try:
-        require_account(state, inv, inv.context(PREVIEW_TIMEOUT, fixed=True))
-    except (ConfigError, AuthenticationError):
+        refuse_other_account(state, glance(inv, client.whoami))
+    except AuthenticationError:
+        # Only the noun's own path tells whether this key works for deployments.
+        _require_accepted_key(state, inv)
+    except _UNTOLD:
+        return
+
+
+def _require_accepted_key(state: Mapping[str, Any], inv: Invocation) -> None:
+    reference = str(state.get("deployment_id") or state.get("name"))
+    try:
+        glance(inv, lambda ctx: inv.client.deployments.get(reference, ctx))
+    except AuthenticationError:
         raise
-    except JigError:
-        with _lock:
-            _silent_until = time.monotonic() + _SILENCE
+    except _UNTOLD:
+        return
+
+
+def forget() -> None:
+    """Start afresh, as a new process would; for tests."""
+    global _silent_until  # noqa: PLW0603 - one memory per process
+    with _lock:
+        _silent_until = None

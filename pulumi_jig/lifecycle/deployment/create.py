@@ -10,23 +10,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pulumi_jig.lifecycle.deployment.identity import account_of
+from pulumi_jig.lifecycle.deployment.patching import patch, patch_body
+from pulumi_jig.lifecycle.deployment.posting import post
 from pulumi_jig.lifecycle.deployment.sending import (
     Change,
     differences,
     find,
-    patch,
-    patch_body,
-    post,
+    just_deleted,
     require_storable,
     required_name,
 )
 from pulumi_jig.lifecycle.deployment.serving import roll_out
-from pulumi_jig.lifecycle.invocation import (
-    CREATE_TIMEOUT,
-    PREVIEW_TIMEOUT,
-    Stored,
-)
+from pulumi_jig.lifecycle.invocation import CREATE_TIMEOUT, Stored
 from pulumi_jig.lifecycle.memory import name_lock
+from pulumi_jig.lifecycle.preview import glance
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,7 +56,8 @@ def create(inputs: Mapping[str, Any], inv: Invocation) -> Stored:
         account = account_of(inv, ctx)
         if inputs.get("adopt") is True:
             found = find(inv, ctx, name)
-            if found is not None:
+            # What this very run deleted may show for a moment longer.
+            if found is not None and not just_deleted(name, found):
                 return _adopt(inputs, found, account, inv, ctx)
         item = post(inputs, account, inv, ctx)
         return roll_out(Change(inputs, item, account=account, created=True), inv, ctx)
@@ -78,7 +76,14 @@ def _adopt(
         f"takes over the existing deployment {found.name} (id {found.id})",
     )
     body = patch_body(inputs, found, inv, clear=())
-    item = patch(Change(inputs, found, account=account, created=True), body, inv, ctx)
+    item = patch(
+        Change(inputs, found, account=account, created=True),
+        body,
+        inv,
+        ctx,
+        # It carries somebody else's mark or none, of course.
+        still_ours=lambda _: None,
+    )
     return roll_out(
         Change(
             inputs,
@@ -100,6 +105,6 @@ def adoption_preview(inputs: Mapping[str, Any], inv: Invocation) -> list[str] | 
     Raises:
         JigError: The service could not be asked.
     """
-    ctx = inv.context(PREVIEW_TIMEOUT, fixed=True)
-    found = find(inv, ctx, required_name(inputs))
+    name = required_name(inputs)
+    found = glance(inv, lambda ctx: find(inv, ctx, name))
     return None if found is None else differences(inputs, found)

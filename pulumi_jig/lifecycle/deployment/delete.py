@@ -7,12 +7,13 @@ delete that nobody confirms is an error that says it may still be billing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_jig.errors import (
-    AmbiguousError,
+    APIError,
     ConflictError,
     EngineGoneError,
+    JigError,
     NotFoundError,
     RateLimitError,
     RolloutError,
@@ -25,7 +26,11 @@ from pulumi_jig.lifecycle.deployment.identity import (
     require_proof_of_absence,
 )
 from pulumi_jig.lifecycle.deployment.inputs import UNCONFIRMED
-from pulumi_jig.lifecycle.deployment.sending import is_ours, replace_message
+from pulumi_jig.lifecycle.deployment.sending import (
+    is_ambiguous,
+    is_ours,
+    replace_message,
+)
 from pulumi_jig.lifecycle.invocation import DELETE_TIMEOUT
 from pulumi_jig.lifecycle.memory import name_lock, remember_deleted
 
@@ -34,6 +39,16 @@ if TYPE_CHECKING:
 
     from pulumi_jig.context import CallContext
     from pulumi_jig.lifecycle.invocation import Invocation
+    from pulumi_jig.models import DeploymentResponseItem
+
+#: Seconds between two looks: the first, the factor, the longest.
+FIRST_PAUSE: Final = 0.25
+PAUSE_FACTOR: Final = 1.5
+LONGEST_PAUSE: Final = 5.0
+#: Seconds after which a delete that seems to have got lost is sent again.
+SEND_AGAIN: Final = 30.0
+#: Seconds for which the service may refuse (what uses the deployment may be going too).
+REFUSALS: Final = 30.0
 
 
 def delete(id_: str, state: Mapping[str, Any], inv: Invocation) -> None:
@@ -56,69 +71,124 @@ def delete(id_: str, state: Mapping[str, Any], inv: Invocation) -> None:
         except NotFoundError as error:
             require_proof_of_absence(error, state, inv, ctx)
             return
-        if state.get(UNCONFIRMED) and not is_ours(item, state, inv, sent=1):
-            inv.log("info", f"deployment {name} was never created; nothing to delete")
+        if not _may_delete(item, state, inv):
             return
-        why = foreign(item, state, inv.urn)
-        if why:
-            inv.log("warning", f"{why} It is left alone, and this state lets it go.")
-            return
-        reference = str(item.id or name)
-        _delete(reference, state, inv, ctx)
-        _wait_until_gone(reference, name, inv, ctx)
+        _Deletion(str(item.id or name), state, inv, ctx).run()
         remember_deleted(name, item.id)
 
 
-def _delete(
-    reference: str, state: Mapping[str, Any], inv: Invocation, ctx: CallContext
-) -> None:
-    inv.progress("deleting")
-    try:
-        inv.client.deployments.delete(reference, ctx)
-    except NotFoundError as error:
-        require_proof_of_absence(error, state, inv, ctx)
-    except ConflictError as error:
-        raise replace_message(
-            error,
-            f"The service refuses to delete deployment {state['name']}: "
-            f"{error.detail or error.message} It is still running and billing. Remove "
-            "what uses it, then run `pulumi destroy` or `pulumi up` again.",
-        ) from None
-    except (AmbiguousError, ServerError):
-        # The wait below tells whether it arrived.
-        pass
+def _may_delete(
+    item: DeploymentResponseItem, state: Mapping[str, Any], inv: Invocation
+) -> bool:
+    name = state["name"]
+    if state.get(UNCONFIRMED):
+        if is_ours(item, state, inv, sent=1):
+            return True
+        inv.log(
+            "warning",
+            f"deployment {name} was never created by this program, so there is nothing "
+            f"to delete; the one of that name (id {item.id}) is left alone",
+        )
+        return False
+    why = foreign(item, state, inv.urn)
+    if why:
+        inv.log("warning", f"{why} It is left alone, and this state lets it go.")
+    return not why
 
 
-def _wait_until_gone(
-    reference: str, name: str, inv: Invocation, ctx: CallContext
-) -> None:
-    pause = 0.25
-    again = ctx.clock() + 30.0
-    while True:
+class _Deletion:
+    """One deletion, from the request to the proof that it is gone."""
+
+    def __init__(
+        self,
+        reference: str,
+        state: Mapping[str, Any],
+        inv: Invocation,
+        ctx: CallContext,
+    ) -> None:
+        self._reference = reference
+        self._state = state
+        self._name = state["name"]
+        self._inv = inv
+        self._ctx = ctx
+        self._accepted = False
+        self._refused: tuple[float, ConflictError] | None = None
+
+    def run(self) -> None:
+        self._inv.progress("deleting")
         try:
-            item = inv.client.deployments.get(reference, ctx)
+            self._send()
+            self._wait_until_gone()
+        except JigError as error:
+            if isinstance(error, RolloutError):
+                raise
+            raise replace_message(
+                error,
+                f"Deployment {self._name} is not known to be gone: {error.message} It "
+                "may still be running and billing. It stays in the state; run the "
+                "command again.",
+            ) from None
+
+    def _send(self) -> None:
+        try:
+            self._inv.client.deployments.delete(self._reference, self._ctx)
+            self._accepted = True
+            self._refused = None
+        except ConflictError as error:
+            # A second request may well be refused because the first is under way.
+            if not self._accepted:
+                since = self._refused[0] if self._refused else self._ctx.clock()
+                self._refused = (since, error)
+        except NotFoundError:
+            # The look that follows tells whether that is a proof.
+            self._refused = None
+        except JigError as error:
+            # It may have arrived; the looks that follow tell.
+            if not is_ambiguous(error):
+                raise
+
+    def _wait_until_gone(self) -> None:
+        ctx, pause = self._ctx, FIRST_PAUSE
+        sent_at = ctx.clock()
+        while True:
+            why = self._look()
+            if why is None:
+                return
+            if self._refused and ctx.clock() - self._refused[0] >= REFUSALS:
+                raise self._refusal(self._refused[1])
+            if ctx.expired:
+                raise RolloutError(
+                    f"Deployment {self._name} was asked to go away and is not known to "
+                    f"be gone after {ctx.elapsed():.0f} s: {why} It may still be "
+                    "running and billing. It stays in the state; run the command "
+                    "again, or allow more time with `custom_timeouts`."
+                )
+            ctx.pause(pause)
+            pause = min(pause * PAUSE_FACTOR, LONGEST_PAUSE)
+            if self._refused or ctx.clock() - sent_at >= SEND_AGAIN:
+                # A delete that got lost would be waited for in vain.
+                sent_at = ctx.clock()
+                self._send()
+
+    def _look(self) -> str | None:
+        """None once it is gone, else what is known."""
+        try:
+            item = self._inv.client.deployments.get(self._reference, self._ctx)
         except NotFoundError as error:
             if error.definitive:
-                return
+                require_proof_of_absence(error, self._state, self._inv, self._ctx)
+                return None
+            return error.message
+        except EngineGoneError:
             raise
         except (TransportError, RateLimitError, ServerError) as error:
-            if isinstance(error, EngineGoneError) or ctx.expired:
-                raise _still_there(name, ctx, error.message) from None
-        else:
-            inv.progress(f"going away ({item.status or 'no status'})")
-            if ctx.clock() >= again:
-                # A delete that got lost would be waited for in vain.
-                again = ctx.clock() + 30.0
-                _delete(reference, {"name": name}, inv, ctx)
-        if ctx.expired:
-            raise _still_there(name, ctx, "the service still shows it.")
-        ctx.pause(pause)
-        pause = min(pause * 1.5, 5.0)
+            return error.message
+        self._inv.progress(f"going away ({item.status or 'no status'})")
+        return "the service still shows it."
 
-
-def _still_there(name: str, ctx: CallContext, why: str) -> RolloutError:
-    return RolloutError(
-        f"Deployment {name} was asked to go away and is not known to be gone after "
-        f"{ctx.elapsed():.0f} s: {why} It may still be running and billing. It stays in "
-        "the state; run the command again, or allow more time with `custom_timeouts`."
-    )
+    def _refusal(self, error: APIError) -> RolloutError:
+        return RolloutError(
+            f"The service refuses to delete deployment {self._name}: "
+            f"{error.detail or error.message} It is still running and billing. Remove "
+            "what uses it, then run `pulumi destroy` or `pulumi up` again."
+        )

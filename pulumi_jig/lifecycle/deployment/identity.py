@@ -10,17 +10,17 @@ and no create can tell which. The account: a 404 from another account proves not
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_jig.errors import (
     APIError,
-    AuthenticationError,
     ConfigError,
     NotFoundError,
     OwnershipError,
     TransportError,
 )
 from pulumi_jig.lifecycle.deployment.inputs import ACCOUNT, NONCE, place_of
+from pulumi_jig.lifecycle.memory import holder_of
 from pulumi_jig.naming import split_description
 
 if TYPE_CHECKING:
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from pulumi_jig.context import CallContext
     from pulumi_jig.lifecycle.invocation import Invocation
     from pulumi_jig.models import DeploymentResponseItem
+
+
+#: Seconds that the question whose key this is may take, retries included.
+WHOAMI_TIMEOUT: Final = 15.0
 
 
 class Whose(enum.Enum):
@@ -67,40 +71,57 @@ def account_of(inv: Invocation, ctx: CallContext) -> str | None:
     """
     The API's word for whose key this is; None where it does not say.
 
-    Raises:
-        AuthenticationError: The key was rejected.
+    It never stands in the way of the work itself: whether a key is accepted for
+    deployments is what the request for the deployment tells, and a service that does
+    not answer this question gets no more than `WHOAMI_TIMEOUT` seconds for it.
     """
     try:
-        return inv.client.whoami(ctx)
-    except AuthenticationError:
-        raise
+        return inv.client.whoami(ctx.within(WHOAMI_TIMEOUT))
     except (APIError, TransportError):
         return None
 
 
-def require_account(
-    state: Mapping[str, Any], inv: Invocation, ctx: CallContext
-) -> None:
+def refuse_other_account(state: Mapping[str, Any], now: str | None) -> None:
     """
     Refuse to work on a deployment of one account with a key of another.
+
+    Args:
+        state: What the state remembers.
+        now: Whose key is in use, if the service says so.
 
     Raises:
         ConfigError: The key belongs to another account than the one that the state
             remembers.
-        AuthenticationError: The key was rejected.
     """
     remembered = state.get(ACCOUNT)
-    if not isinstance(remembered, str):
+    if not isinstance(remembered, str) or now is None or now == remembered:
         return
+    raise ConfigError(
+        f"Deployment {state.get('name')} was created with a key of account "
+        f"{remembered}, but the key in use belongs to account {now}. Nothing was "
+        "changed. Use a key of the first account (TOGETHER_API_KEY, jig:apiKey or "
+        "the resource's provider); to move it, create a new resource and delete "
+        "this one."
+    )
+
+
+def require_account(
+    state: Mapping[str, Any], inv: Invocation, ctx: CallContext
+) -> str | None:
+    """
+    Refuse to work on a deployment of one account with a key of another.
+
+    Returns:
+        Whose key is in use; None where neither state nor service says.
+
+    Raises:
+        ConfigError: The key belongs to another account than the one that the state
+            remembers.
+    """
     now = account_of(inv, ctx)
-    if now is not None and now != remembered:
-        raise ConfigError(
-            f"Deployment {state.get('name')} was created with a key of account "
-            f"{remembered}, but the key in use belongs to account {now}. Nothing was "
-            "changed. Use a key of the first account (TOGETHER_API_KEY, jig:apiKey or "
-            "the resource's provider); to move it, create a new resource and delete "
-            "this one."
-        )
+    refuse_other_account(state, now)
+    remembered = state.get(ACCOUNT)
+    return remembered if isinstance(remembered, str) else now
 
 
 def require_proof_of_absence(
@@ -113,7 +134,6 @@ def require_proof_of_absence(
         NotFoundError: The answer was not the API's own.
         ConfigError: The key belongs to another account than the state remembers, or
             the service would not say whose key it is.
-        AuthenticationError: The key was rejected.
     """
     name = state.get("name")
     if not error.definitive:
@@ -127,8 +147,9 @@ def require_proof_of_absence(
     remembered = state.get(ACCOUNT)
     if not isinstance(remembered, str):
         return
-    require_account(state, inv, ctx)
-    if account_of(inv, ctx) is None:
+    now = account_of(inv, ctx)
+    refuse_other_account(state, now)
+    if now is None:
         raise ConfigError(
             f"The service says that deployment {name} does not exist, but not whose "
             f"key this is; it was created by account {remembered}. The state is kept. "
@@ -165,9 +186,9 @@ def taken(
             )
         case Whose.OTHERS:
             _, mark = split_description(item.description)
-            owner = mark.owner if mark else "another resource"
+            assert mark is not None
             text = (
-                f"{start} and belongs to {owner}. Nothing was changed. Choose another "
+                f"{start} and belongs to {mark.owner}. Nothing was changed. Choose another "
                 "`name`; if this program shall take it over, set `adopt=True` (and "
                 "remove it from the other program without deleting it)."
             )
@@ -205,7 +226,12 @@ def refuse_foreign(
 def foreign(
     item: DeploymentResponseItem, state: Mapping[str, Any], urn: str | None
 ) -> str | None:
-    """Say why a live deployment is not the one that the state knows, or None."""
+    """
+    Say why a live deployment is not the one that the state knows, or None.
+
+    The service's id and the mark must not contradict the state, and one of the two must
+    speak for it: under a name alone, anybody's deployment may stand.
+    """
     name = state.get("name")
     known = state.get("deployment_id")
     if known and item.id and item.id != known:
@@ -213,14 +239,22 @@ def foreign(
             f"The deployment that is now called {name} has another id ({item.id} "
             f"instead of {known}): somebody deleted ours and made a new one."
         )
-    if state.get("ownership_mark") is False:
-        return None
+    holder = holder_of(item.id)
+    if holder is not None and holder != state.get(NONCE):
+        return f"Deployment {name} was taken over by another resource in this very run."
     verdict = whose(item, state, urn)
-    if verdict in (Whose.OURS, Whose.UNMARKED):
+    marked = state.get("ownership_mark") is not False
+    if verdict is Whose.OURS or (known and (verdict is Whose.UNMARKED or not marked)):
         return None
+    if not known and not (marked and verdict is not Whose.UNMARKED):
+        return (
+            f"Nothing tells whether the deployment that is called {name} is the one of "
+            "this resource: the state has no id of it, and it carries no mark of ours. "
+            "(`pulumi refresh` takes its id into the state.)"
+        )
     _, mark = split_description(item.description)
-    owner = mark.owner if mark else "another resource"
+    assert mark is not None
     return (
-        f"Deployment {name} carries the mark of {owner} with a newer claim than this "
+        f"Deployment {name} carries the mark of {mark.owner} with a newer claim than this "
         "resource has: it was taken over."
     )

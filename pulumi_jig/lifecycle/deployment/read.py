@@ -13,13 +13,11 @@ from typing import TYPE_CHECKING, Any
 from pulumi_jig.errors import NotFoundError
 from pulumi_jig.fields import FIELDS
 from pulumi_jig.lifecycle.deployment.identity import (
-    account_of,
     foreign,
     require_account,
     require_proof_of_absence,
 )
 from pulumi_jig.lifecycle.deployment.inputs import (
-    ACCOUNT,
     EXTRA,
     HIDDEN_INPUTS,
     OPTIONS,
@@ -65,17 +63,15 @@ def read(id_: str, state: Mapping[str, Any], inv: Invocation) -> Stored:
     if state.get(UNCONFIRMED) and not is_ours(item, state, inv, sent=1):
         inv.log(
             "warning",
-            f"deployment {name} was never created by this program: the name is "
-            "somebody else's",
+            f"deployment {name} was never created by this program; the one of that "
+            f"name (id {item.id}) is somebody else's",
         )
         return Stored("", {})
-    require_account(state, inv, ctx)
-    why = foreign(item, state, inv.urn)
-    if why and state.get("ownership_mark") is not False:
+    account = require_account(state, inv, ctx)
+    # Without an id this is the look that gives it one.
+    why = foreign(item, state, inv.urn) if known else None
+    if why:
         inv.log("warning", f"{why} It is shown as it is and will not be changed.")
-    account = state.get(ACCOUNT)
-    if not isinstance(account, str):
-        account = account_of(inv, ctx)
     inputs = inv.old_inputs or _inputs_in(state)
     outputs = state_of({**_inputs_in(state), **inputs}, item, account=account)
     return Stored(str(item.name or name), outputs, inputs_of(inputs, item))

@@ -1,50 +1,33 @@
 """
-Requests that change something, sent so that nothing happens twice and nothing is lost.
+What every request that changes something has in common.
 
-A creation is sent once; it is sent again only when it certainly had no effect. After an
-ambiguous end one looks: our nonce is ours, absent for long enough is absent, anything
-else is somebody else's. An update has the same effect however often it is sent, so a
-lost answer is settled by a look and by sending it once more where it did not arrive.
+A `Change` is what was asked for together with what came back. Around it stand the
+questions that creating and updating share: what is there under this name, is it ours,
+and is what was asked for true of it.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_jig.errors import (
     AmbiguousError,
     APIError,
-    ConflictError,
-    EngineGoneError,
     InputError,
     JigError,
     NotFoundError,
-    NotSentError,
-    OwnershipError,
-    RateLimitError,
     ServerError,
-    TransportError,
 )
-from pulumi_jig.fields import FIELDS, NO_RESET, clearing_value, is_same, live_values
-from pulumi_jig.lifecycle.deployment.diff import implied_ceiling
-from pulumi_jig.lifecycle.deployment.identity import Whose, refuse_foreign, taken, whose
-from pulumi_jig.lifecycle.deployment.inputs import (
-    UNCONFIRMED,
-    create_body,
-    declared_fields,
-    extra_fields,
-    mark_of,
-    request_value,
-)
-from pulumi_jig.lifecycle.deployment.state import state_of
-from pulumi_jig.lifecycle.invocation import PartialFailureError
-from pulumi_jig.lifecycle.memory import was_deleted
-from pulumi_jig.naming import join_description, split_description
+from pulumi_jig.fields import is_same, live_values
+from pulumi_jig.lifecycle.deployment.identity import Whose, whose
+from pulumi_jig.lifecycle.deployment.inputs import NONCE, declared_fields, mark_of
+from pulumi_jig.lifecycle.memory import holder_of, was_deleted
 from pulumi_jig.values import storable_fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from pulumi_jig.context import CallContext
     from pulumi_jig.lifecycle.invocation import Invocation
@@ -55,12 +38,13 @@ if TYPE_CHECKING:
 SETTLE_WINDOW: Final = 15.0
 #: Seconds between two looks while an end is unknown.
 SETTLE_PAUSE: Final = 1.0
-#: How often a creation is sent, all in all.
-MAX_POSTS: Final = 3
+#: How often a request is sent whose answers get lost.
+MAX_SENDS: Final = 3
 #: Seconds for the last look of an operation whose own time is up.
 LAST_LOOK: Final = 10.0
-#: Seconds for which a name may stay taken after our own delete.
-NAME_RELEASE: Final = 120.0
+
+#: A part of a property path: `["any key"]`, or what stands between dots and brackets.
+_PATH_PART: Final = re.compile(r'\["((?:[^"\\]|\\.)*)"\]|([^.\[\]]+)')
 
 
 @dataclass(frozen=True)
@@ -141,79 +125,53 @@ def is_ours(
         inv: The call.
         sent: How many requests to create it went out.
     """
+    nonce = inputs.get(NONCE)
+    if nonce is not None and holder_of(found.id) == nonce:
+        return True
     if mark_of(inputs, inv.urn) is not None:
         return whose(found, inputs, inv.urn) is Whose.OURS
+    if just_deleted(required_name(inputs), found):
+        return False
     # Its absence before the first request was proved, so a twin of what was sent is it.
     return sent > 0 and not differences(inputs, found)
 
 
-def differences(inputs: Mapping[str, Any], item: DeploymentResponseItem) -> list[str]:
-    """Declared fields that are not true of an answer."""
+def differences(
+    inputs: Mapping[str, Any],
+    item: DeploymentResponseItem,
+    inv: Invocation | None = None,
+) -> list[str]:
+    """Declared fields that are not true of an answer, those left out that `inv` ignores."""
+    ignored = ignored_parts(inv) if inv is not None else {}
     live = live_values(item)
     declared = declared_fields(inputs)
     return [
         name
         for name, value in declared.items()
         if name != "name"
+        and name not in ignored
         and name in live
         and not is_same(name, value, live[name], declared)
     ]
 
 
-def post(
-    inputs: Mapping[str, Any],
-    account: str | None,
-    inv: Invocation,
-    ctx: CallContext,
-) -> DeploymentResponseItem:
-    """Have the service accept the deployment, exactly once."""
-    name = required_name(inputs)
-    body = create_body(inputs, inv.urn)
-    if mark_of(inputs, inv.urn) is None:
-        # Without a mark nothing tells ours from a namesake after an ambiguous end, so
-        # the namesake must be ruled out before.
-        found = find(inv, ctx, name)
-        if found is not None and not just_deleted(name, found):
-            raise taken(found, inputs, inv.urn)
-    released_by = ctx.clock() + NAME_RELEASE
-    sent = 0
-    while True:
-        inv.progress("asking the service for it")
-        try:
-            sent += 1
-            return inv.client.deployments.create(body, ctx)
-        except ConflictError:
-            found = find(inv, ctx, name)
-            if found is not None and is_ours(found, inputs, inv, sent=sent):
-                return found
-            lingers = was_deleted(name, found.id if found is not None else None)
-            if lingers and ctx.clock() < released_by and not ctx.expired:
-                inv.progress("waiting for the name to be released")
-                ctx.pause(SETTLE_PAUSE * 2)
-                continue
-            raise taken(found, inputs, inv.urn) from None
-        except (AmbiguousError, ServerError) as error:
-            found = _settle(inputs, account, inv, ctx, error, sent=sent)
-            if found is not None:
-                return found
-            if sent >= MAX_POSTS or ctx.expired:
-                raise _not_created(error, name) from None
-        except APIError as error:
-            if error.status != 408:
-                raise
-            found = _settle(inputs, account, inv, ctx, error, sent=sent)
-            if found is not None:
-                return found
-            if sent >= MAX_POSTS or ctx.expired:
-                raise _not_created(error, name) from None
+def ignored_parts(inv: Invocation) -> dict[str, set[str] | None]:
+    """
+    What the program ignores changes of: field -> keys inside it, None for all of it.
 
-
-def _not_created(error: JigError, name: str) -> JigError:
-    return replace_message(
-        error,
-        f"{error.message} A look at the service shows that deployment {name} was not "
-        "created. Run `pulumi up` again.",
-    )
+    Paths are written as `field`, `field.KEY`, `field["KEY"]` or `field[0].key`.
+    """
+    found: dict[str, set[str] | None] = {}
+    for path in inv.ignore_changes:
+        field, *rest = [
+            (quoted or plain).replace('\\"', '"')
+            for quoted, plain in _PATH_PART.findall(path)
+        ]
+        if not rest or rest[0] == "*":
+            found[field] = None
+        elif (keys := found.setdefault(field, set())) is not None:
+            keys.add(rest[0])
+    return found
 
 
 def replace_message(error: JigError, message: str) -> JigError:
@@ -223,204 +181,18 @@ def replace_message(error: JigError, message: str) -> JigError:
     return error
 
 
-def _settle(
-    inputs: Mapping[str, Any],
-    account: str | None,
-    inv: Invocation,
-    ctx: CallContext,
-    error: JigError,
-    *,
-    sent: int,
-) -> DeploymentResponseItem | None:
-    """
-    Find out how a creation ended that got no usable answer.
-
-    Returns:
-        The deployment, or None when it is certain that there is none.
-
-    Raises:
-        OwnershipError: The name turned out to be somebody else's.
-        PartialFailureError: It stays unknown.
-    """
-    name = required_name(inputs)
-    inv.progress("no answer; looking for it")
-    if ctx.remaining() < LAST_LOOK:
-        ctx = ctx.beyond(LAST_LOOK)
-    absent_since: float | None = None
-    last: JigError = error
-    try:
-        while True:
-            try:
-                found = find(inv, ctx, name)
-            except (TransportError, RateLimitError, ServerError) as blip:
-                if isinstance(blip, EngineGoneError):
-                    raise
-                absent_since, last = None, blip
-            else:
-                if found is None:
-                    now = ctx.clock()
-                    absent_since = now if absent_since is None else absent_since
-                    if now - absent_since >= min(SETTLE_WINDOW, ctx.timeout / 2):
-                        return None
-                elif is_ours(found, inputs, inv, sent=sent):
-                    return found
-                elif not just_deleted(name, found):
-                    raise taken(found, inputs, inv.urn)
-            if ctx.expired:
-                break
-            ctx.pause(SETTLE_PAUSE)
-    except OwnershipError:
-        raise
-    except JigError as other:
-        last = other
-    if absent_since is not None and ctx.clock() - absent_since >= LAST_LOOK / 2:
-        return None
-    outputs = {**state_of(inputs, None, account=account), UNCONFIRMED: True}
-    raise PartialFailureError(
-        name,
-        outputs,
-        [
-            f"It is not known whether deployment {name} was created: "
-            f"{error.message} Looking for it failed as well: {last.message} It may be "
-            "running and billing. It is kept in the state as unconfirmed; the next "
-            "`pulumi up` finds it, or creates it if there is none."
-        ],
-    ) from None
+def is_ambiguous(error: JigError) -> bool:
+    """Whether the service may have acted on the request although it failed."""
+    if isinstance(error, AmbiguousError | ServerError):
+        return True
+    return isinstance(error, APIError) and error.status == 408
 
 
-def _ignored(inv: Invocation) -> Iterator[tuple[str, str | None]]:
-    for path in inv.ignore_changes:
-        head, _, rest = path.partition(".")
-        head = head.partition("[")[0]
-        yield head, rest or None
-
-
-def patch_body(
-    inputs: Mapping[str, Any],
-    live_item: DeploymentResponseItem,
-    inv: Invocation,
-    *,
-    clear: Iterator[str] | tuple[str, ...] | list[str],
-) -> dict[str, Any]:
-    """What to send: declared fields that differ from what is live, and clears."""
-    declared = declared_fields(inputs)
-    live = live_values(live_item)
-    body: dict[str, Any] = {}
-    ignored = dict(_ignored(inv))
-    for name, declared_value in declared.items():
-        value = declared_value
-        if name == "name" or (name in ignored and ignored[name] is None):
-            continue
-        if name == "environment_variables" and ignored.get(name):
-            # One variable is ignored: it stays as it is, while the list is replaced.
-            variable = str(ignored[name])
-            value = {k: v for k, v in dict(value).items() if k != variable}
-            if variable in live.get(name, {}):
-                value[variable] = live[name][variable]
-        if name not in live or not is_same(name, value, live[name], declared):
-            body[name] = request_value(name, value)
-    for name in clear:
-        value = clearing_value(name, declared)
-        if value is not NO_RESET and name not in ignored:
-            body[name] = value
-    ceiling = implied_ceiling(declared, body)
-    if ceiling is not None and live.get("max_replicas") != ceiling:
-        body["max_replicas"] = ceiling
-    # What was not declared before and never sent needs no clearing; what stays out of
-    # the body stays as it is on the service.
-    raw = live_item.plain()
-    extra = extra_fields(inputs)
-    body |= {key: value for key, value in extra.items() if raw.get(key) != value}
-    _mark_description(inputs, live_item, body, inv)
-    return body
-
-
-def _mark_description(
-    inputs: Mapping[str, Any],
-    live_item: DeploymentResponseItem,
-    body: dict[str, Any],
-    inv: Invocation,
-) -> None:
-    """The mark rides on the description, whatever else happens to it."""
-    mark = mark_of(inputs, inv.urn)
-    live_text, live_mark = split_description(live_item.description)
-    if "description" in body:
-        body["description"] = join_description(body["description"], mark)
-    elif mark is not None and mark != live_mark:
-        text = live_text
-        body["description"] = join_description(text, mark)
-
-
-def patch(
-    change: Change, body: dict[str, Any], inv: Invocation, ctx: CallContext
-) -> DeploymentResponseItem:
-    """
-    Have the service accept an update; an empty one is not sent.
-
-    An update is the same however often it is sent, so a lost answer is settled by a
-    look, and by sending it once more where it did not arrive.
-    """
-    if not body:
-        return change.item
-    reference = reference_of(change)
-    sent = 0
-    while True:
-        ctx.require_engine("changing the deployment")
-        inv.progress("sending the change")
-        try:
-            sent += 1
-            return inv.client.deployments.update(reference, body, ctx)
-        except ConflictError:
-            # Somebody else changed it at the same time: look again, then insist.
-            if sent >= MAX_POSTS or ctx.expired:
-                raise
-            if not change.created:
-                # What is being taken over carries somebody else's mark, of course.
-                refuse_foreign(
-                    inv.client.deployments.get(reference, ctx), change.inputs, inv.urn
-                )
-            ctx.pause(SETTLE_PAUSE)
-        except (AmbiguousError, NotSentError, ServerError, RateLimitError) as error:
-            found = _after_lost_patch(change, body, error, inv, ctx)
-            if found is not None:
-                return found
-            if sent >= MAX_POSTS or ctx.expired:
-                raise
-            ctx.pause(SETTLE_PAUSE)
-
-
-def _after_lost_patch(
-    change: Change,
-    body: Mapping[str, Any],
-    error: JigError,
-    inv: Invocation,
-    ctx: CallContext,
-) -> DeploymentResponseItem | None:
-    """The deployment if the update arrived, None if it did not."""
-    if isinstance(error, (NotSentError, RateLimitError)):
-        return None
-    look = ctx if ctx.remaining() > LAST_LOOK else ctx.beyond(LAST_LOOK)
-    try:
-        found = inv.client.deployments.get(reference_of(change), look)
-    except JigError as other:
-        name = required_name(change.inputs)
-        outputs = state_of(change.inputs, change.item, account=change.account)
-        raise PartialFailureError(
-            name,
-            outputs,
-            [
-                f"It is not known whether the update of deployment {name} arrived: "
-                f"{error.message} Looking failed as well: {other.message} It is "
-                "running and billing in one form or the other; the next `pulumi up` "
-                "settles it."
-            ],
-        ) from None
-    description = body.get("description")
-    if description is not None and found.description != description:
-        return None
-    sent = [name for name in body if name in FIELDS and name != "description"]
-    differing = set(differences(change.inputs, found))
-    return None if differing & set(sent) else found
+def said(error: BaseException) -> str:
+    """An error in a sentence; of a foreign one the kind only, as it may quote anything."""
+    if isinstance(error, JigError):
+        return error.message
+    return f"an internal error ({type(error).__name__})."
 
 
 def reference_of(change: Change) -> str:

@@ -7,29 +7,54 @@ state together with the reason, and the next update goes on from there.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from pulumi_jig.errors import JigError, RolloutError
+from pulumi_jig.errors import (
+    AmbiguousError,
+    EngineGoneError,
+    JigError,
+    NotFoundError,
+    RolloutError,
+    RolloutFailedError,
+)
 from pulumi_jig.fields import FIELDS
-from pulumi_jig.lifecycle.deployment.inputs import declared_fields, redact, secret_texts
+from pulumi_jig.lifecycle.deployment.inputs import (
+    NONCE,
+    UNCONFIRMED,
+    declared_fields,
+    redact,
+    secret_texts,
+)
 from pulumi_jig.lifecycle.deployment.sending import (
     LAST_LOOK,
+    SETTLE_PAUSE,
+    SETTLE_WINDOW,
     Change,
     differences,
+    ignored_parts,
     reference_of,
     required_name,
 )
 from pulumi_jig.lifecycle.deployment.state import state_of
 from pulumi_jig.lifecycle.invocation import READ_TIMEOUT, PartialFailureError, Stored
+from pulumi_jig.lifecycle.memory import remember_held
 from pulumi_jig.rollout import Goal, Watch
+from pulumi_jig.values import storable_fault
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pulumi_jig.context import CallContext
     from pulumi_jig.lifecycle.invocation import Invocation
     from pulumi_jig.models import DeploymentResponseItem
 
 #: Seconds that a roll-back gets although the update's own time may be up.
 ROLLBACK_TIMEOUT: Final = 300.0
+#: Seconds within which the service shows the revision that a change makes. One that
+#: shows none by then has kept the one from before. (Assumed; nothing documents it.)
+REVISION_PATIENCE: Final = 30.0
+#: Characters below which a line of a secret is taken for punctuation.
+SHORTEST_SECRET: Final = 6
 
 
 def roll_out(change: Change, inv: Invocation, ctx: CallContext) -> Stored:
@@ -39,40 +64,239 @@ def roll_out(change: Change, inv: Invocation, ctx: CallContext) -> Stored:
     Raises:
         PartialFailureError: It does not, or nobody could watch it.
     """
-    inputs, item = change.inputs, change.item
-    name = required_name(inputs)
-    seen = [item]
+    return _RollOut(change, inv, ctx).run()
 
-    def fetch() -> DeploymentResponseItem:
-        seen.append(
-            inv.client.deployments.get(reference_of(change), ctx.within(READ_TIMEOUT))
+
+class _RollOut:
+    """
+    The wait for one accepted change.
+
+    Attributes:
+        seen: The newest answer: what the state is made of, however this ends.
+    """
+
+    def __init__(self, change: Change, inv: Invocation, ctx: CallContext) -> None:
+        self._change = change
+        self._inv = inv
+        self._ctx = ctx
+        self._name = required_name(change.inputs)
+        self._accepted = ctx.clock()
+        self._shown = False
+        self._secrets = _confidential(change.inputs)
+        self._id: str | None = None
+        self._see(change.item)
+
+    def run(self) -> Stored:
+        unwatched = self._change.inputs.get("wait_for") == "none"
+        try:
+            if unwatched:
+                # The answer to a write may be a receipt only; one look fills it in.
+                self._fetch()
+            else:
+                self._watch()
+        except BaseException as error:
+            if not (unwatched and isinstance(error, JigError)):
+                reasons = [_reason(error, self._name)]
+                if isinstance(error, RolloutError) and not self._change.created:
+                    reasons += self._roll_back()
+                reasons = [redact(reason, self._secrets) for reason in reasons]
+                raise PartialFailureError(self._name, self._state(), reasons) from None
+        return Stored(self._name, self._state())
+
+    def _state(self) -> dict[str, Any]:
+        inputs, account = self._change.inputs, self._change.account
+        try:
+            outputs = state_of(inputs, self.seen, account=account)
+            readable = storable_fault(outputs) is None
+        except Exception:
+            readable = False
+        if not readable:
+            # An answer too strange to be stored must not lose what it is about.
+            outputs = state_of(inputs, None, account=account)
+            if self._id is not None:
+                outputs["deployment_id"] = self._id
+        if "deployment_id" not in outputs:
+            # Accepted, but by no answer so far known by an id: under its name alone
+            # it must not be trusted later.
+            outputs[UNCONFIRMED] = True
+        return outputs
+
+    # --- Looks -----------------------------------------------------------------
+
+    def _fetch(self) -> DeploymentResponseItem:
+        try:
+            item = self._get(self._ctx.within(READ_TIMEOUT))
+        except NotFoundError as error:
+            new = self._change.created and not self._shown
+            if error.definitive and not (
+                new and self._ctx.clock() - self._accepted < SETTLE_WINDOW
+            ):
+                raise
+            # A page of a proxy, or a service that takes a moment to show what it has
+            # accepted: neither says that somebody deleted it.
+            raise AmbiguousError(error.message) from None
+        self._shown = True
+        self._see(item)
+        return item
+
+    def _see(self, item: DeploymentResponseItem) -> None:
+        self.seen = item
+        self._id = item.id or self._id
+        remember_held(item.id, self._change.inputs.get(NONCE))
+
+    def _get(self, ctx: CallContext) -> DeploymentResponseItem:
+        return self._inv.client.deployments.get(reference_of(self._change), ctx)
+
+    def _report(self, line: str) -> None:
+        self._inv.progress(redact(line, self._secrets))
+
+    def _logs(self, replica: str | None) -> list[str]:
+        # Output is a courtesy: it may be there although the time is up, but a service
+        # that does not give it must not hold up the reason.
+        return self._inv.client.deployments.logs(
+            reference_of(self._change), self._ctx.beyond(LAST_LOOK), replica_id=replica
         )
-        del seen[:-1]
-        return seen[-1]
 
-    try:
-        if inputs.get("wait_for") == "none":
-            # The answer to a write may be a receipt only; one look fills it in.
-            fetch()
+    def _newest_revision(self) -> str | None:
+        try:
+            events = self._inv.client.deployments.revisions(
+                reference_of(self._change), self._ctx.within(LAST_LOOK), limit=1
+            )
+        except EngineGoneError:
+            raise
+        except JigError:
+            return None
+        return events[0].revision_id if events else None
+
+    # --- Waiting ---------------------------------------------------------------
+
+    def _watch(self) -> None:
+        Watch(
+            self._goal(),
+            self._fetch,
+            self._ctx,
+            logs=self._logs,
+            newest_revision=self._newest_revision,
+            is_as_sent=lambda shown: not self._differences(shown),
+            report=self._report,
+        ).run()
+        self._compare()
+
+    def _differences(self, item: DeploymentResponseItem) -> list[str]:
+        return differences(self._change.inputs, item, self._inv)
+
+    def _compare(self) -> None:
+        """Refuse to call a roll-out good that ended with other values than it began."""
+        wrong = self._differences(self.seen)
+        accepted = set(self._differences(self._change.item))
+        lost = [name for name in wrong if name not in accepted]
+        if lost:
+            raise RolloutFailedError(
+                f"Deployment {self._name} serves, but not what was asked for: the "
+                f"service accepted {', '.join(lost)} and shows something else now; "
+                "somebody changed it, or the service went back. Run `pulumi refresh` "
+                "to see it, `pulumi up` to try again."
+            )
+        if wrong:
+            self._inv.log(
+                "warning",
+                f"the service shows other values than were sent: {', '.join(wrong)}",
+            )
+
+    def _goal(self) -> Goal:
+        change = self._change
+        declared = declared_fields(change.inputs)
+        floor = declared.get("min_replicas", change.item.min_replicas)
+        if "min_replicas" in ignored_parts(self._inv):
+            # Nothing was sent for it, so what is live counts.
+            floor = change.item.min_replicas
+        before = change.before
+        rolls = before is not None and any(
+            FIELDS[name].rolls for name in change.changed if name in FIELDS
+        )
+        if before is not None and rolls:
+            revision = self._moved_from(before.revision_id, change.item.revision_id)
         else:
-            Watch(
-                _goal(change, inv, ctx),
-                fetch,
-                ctx,
-                logs=lambda replica: _logs(change, replica, inv, ctx),
-                newest_revision=lambda: _newest_revision(change, inv, ctx),
-                is_as_sent=lambda shown: not differences(inputs, shown),
-                report=inv.progress,
-            ).run()
-    except BaseException as error:
-        if inputs.get("wait_for") == "none" and isinstance(error, JigError):
-            return Stored(name, state_of(inputs, seen[-1], account=change.account))
-        reasons = [_reason(error, name)]
-        if isinstance(error, RolloutError) and not change.created:
-            reasons += _roll_back(change, seen, inv, ctx)
-        outputs = state_of(inputs, seen[-1], account=change.account)
-        raise PartialFailureError(name, outputs, reasons) from None
-    return Stored(name, state_of(inputs, seen[-1], account=change.account))
+            revision = change.item.revision_id or self._newest_revision()
+        return Goal(
+            name=self._name,
+            wait_for=change.inputs.get("wait_for") or "min_replicas",
+            floor=int(floor) if isinstance(floor, (int, float)) else 1,
+            revision_id=revision,
+            not_before=before.updated_at if before is not None and rolls else None,
+            health_checked=bool(declared.get("health_check_path")),
+            pull_grace=self._inv.pull_grace,
+        )
+
+    def _moved_from(self, stale: str | None, shown: str | None) -> str | None:
+        """
+        The revision that a change has made, where the answer may show the one before.
+
+        Waiting for the stale one would be over at once: it serves already.
+        """
+        until = self._ctx.clock() + REVISION_PATIENCE
+        while stale is not None and shown in (None, stale):
+            self._report("waiting for the new revision")
+            newest = self._newest_revision()
+            if newest not in (None, stale):
+                return newest
+            if self._ctx.clock() >= until or self._ctx.expired:
+                break
+            self._ctx.pause(SETTLE_PAUSE)
+            try:
+                shown = self._fetch().revision_id
+            except EngineGoneError:
+                raise
+            except JigError:
+                # The watch that follows knows what to make of it.
+                continue
+        return shown or self._newest_revision()
+
+    # --- Going back ------------------------------------------------------------
+
+    def _roll_back(self) -> list[str]:
+        """Re-apply the revision from before, where the program asks for it."""
+        change = self._change
+        before = change.before
+        if change.inputs.get("on_failed_update") != "rollback" or before is None:
+            return []
+        revision, failed = before.revision_id, self.seen.revision_id
+        if not revision:
+            return ["The service names no earlier revision to go back to."]
+        if revision == failed:
+            return [f"It stands at revision {revision}, as before the update."]
+        self._ctx = self._ctx.beyond(ROLLBACK_TIMEOUT)
+        self._report("rolling back")
+        try:
+            self._see(
+                self._inv.client.deployments.rollback(
+                    reference_of(change), revision, self._ctx
+                )
+            )
+            goal = Goal(
+                name=self._name,
+                wait_for="first_replica",
+                floor=int(before.min_replicas or 0),
+                revision_id=self._moved_from(failed, self.seen.revision_id),
+                health_checked=True,
+                pull_grace=self._inv.pull_grace,
+            )
+            Watch(goal, self._fetch, self._ctx, report=self._report).run()
+        except BaseException as error:
+            why = _reason(error, self._name)
+            return [f"Rolling back to revision {revision} failed as well: {why}"]
+        return [
+            f"It was rolled back: the configuration of revision {revision} serves "
+            "again. The next `pulumi up` tries the update again."
+        ]
+
+
+def _confidential(inputs: Mapping[str, Any]) -> list[str]:
+    """What must not be shown: secret values, and each line of those that have several."""
+    values = secret_texts(inputs)
+    lines = {line.strip() for value in values for line in value.splitlines()}
+    found = {*values, *(line for line in lines if len(line) >= SHORTEST_SECRET)}
+    return sorted(found, key=len, reverse=True)
 
 
 def _reason(error: BaseException, name: str) -> str:
@@ -90,83 +314,3 @@ def _reason(error: BaseException, name: str) -> str:
         f"error ({type(error).__name__}). It may be running and billing; its id is in "
         "the state, and the next `pulumi up` waits for it again."
     )
-
-
-def _goal(change: Change, inv: Invocation, ctx: CallContext) -> Goal:
-    inputs, item = change.inputs, change.item
-    declared = declared_fields(inputs)
-    floor = declared.get("min_replicas", item.min_replicas)
-    revision = item.revision_id or _newest_revision(change, inv, ctx)
-    before = change.before
-    must_move = before is not None and any(
-        FIELDS[name].rolls for name in change.changed if name in FIELDS
-    )
-    return Goal(
-        name=required_name(inputs),
-        wait_for=inputs.get("wait_for") or "min_replicas",
-        floor=int(floor) if isinstance(floor, (int, float)) else 1,
-        revision_id=revision,
-        not_before=before.updated_at if before is not None and must_move else None,
-        health_checked=bool(declared.get("health_check_path")),
-        pull_grace=inv.pull_grace,
-    )
-
-
-def _newest_revision(change: Change, inv: Invocation, ctx: CallContext) -> str | None:
-    try:
-        events = inv.client.deployments.revisions(
-            reference_of(change), ctx.within(LAST_LOOK), limit=1
-        )
-    except JigError:
-        return None
-    return events[0].revision_id if events else None
-
-
-def _logs(
-    change: Change, replica: str | None, inv: Invocation, ctx: CallContext
-) -> list[str]:
-    lines = inv.client.deployments.logs(
-        reference_of(change), ctx.beyond(LAST_LOOK), replica_id=replica
-    )
-    secrets = secret_texts(change.inputs)
-    return [redact(line, secrets) for line in lines]
-
-
-def _roll_back(
-    change: Change,
-    seen: list[DeploymentResponseItem],
-    inv: Invocation,
-    ctx: CallContext,
-) -> list[str]:
-    """Re-apply the revision from before, where the program asks for it."""
-    before = change.before
-    if change.inputs.get("on_failed_update") != "rollback" or before is None:
-        return []
-    revision = before.revision_id
-    if not revision or revision == seen[-1].revision_id:
-        return ["There is no earlier revision to go back to."]
-    ctx = ctx.beyond(ROLLBACK_TIMEOUT)
-    inv.progress("rolling back")
-    try:
-        item = inv.client.deployments.rollback(reference_of(change), revision, ctx)
-        seen[:] = [item]
-        goal = Goal(
-            name=required_name(change.inputs),
-            wait_for="first_replica",
-            floor=int(before.min_replicas or 0),
-            revision_id=item.revision_id or revision,
-            health_checked=True,
-            pull_grace=inv.pull_grace,
-        )
-
-        def fetch() -> DeploymentResponseItem:
-            seen[:] = [inv.client.deployments.get(reference_of(change), ctx)]
-            return seen[-1]
-
-        Watch(goal, fetch, ctx, report=inv.progress).run()
-    except JigError as error:
-        return [f"Rolling back to revision {revision} failed as well: {error.message}"]
-    return [
-        f"It was rolled back: the configuration of revision {revision} serves again. "
-        "The next `pulumi up` tries the update again."
-    ]

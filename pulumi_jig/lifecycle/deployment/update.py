@@ -15,19 +15,17 @@ from pulumi_jig.errors import NotFoundError
 from pulumi_jig.fields import live_values
 from pulumi_jig.lifecycle.deployment.diff import dropped_fields
 from pulumi_jig.lifecycle.deployment.identity import (
-    account_of,
     refuse_foreign,
     require_account,
     require_proof_of_absence,
     taken,
 )
-from pulumi_jig.lifecycle.deployment.inputs import ACCOUNT, UNCONFIRMED
+from pulumi_jig.lifecycle.deployment.inputs import UNCONFIRMED
+from pulumi_jig.lifecycle.deployment.patching import patch, patch_body
+from pulumi_jig.lifecycle.deployment.posting import post
 from pulumi_jig.lifecycle.deployment.sending import (
     Change,
     is_ours,
-    patch,
-    patch_body,
-    post,
     require_storable,
     required_name,
 )
@@ -63,25 +61,30 @@ def update(
     require_storable(inputs)
     ctx = inv.context(UPDATE_TIMEOUT)
     with name_lock(name):
-        require_account(state, inv, ctx)
-        account = state.get(ACCOUNT)
-        account = account if isinstance(account, str) else None
+        account = require_account(state, inv, ctx)
         if state.get(UNCONFIRMED):
             found = _confirm(state, inputs, inv, ctx)
             if found is None:
                 item = post(inputs, account, inv, ctx)
                 change = Change(inputs, item, account=account, created=True)
                 return roll_out(change, inv, ctx)
+            # From here on it is known by its id.
+            state = {**state, "deployment_id": found.id}
         else:
             found = _live(state, inv, ctx)
-        refuse_foreign(found, state, inv.urn)
-        account = account or account_of(inv, ctx)
+            refuse_foreign(found, state, inv.urn)
         clear = dropped_fields(
             {**state, **live_values(found)}, inputs, old_inputs=inv.old_inputs
         )
         body = patch_body(inputs, found, inv, clear=clear)
         change = Change(inputs, found, before=found, account=account)
-        item = patch(change, body, inv, ctx)
+        item = patch(
+            change,
+            body,
+            inv,
+            ctx,
+            still_ours=lambda shown: refuse_foreign(shown, state, inv.urn),
+        )
         return roll_out(replace(change, item=item, changed=tuple(body)), inv, ctx)
 
 

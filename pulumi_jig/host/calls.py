@@ -1,0 +1,195 @@
+"""
+The request that is being answered: what it brings, and how it ends.
+
+It refuses to end in anything but an answer: a call that ends in a `BaseException` would
+never be answered by the host, and the engine would wait for ever.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from pulumi_jig.host.engine import the_engine
+from pulumi_jig.host.frames import enabled, frames
+from pulumi_jig.host.values import from_struct, to_struct
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+#: Seconds between two progress lines of one operation, at least.
+PROGRESS_PAUSE: Final = 0.5
+#: gRPC's UNKNOWN. The code inside the details must equal the one outside, and the host
+#: answers every exception with this one.
+_GRPC_UNKNOWN: Final = 2
+
+
+@dataclass
+class Call:
+    """
+    The engine's request that is being answered, as far as it can be seen.
+
+    Attributes:
+        urn: The resource's URN.
+        timeout: The operation's time limit in seconds, from `custom_timeouts`.
+        ignore_changes: Property paths that the program ignores.
+        old_inputs: The inputs that the state holds, as plain data.
+    """
+
+    urn: str | None = None
+    timeout: float | None = None
+    ignore_changes: tuple[str, ...] = ()
+    old_inputs: dict[str, Any] | None = None
+    _context: Any = None
+    _last_line: str = field(default="", repr=False)
+    _last_shown: float = field(default=0.0, repr=False)
+
+    # --- Reporting -------------------------------------------------------------
+
+    def log(self, severity: str, message: str) -> None:
+        """Tell people something, on the resource; without an engine, on stderr."""
+        if not the_engine().log(severity, message, urn=self.urn, ephemeral=False):
+            where = f" ({self.urn.rsplit('::', 1)[-1]})" if self.urn else ""
+            # A message that nobody can read is no reason to fail.
+            with contextlib.suppress(OSError, ValueError):
+                print(f"{severity}: {message}{where}", file=sys.stderr, flush=True)
+
+    def progress(self, line: str) -> None:
+        """Show a line beside the resource while it is worked on."""
+        now = time.monotonic()
+        if line == self._last_line or now - self._last_shown < PROGRESS_PAUSE:
+            return
+        self._last_line, self._last_shown = line, now
+        the_engine().log("info", line, urn=self.urn, ephemeral=True)
+
+    # --- Is anybody there? -----------------------------------------------------
+
+    def engine_alive(self) -> bool:
+        """False once the engine that asked is gone; True where that cannot be told."""
+        if self._context is not None:
+            try:
+                if not self._context.is_active():
+                    return False
+            except Exception:
+                # Another version of gRPC, another way to ask; the address remains.
+                self._context = None
+        return the_engine().alive()
+
+    # --- Failing ---------------------------------------------------------------
+
+    def fail(self, message: str) -> NoReturn:
+        """End the call with one clean sentence."""
+        self._attach(message, None)
+        raise HostError(message) from None
+
+    def fail_partially(
+        self, message: str, id_: str, outputs: dict[str, Any], reasons: Sequence[str]
+    ) -> bool:
+        """
+        Prepare the end of the call as a partial failure; the caller raises afterwards.
+
+        Returns:
+            Whether the engine will hear of the partial state.
+        """
+        try:
+            from pulumi.runtime.proto import provider_pb2
+
+            detail = provider_pb2.ErrorResourceInitFailed(
+                id=id_, properties=to_struct(outputs), reasons=list(reasons)
+            )
+        except Exception:
+            return False
+        return self._attach(message, detail)
+
+    def _attach(self, message: str, detail: Any) -> bool:
+        if self._context is None:
+            return False
+        try:
+            from google.protobuf import any_pb2
+            from pulumi.runtime.proto import status_pb2
+
+            status = status_pb2.Status(code=_GRPC_UNKNOWN, message=message)
+            if detail is not None:
+                packed = any_pb2.Any()
+                packed.Pack(detail)
+                status.details.append(packed)
+            self._context.set_trailing_metadata(
+                (("grpc-status-details-bin", status.SerializeToString()),)
+            )
+        except Exception:
+            return False
+        return True
+
+
+class HostError(Exception):
+    """What the plugin host turns into a failed call."""
+
+
+def current_call() -> Call:
+    """The request that this thread is answering, or an empty one."""
+    if not enabled():
+        return Call()
+    for frame in frames():
+        local = frame.f_locals
+        request, context = local.get("request"), local.get("context")
+        if hasattr(request, "DESCRIPTOR") and hasattr(context, "set_trailing_metadata"):
+            return _read(request, context)
+    return Call()
+
+
+def _read(request: Any, context: Any) -> Call:
+    call = Call(_context=context)
+    call.urn = getattr(request, "urn", None) or None
+    with contextlib.suppress(Exception):
+        call.timeout = float(getattr(request, "timeout", 0.0)) or None
+    with contextlib.suppress(Exception):
+        call.ignore_changes = tuple(getattr(request, "ignoreChanges", ()))
+    for name in ("old_inputs", "inputs"):
+        # An update and a diff bring `old_inputs`, a refresh brings `inputs`.
+        struct = getattr(request, name, None)
+        if struct is not None and getattr(struct, "fields", None):
+            with contextlib.suppress(Exception):
+                call.old_inputs = from_struct(struct)
+            break
+    return call
+
+
+def guarded(call: Call, run: Callable[[], Any]) -> Any:
+    """
+    Answer a call so that it ends cleanly whatever happens.
+
+    Anything but an `Exception` would leave the call unanswered for ever: the host
+    catches no other, and the engine sets no limit.
+    """
+    from pulumi_jig.errors import JigError
+
+    try:
+        return run()
+    except HostError:
+        raise
+    except JigError as error:
+        call.fail(error.message)
+    except BaseException as error:
+        _explain(error)
+        # The text of a foreign exception may hold anything, secrets included.
+        call.fail(
+            f"pulumi_jig met an internal error ({type(error).__name__}); please report "
+            "it. Set PULUMI_JIG_DEBUG=1 to see where it happened."
+        )
+
+
+def _explain(error: BaseException) -> None:
+    if os.environ.get("PULUMI_JIG_DEBUG", "") in ("", "0"):
+        return
+    import traceback
+
+    for entry in traceback.extract_tb(error.__traceback__):
+        print(
+            f"  {entry.filename}:{entry.lineno} in {entry.name}",
+            file=sys.stderr,
+            flush=True,
+        )

@@ -1,0 +1,213 @@
+"""
+Having a deployment created: accepted exactly once, whatever happens on the wire.
+
+A creation is sent once; it is sent again only when it certainly had no effect. After an
+ambiguous end one looks: our nonce is ours, absent for long enough is absent, anything
+else is somebody else's. What stays unknown becomes a state that says so.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from pulumi_jig.errors import (
+    AmbiguousError,
+    ConflictError,
+    EngineGoneError,
+    JigError,
+    NotFoundError,
+    OwnershipError,
+    RateLimitError,
+    ServerError,
+    TransportError,
+)
+from pulumi_jig.lifecycle.deployment.identity import taken
+from pulumi_jig.lifecycle.deployment.inputs import (
+    NONCE,
+    UNCONFIRMED,
+    create_body,
+    mark_of,
+)
+from pulumi_jig.lifecycle.deployment.sending import (
+    LAST_LOOK,
+    MAX_SENDS,
+    SETTLE_PAUSE,
+    SETTLE_WINDOW,
+    find,
+    is_ambiguous,
+    is_ours,
+    just_deleted,
+    replace_message,
+    required_name,
+    said,
+)
+from pulumi_jig.lifecycle.deployment.state import state_of
+from pulumi_jig.lifecycle.invocation import PartialFailureError
+from pulumi_jig.lifecycle.memory import holds_any, was_deleted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pulumi_jig.context import CallContext
+    from pulumi_jig.lifecycle.invocation import Invocation
+    from pulumi_jig.models import DeploymentResponseItem
+
+#: Seconds for which a name may stay taken after our own delete.
+NAME_RELEASE: Final = 120.0
+#: Seconds for which looks may bring answers that are not the API's.
+STRANGERS: Final = 60.0
+
+
+def post(
+    inputs: Mapping[str, Any],
+    account: str | None,
+    inv: Invocation,
+    ctx: CallContext,
+) -> DeploymentResponseItem:
+    """
+    Have the service accept the deployment, exactly once.
+
+    Raises:
+        OwnershipError: The name is taken; nothing was created.
+        PartialFailureError: It stays unknown whether it was created.
+        JigError: Nothing was created.
+    """
+    name = required_name(inputs)
+    body = create_body(inputs, inv.urn)
+    if mark_of(inputs, inv.urn) is None:
+        # Without a mark nothing tells ours from a namesake after an ambiguous end, so
+        # the namesake must be ruled out before.
+        found = find(inv, ctx, name)
+        if found is not None and is_ours(found, inputs, inv, sent=0):
+            return found
+        if found is not None and not just_deleted(name, found):
+            raise taken(found, inputs, inv.urn)
+    released_by = ctx.clock() + NAME_RELEASE
+    # Requests whose end was never seen: they may have arrived, or arrive late. An
+    # engine that repeats a failed creation counts as one.
+    lost = 1 if holds_any(inputs.get(NONCE)) else 0
+    while True:
+        inv.progress("asking the service for it")
+        try:
+            return _send(body, inv, ctx)
+        except ConflictError as error:
+            if not lost:
+                found = find(inv, ctx, name)
+                lingers = was_deleted(name, None if found is None else found.id)
+                if lingers and ctx.clock() < released_by and not ctx.expired:
+                    inv.progress("waiting for the name to be released")
+                    ctx.pause(SETTLE_PAUSE * 2)
+                    continue
+                raise taken(found, inputs, inv.urn) from None
+            found = _settle(inputs, account, inv, ctx, error)
+            if found is None:
+                raise taken(None, inputs, inv.urn) from None
+            return found
+        except JigError as error:
+            ambiguous = is_ambiguous(error)
+            if not ambiguous and not lost:
+                raise
+            found = _settle(inputs, account, inv, ctx, error)
+            if found is not None:
+                return found
+            lost += 1
+            if not ambiguous or lost >= MAX_SENDS or ctx.expired:
+                raise _not_created(error, name) from None
+
+
+def _send(
+    body: Mapping[str, Any], inv: Invocation, ctx: CallContext
+) -> DeploymentResponseItem:
+    """One request; whatever breaks while its answer is read leaves its end unknown."""
+    try:
+        return inv.client.deployments.create(body, ctx)
+    except JigError:
+        raise
+    except BaseException as error:
+        raise AmbiguousError(
+            f"The answer to the request for it ended in {said(error)}"
+        ) from None
+
+
+def _not_created(error: JigError, name: str) -> JigError:
+    return replace_message(
+        error,
+        f"{error.message} A look at the service shows that deployment {name} was not "
+        "created. Run `pulumi up` again.",
+    )
+
+
+def _settle(
+    inputs: Mapping[str, Any],
+    account: str | None,
+    inv: Invocation,
+    ctx: CallContext,
+    error: JigError,
+) -> DeploymentResponseItem | None:
+    """
+    Find out how a creation ended that got no usable answer.
+
+    It takes what time it needs to be sure, even where the operation's own is up: being
+    late is better than losing track of a deployment.
+
+    Returns:
+        The deployment, or None when it stayed absent for `SETTLE_WINDOW` seconds.
+
+    Raises:
+        OwnershipError: The name turned out to be somebody else's.
+        PartialFailureError: It stays unknown.
+    """
+    if ctx.remaining() < SETTLE_WINDOW + LAST_LOOK:
+        ctx = ctx.beyond(SETTLE_WINDOW + LAST_LOOK)
+    try:
+        return _look_for(inputs, inv, ctx)
+    except OwnershipError:
+        raise
+    except BaseException as other:
+        name = required_name(inputs)
+        outputs = {**state_of(inputs, None, account=account), UNCONFIRMED: True}
+        raise PartialFailureError(
+            name,
+            outputs,
+            [
+                f"It is not known whether deployment {name} was created: "
+                f"{error.message} Looking for it failed as well: {said(other)} It may "
+                "be running and billing. It is kept in the state as unconfirmed; the "
+                "next `pulumi up` finds it, or creates it if there is none."
+            ],
+        ) from None
+
+
+def _look_for(
+    inputs: Mapping[str, Any], inv: Invocation, ctx: CallContext
+) -> DeploymentResponseItem | None:
+    name = required_name(inputs)
+    inv.progress("no answer; looking for it")
+    absent_since: float | None = None
+    strange_since: float | None = None
+    while True:
+        now = ctx.clock()
+        try:
+            found = find(inv, ctx, name)
+        except EngineGoneError:
+            raise
+        except (TransportError, RateLimitError, ServerError, NotFoundError) as blip:
+            absent_since = None
+            strange_since = now if strange_since is None else strange_since
+            # The client repeats until the deadline what repeating may mend; what it
+            # gives up earlier is somebody else's answer, which will not change soon.
+            if ctx.expired or now - strange_since >= STRANGERS:
+                raise blip from None
+        else:
+            strange_since = None
+            if found is None:
+                absent_since = now if absent_since is None else absent_since
+                if now - absent_since >= SETTLE_WINDOW:
+                    return None
+            elif is_ours(found, inputs, inv, sent=1):
+                return found
+            elif not just_deleted(name, found):
+                raise taken(found, inputs, inv.urn)
+            if ctx.expired:
+                raise AmbiguousError("the time limit passed before it was certain.")
+        ctx.pause(SETTLE_PAUSE)
