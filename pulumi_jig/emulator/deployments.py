@@ -160,6 +160,7 @@ class Deployments:
         d = self.find(account, identifier, now)
         if "deleting_since" not in d:
             self.rollouts.begin_delete(d, self.rollouts.local(d, now))
+        # Rule DELETE-1.
         return {}
 
     def logs(
@@ -180,6 +181,7 @@ class Deployments:
 
         """
         d = self.find(account, identifier, now)
+        # Rule LOGS-1.
         images = {e["revision_id"]: e["image"] for e in self._store.events(d["id"])}
         lines = []
         for replica_id, revision_id, wall, line in d["log"]:
@@ -226,7 +228,7 @@ class Deployments:
         spec.setdefault("max_replicas", spec["min_replicas"])
         whole_spec(spec)
         self.resolve(account, spec, None, now)
-        # A name whose deployment is at the end of its draining is free again.
+        # Rule DELETE-3: a name whose deployment has drained is free again.
         holder = self._store.by_name("deployments", name)
         if holder is not None and self.rollouts.bring_up(holder, now) is not None:
             raise _taken(name)
@@ -300,6 +302,7 @@ class Deployments:
             Refused: 400.
 
         """
+        # Rule PATCH-2, rule PATCH-4: what is given replaces, lists and all.
         spec = {**d["spec"], **given}
         whole_spec(spec)
         self.resolve(d["account"], spec, d["spec"], now)
@@ -312,6 +315,7 @@ class Deployments:
         d["updated_at"] = now.wall
         d["desired"] = self.rollouts.wanted(d)
         if changed - set(OUTSIDE_REVISION):
+            # Rule REVISION-1.
             self.rollouts.new_revision(d, "update", now)
         elif changed & set(BOUNDS):
             # Rule REVISION-2: replica bounds alone keep the revision.
@@ -354,6 +358,7 @@ class Deployments:
         shown = {k: v for k, v in variable.items() if k != "secret_id"}
         secret = self._vault.by_id(variable["secret_id"], now)
         if secret is not None and secret["expires_at"] is not None:
+            # Rule ENV-5.
             shown["value_from_secret_expires_at"] = timestamp(secret["expires_at"])
         return shown
 

@@ -125,7 +125,7 @@ class Handler(BaseHTTPRequestHandler):
             request.target = slash + path
         length = request.headers.get("content-length", "0")
         refusal = None
-        # Rule HOST-1: only loopback names are answered.
+        # Every Host that is named must be loopback, and one must be.
         if not hosts or not all(map(is_loopback, hosts)):
             refusal = error(
                 403, "the Host header must be a loopback name", code="foreign_host"

@@ -198,7 +198,7 @@ def _logs(backend: Backend, call: Call) -> Response:
         raise Refused(
             400, "follow: must be true or false", param="follow", code="invalid_value"
         )
-    # Rule LOGS-3: a followed log is one JSON object per line, without an end.
+    # Rule LOGS-2 is the answer above; rule LOGS-3: a followed log is one JSON object per line, without an end.
     return Response(
         200,
         headers={"Content-Type": "application/x-ndjson"},

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 Record = dict[str, Any]
 
+# Rule HISTORY-1, rule HISTORY-2: how much of the past is kept.
 EVENTS_KEPT = 200
 CONFIGURATIONS_KEPT = 50
 LOG_LINES_KEPT = 200
@@ -203,6 +204,7 @@ class Rollouts:
                 replica
             ):
                 lives.drain(replica, now.progress)
+        # Rule PATCH-6: the phase is told at once, and ends later.
         self.rescale(d, now, phase="Updating")
 
     def rescale(self, d: Record, now: Moment, *, phase: str = "Scaling") -> None:
@@ -302,6 +304,7 @@ class Rollouts:
             return "Failed"
         if d["phase"] != "Steady":
             return str(d["phase"])
+        # Rule SCALE-6.
         if d["desired"] == 0:
             return "ScaledToZero"
         serving = sum(map(lives.is_serving, target))

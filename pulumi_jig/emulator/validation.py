@@ -25,12 +25,15 @@ if TYPE_CHECKING:
 
 Record = dict[str, Any]
 
+# Rule GPU-1: the published words, and `none` for no GPU.
 GPU_TYPES = ("h100-80gb", "h100-40gb-mig", "h200-140gb", "b200-192gb", "none")
 CAPACITY_TYPES = ("stable", "preemptible")
+# Rule NAME-2: a deployment of such a name could not be reached by it.
 RESERVED_NAMES = frozenset({"secrets", "storage"})
-# An organization's quota of replicas for one deployment.
+# Rule BOUNDS-2: an organization's quota of replicas for one deployment.
 REPLICA_QUOTA = 100
 
+# Rule NAME-1: the rule of the newest document, for new names.
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{3,62}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
@@ -40,7 +43,7 @@ _REVISION = re.compile(r"rv_[A-Za-z0-9]+")
 # The variable that the service adds to every answer; it is never part of a spec.
 REVISION_VARIABLE = "TOGETHER_DEPLOYMENT_REVISION_ID"
 
-# Per metric: default target and whether a rate window belongs to it.
+# Rule SCALE-1: per metric: default target and whether a rate window belongs to it.
 _METRICS: dict[str, tuple[float, bool]] = {
     "HTTPTotalRequests": (100, True),
     "HTTPAvgRequestDuration": (500, True),
@@ -50,12 +53,14 @@ _METRICS: dict[str, tuple[float, bool]] = {
 
 DEFAULTS: Record = {
     "description": "",
+    # Rule DEFAULT-1: these two are documented;
     "gpu_count": 0,
+    "min_replicas": 1,
+    # Rule DEFAULT-3: these are not, and are what the vendor's CLI sends.
     "cpu": 1,
     "memory": 8,
     "storage": 100,
     "port": None,
-    "min_replicas": 1,
     "health_check_path": "",
     "command": [],
     "args": [],
@@ -67,7 +72,8 @@ DEFAULTS: Record = {
     "model_mounts": [],
 }
 
-# A change of these alone starts no replica anew and makes no revision.
+# A change of these alone starts no replica anew and makes no revision (rules REVISION-2
+# and REVISION-3).
 BOUNDS = ("min_replicas", "max_replicas")
 OUTSIDE_REVISION = (*BOUNDS, "description")
 
@@ -110,7 +116,7 @@ def _autoscaling(path: str, value: Any) -> Record | None:
     if not isinstance(value, dict):
         raise bad(path, "must be an object")
     if not value:
-        # Rule SCALE-2: an empty object switches autoscaling off.
+        # Rule PATCH-3, rule SCALE-2: an empty object switches autoscaling off.
         return None
     metric = value.get("metric")
     if not isinstance(metric, str) or metric not in _METRICS:
@@ -157,6 +163,7 @@ def _environment_variables(path: str, value: Any) -> list[Record]:
         if not isinstance(name, str) or not _VARIABLE.fullmatch(name):
             raise bad(f"{here}.name", "must match [A-Za-z_][A-Za-z0-9_]*")
         text, secret = item.get("value"), item.get("value_from_secret")
+        # Rule ENV-1: one of the two, never both.
         if (text is None) == (secret is None):
             raise bad(here, "exactly one of value and value_from_secret must be set")
         if text is not None:
@@ -199,6 +206,7 @@ def _volumes(path: str, value: Any) -> list[Record]:
             )
         result.append(mount)
     if len(result) > 1:
+        # Rule VOLUME-7.
         raise bad(path, "only one readOnly volume is allowed per deployment")
     return result
 
@@ -225,6 +233,7 @@ def _model_mounts(path: str, value: Any) -> list[Record]:
     return result
 
 
+# Rule BOUNDS-1: bounds as documented, where they are.
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "description": lambda p, v: check_text(p, v, most=10_000),
     "image": _image,
@@ -251,7 +260,7 @@ def deployment_fields(body: Record, gpu_types: Iterable[str]) -> Record:
     """
     Return the spec fields that a create or update body sets, each checked.
 
-    A field that is absent or null is not in the result (rule PATCH-1); keys that are
+    A field that is absent or null is not in the result (rules PATCH-1 and BODY-1); keys that are
     not known are left out without a word (rule BODY-2).
 
     Raises:
@@ -280,8 +289,10 @@ def whole_spec(spec: Record) -> None:
     """
     if spec["min_replicas"] > spec["max_replicas"]:
         raise bad("min_replicas", "min replicas cannot be greater than max replicas")
+    # Rule MODEL-1: there is one preload sidecar.
     if spec["volumes"] and spec["model_mounts"]:
         raise bad("model_mounts", "cannot be combined with volumes")
+    # Rule GPU-2: no GPU and some GPUs contradict each other.
     if spec["gpu_type"] == "none" and spec["gpu_count"]:
         raise bad("gpu_count", "must be 0 with gpu_type none")
 

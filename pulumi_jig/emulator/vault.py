@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Record = dict[str, Any]
 
 
+# Rule SECRET-2.
 _NAME = re.compile(r"[A-Za-z0-9_\-/.]{1,100}")
 
 
@@ -197,7 +198,7 @@ class Vault:
 
     @staticmethod
     def view(secret: Record) -> Record:
-        """Return a secret as the API shows it."""
+        """Return a secret as the API shows it (rule SECRET-1: without its value)."""
         user = f"user-{secret['account']}"
         shown: Record = {
             "object": "secret",

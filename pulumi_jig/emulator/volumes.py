@@ -59,6 +59,7 @@ def _content(value: Any) -> Record:
     if value.get("type") not in (None, "files"):
         raise bad("content.type", "must be files")
     prefix, origin = value.get("source_prefix"), value.get("origin")
+    # Rule VOLUME-1.
     if (prefix is None) == (origin is None):
         raise bad("content", "exactly one of source_prefix and origin must be set")
     if prefix is not None:
