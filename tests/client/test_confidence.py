@@ -199,6 +199,25 @@ class TestRedaction:
         assert value not in redact(f"{before}{value}{after}", [value])
 
     @pytest.mark.parametrize(
+        "form",
+        [
+            lambda value: value,
+            lambda value: json.dumps(value)[1:-1],
+            lambda value: json.dumps(value, ensure_ascii=False)[1:-1],
+            lambda value: repr(value)[1:-1],
+            html.escape,
+            lambda value: quote(value, safe=""),
+            lambda value: base64.b64encode(value.encode()).decode().rstrip("="),
+        ],
+        ids=["plain", "json", "json-utf-8", "python", "html", "form", "base64"],
+    )
+    def test_every_way_of_writing_a_value(self, form: Callable[[str], str]) -> None:
+        """Nothing of a value is left in any escaped form, not only the plain letters."""
+        value = '\t"é<\\ \x01' * 3
+
+        assert redact(f"<{form(value)}>", [value]) == f"<{REDACTED}>"
+
+    @pytest.mark.parametrize(
         ("text", "expected"),
         [
             ("at least 1 replica", "at least 1 replica"),

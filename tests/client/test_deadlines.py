@@ -7,12 +7,14 @@ import json
 import socket
 import threading
 import time
+import tracemalloc
 from typing import TYPE_CHECKING, Any
 
 import httpcore
 import pytest
 from scripted import RawServer, Say, Scripted, read_head
 
+from pulumi_jig.client import transport
 from pulumi_jig.client.sockets import Backend
 from pulumi_jig.context import CallContext
 from pulumi_jig.errors import AmbiguousError, NotSentError
@@ -62,18 +64,21 @@ class TestTime:
     def test_a_server_that_reads_a_little(
         self, connect: Callable[..., JigClient]
     ) -> None:
-        """A server that takes a few bytes at a time does not stretch the deadline."""
+        """A server that takes a little at a time does not stretch the deadline."""
         gate = threading.Event()
+        received = [0]
 
         def serve(sock: socket.socket) -> None:
-            while not gate.wait(0.05) and sock.recv(2_000):
-                pass
+            while not gate.wait(0.05) and (data := sock.recv(200_000)):
+                received[0] += len(data)
 
         with RawServer(serve) as server:
             with pytest.raises(AmbiguousError):
                 connect(server.url).deployments.create(
                     {"name": "llm", "args": ["x" * 20_000_000]}, CallContext(2)
                 )
+            # The end came in the middle of the sending, not after it.
+            assert received[0] < 20_000_000
             gate.set()
 
     def test_a_handshake_that_does_not_end(
@@ -174,6 +179,28 @@ class TestSize:
 
         assert proxy.count("*") == 1
 
+    def test_a_bomb_is_not_unpacked_beyond_the_limit(
+        self,
+        connect: Callable[..., JigClient],
+        ctx: CallContext,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """Case T14: the limit holds while inflating, not after it."""
+        monkeypatch.setattr(transport, "MAX_ANSWER", 2**20)
+        bomb = gzip.compress(bytes(64 * 2**20))
+
+        with Scripted(Say(200, bomb, {"Content-Encoding": "gzip"})) as server:
+            client = connect(server.url)
+            tracemalloc.start()
+            try:
+                with pytest.raises(AmbiguousError, match="larger than 1 MiB"):
+                    client.deployments.list(ctx)
+                peak = tracemalloc.get_traced_memory()[1]
+            finally:
+                tracemalloc.stop()
+
+        assert peak < 16 * 2**20
+
     def test_a_plain_flood(
         self, connect: Callable[..., JigClient], ctx: CallContext
     ) -> None:
@@ -194,6 +221,16 @@ class TestSize:
             got = connect(server.url).deployments.get("llm", ctx)
 
         assert got.name == "x" * 100_000
+
+    def test_a_compressed_answer_without_its_end(
+        self, connect: Callable[..., JigClient], ctx: CallContext
+    ) -> None:
+        """Case R9: all data and no checksum is a truncated answer, not a good one."""
+        body = gzip.compress(b'{"data": []}')[:-8]
+        cut = Scripted(Say(200, body, {"Content-Encoding": "gzip"}))
+
+        with cut as server, pytest.raises(AmbiguousError, match="ends too early"):
+            connect(server.url).deployments.list(ctx.within(1))
 
     def test_another_compression_was_not_asked_for(
         self, connect: Callable[..., JigClient], ctx: CallContext

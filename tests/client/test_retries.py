@@ -524,6 +524,19 @@ class TestBudget:
 
             assert server.waits == pytest.approx([0.5, 9.5])
 
+    def test_who_gives_up_leaves_its_turn_to_others(
+        self, connect: Callable[..., JigClient], clock: FakeClock, ctx: CallContext
+    ) -> None:
+        """An attempt that the deadline forbids costs the others nothing."""
+        budget = RetryBudget(1, 0.001, clock=clock)
+        with Scripted(Say(500), Say(500), OK, clock=clock) as server:
+            client = connect(server.url, budget=budget)
+            with pytest.raises(ServerError):
+                client.deployments.get("llm", ctx.within(0.1))
+            client.deployments.get("llm", ctx)
+
+            assert server.waits[1] == pytest.approx(0.5)
+
 
 class TestEngineGone:
     @pytest.mark.parametrize("method", ["POST", "PATCH", "DELETE"])
