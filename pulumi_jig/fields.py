@@ -29,12 +29,13 @@ from pulumi_jig.models import (
     PLATFORM_PREFIX,
 )
 from pulumi_jig.naming import split_description
-from pulumi_jig.values import UNKNOWN, has_unknown, reveal, whole_numbers
+from pulumi_jig.values import UNKNOWN, changed_paths, has_unknown, reveal, whole_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from pulumi_jig.models import DeploymentResponseItem
+    from pulumi_jig.values import Path
 
 
 class _NoReset:
@@ -53,6 +54,9 @@ NO_RESET: Final = _NoReset()
 NOT_TOLD: Final = _NotTold()
 
 
+Views = tuple[Any, Any]
+
+
 @dataclass(frozen=True)
 class Field:
     """
@@ -65,6 +69,8 @@ class Field:
             where the API documents nothing, so dropping it is refused.
         same: Whether a declared value is true of a live one. Third argument: all
             declared inputs, for fields whose default hangs on another field.
+        views: Both values without what is no difference, where their parts are compared;
+            for such a field `same` is that the two views are equal.
         absent: What it means that a full answer leaves the field out: services of this
             kind omit empty values. `NOT_TOLD` where there is no empty value.
         rolls: Whether a change makes a new revision, so that replicas restart.
@@ -75,6 +81,7 @@ class Field:
     on_change: Literal["update", "replace"] = "update"
     cleared_by: Any = NO_RESET
     same: Callable[[Any, Any, Mapping[str, Any]], bool] = lambda d, v, _: bool(d == v)
+    views: Callable[[Any, Any, Mapping[str, Any]], Views] | None = None
     absent: Any = NOT_TOLD
     rolls: bool = True
     source: str = ""
@@ -84,9 +91,10 @@ class Field:
 
 
 def _same_number(declared: Any, live: Any, _: Mapping[str, Any]) -> bool:
+    # A flag is no number, whichever side it stands on, and text is none either.
     if isinstance(live, bool) or not isinstance(live, (int, float)):
         return False
-    return float(declared) == float(live)
+    return bool(declared == live) and not isinstance(declared, bool)
 
 
 def _same_text(declared: Any, live: Any, _: Mapping[str, Any]) -> bool:
@@ -94,7 +102,7 @@ def _same_text(declared: Any, live: Any, _: Mapping[str, Any]) -> bool:
 
 
 def _same_list(declared: Any, live: Any, _: Mapping[str, Any]) -> bool:
-    return list(declared or []) == list(live or [])
+    return bool((declared or []) == (live or []))
 
 
 def _same_gpu_count(declared: Any, live: Any, inputs: Mapping[str, Any]) -> bool:
@@ -112,19 +120,20 @@ def _same_image(declared: Any, live: Any, _: Mapping[str, Any]) -> bool:
     # A digest that the service pinned for a tag which the program left open.
     return (
         isinstance(live, str)
+        and isinstance(declared, str)
         and "@" not in declared
         and live.startswith(f"{declared}@sha256:")
     )
 
 
-def _same_environment(declared: Any, live: Any, _: Mapping[str, Any]) -> bool:
+def _environment_views(declared: Any, live: Any, _: Mapping[str, Any]) -> Views:
     wanted = environment_mapping(declared)
     there = {
         name: value
         for name, value in environment_mapping(live).items()
         if name in wanted or not name.startswith(PLATFORM_PREFIX)
     }
-    return wanted == there
+    return wanted, there
 
 
 def environment_mapping(value: Any) -> dict[str, Any]:
@@ -133,12 +142,12 @@ def environment_mapping(value: Any) -> dict[str, Any]:
 
     `value_from_secret_expires_at` is read-only and falls away.
     """
-    if not value:
-        return {}
     if isinstance(value, dict):
         items = list(value.items())
-    else:
+    elif isinstance(value, list):
         items = [(v["name"], v) for v in value if isinstance(v, dict) and "name" in v]
+    else:
+        return {}
     return {str(name): _environment_value(item) for name, item in items}
 
 
@@ -151,52 +160,98 @@ def _environment_value(item: Any) -> Any:
     return item.get("value", "")
 
 
+def environment_list(value: Any) -> list[dict[str, Any]]:
+    """Variables as the API takes them, in a fixed order."""
+    return [
+        {"name": name, **(item if isinstance(item, dict) else {"value": item})}
+        for name, item in sorted(environment_mapping(value).items())
+    ]
+
+
 def _filled_autoscaling(value: Any, name: Any) -> dict[str, Any]:
-    if not value:
+    if not isinstance(value, dict):
         return {}
-    filled = {k: v for k, v in dict(value).items() if v is not None}
+    filled = {k: v for k, v in value.items() if v is not None}
     metric = filled.get("metric")
-    if metric in DEFAULT_TARGETS:
+    if isinstance(metric, str) and metric in DEFAULT_TARGETS:
         filled.setdefault("target", DEFAULT_TARGETS[metric])
     if metric in HTTP_METRICS:
         filled.setdefault("time_interval_minutes", DEFAULT_TIME_INTERVAL_MINUTES)
     if filled.get("model") == name:
         # The queue's default, and what the vendor's CLI adds to every metric.
-        del filled["model"]
-    return {
-        k: float(v) if isinstance(v, (int, float)) and not isinstance(v, bool) else v
-        for k, v in filled.items()
-    }
+        filled.pop("model", None)
+    return filled
 
 
-def _same_autoscaling(declared: Any, live: Any, inputs: Mapping[str, Any]) -> bool:
+def _autoscaling_keys(metric: Any) -> set[str]:
+    """The keys that mean something to a metric."""
+    keys = {"metric", "target", "model"}
+    if metric in HTTP_METRICS:
+        keys.add("time_interval_minutes")
+    if metric == "CustomMetric":
+        keys.add("custom_metric_name")
+    return keys
+
+
+def _autoscaling_views(declared: Any, live: Any, inputs: Mapping[str, Any]) -> Views:
     name = inputs.get("name")
     wanted = _filled_autoscaling(declared, name)
     there = _filled_autoscaling(live, name)
-    if wanted and there:
-        # Keys newer than this package that the service filled in do not matter.
-        known = {"metric", "target", "time_interval_minutes", "model"}
-        known |= {"custom_metric_name"} | wanted.keys()
-        there = {k: v for k, v in there.items() if k in known}
-    return wanted == there
+    if not wanted or not there:
+        # Switched on or off as a whole; something unreadable is not "off".
+        return wanted or None, there or live or None
+    # Keys that the service filled in and that mean nothing to the metric, or are newer
+    # than this package, do not matter.
+    known = _autoscaling_keys(wanted.get("metric")) | wanted.keys()
+    return wanted, {key: value for key, value in there.items() if key in known}
 
 
-def _same_mounts(open_key: str) -> Callable[[Any, Any, Mapping[str, Any]], bool]:
-    def same(declared: Any, live: Any, _: Mapping[str, Any]) -> bool:
-        wanted = {m.get("mount_path"): m for m in declared or []}
-        there = {m.get("mount_path"): m for m in live or [] if isinstance(m, dict)}
-        if wanted.keys() != there.keys() or len(wanted) != len(declared or []):
-            return False
-        for path, mount in wanted.items():
-            for key, value in mount.items():
-                if key == open_key and value is None:
-                    # Left open: whatever the service pinned is right.
-                    continue
-                if whole_numbers(there[path].get(key)) != whole_numbers(value):
-                    return False
-        return True
+def _mount_views(open_key: str) -> Callable[[Any, Any, Mapping[str, Any]], Views]:
+    def views(declared: Any, live: Any, _: Mapping[str, Any]) -> Views:
+        if not isinstance(declared, list) or not isinstance(live, list):
+            return declared or None, live or None
+        wanted, there = _by_path(declared), _by_path(live)
+        if len(wanted) != len(there):
+            return declared, live
+        # Left open: whatever the service pinned is right.
+        wanted = [
+            {k: v for k, v in mount.items() if not (k == open_key and v is None)}
+            for mount in wanted
+        ]
+        return wanted, [
+            {key: other.get(key) for key in mount}
+            for mount, other in zip(wanted, there, strict=True)
+        ]
 
-    return same
+    return views
+
+
+def _by_path(mounts: list[Any]) -> list[dict[str, Any]]:
+    found = [mount for mount in mounts if isinstance(mount, dict)]
+    return sorted(found, key=lambda mount: str(mount.get("mount_path")))
+
+
+def _plain_views(declared: Any, live: Any, _: Mapping[str, Any]) -> Views:
+    return declared, live
+
+
+def same_extra(declared: Any, live: Any) -> bool:
+    """
+    Whether a passed-through value is true of the answer's.
+
+    What it means is not known here, so the answer may say more than was sent (defaults
+    that the service filled in), never something else.
+    """
+    if isinstance(declared, dict) and isinstance(live, dict):
+        return all(same_extra(value, live.get(key)) for key, value in declared.items())
+    if isinstance(declared, list) and isinstance(live, list):
+        return len(declared) == len(live) and all(map(same_extra, declared, live))
+    if live is None:
+        # Services of this kind leave out what is empty.
+        return not declared
+    if isinstance(declared, bool) or isinstance(live, bool):
+        return declared is live
+    return bool(declared == live)
 
 
 # --- The table -----------------------------------------------------------------
@@ -244,7 +299,7 @@ _TABLE: Final = (
         "autoscaling",
         cleared_by={},
         absent={},
-        same=_same_autoscaling,
+        views=_autoscaling_views,
         source="the update document: {} disables it",
     ),
     Field("capacity_type"),
@@ -274,21 +329,21 @@ _TABLE: Final = (
         "environment_variables",
         cleared_by=[],
         absent={},
-        same=_same_environment,
+        views=_environment_views,
         source="the update document: the list replaces all existing variables",
     ),
     Field(
         "volumes",
         cleared_by=[],
         absent=[],
-        same=_same_mounts("version"),
+        views=_mount_views("version"),
         source="the update document: the list replaces all existing mounts",
     ),
     Field(
         "model_mounts",
         cleared_by=[],
         absent=[],
-        same=_same_mounts("revision_id"),
+        views=_mount_views("revision_id"),
         source="the vendor's client always sends the list",
     ),
     Field("termination_grace_period_seconds", same=_same_number),
@@ -314,8 +369,11 @@ def clearing_value(name: str, inputs: Mapping[str, Any]) -> Any:
         inputs: All that the program declares now.
 
     Returns:
-        The value, or `NO_RESET`.
+        The value, or `NO_RESET`. Of variables, those that are still declared, since
+        the list is replaced as a whole.
     """
+    if name == "environment_variables":
+        return environment_list(reveal(inputs.get(name)))
     if name == "max_replicas":
         return inputs.get("min_replicas", 1)
     return FIELDS[name].cleared_by
@@ -323,14 +381,32 @@ def clearing_value(name: str, inputs: Mapping[str, Any]) -> Any:
 
 def is_same(name: str, declared: Any, live: Any, inputs: Mapping[str, Any]) -> bool:
     """Whether a declared value is true of the live one; unknown is never the same."""
-    if has_unknown(declared):
-        return False
-    if live is UNKNOWN:
+    if has_unknown(declared) or has_unknown(live):
         return False
     declared, live = reveal(declared), reveal(live)
     if declared is None:
         return live is None or live in ("", [], {})
-    return FIELDS[name].same(declared, live, inputs)
+    field = FIELDS[name]
+    if field.views is not None:
+        wanted, there = field.views(declared, live, inputs)
+        return bool(wanted == there)
+    return field.same(declared, live, inputs)
+
+
+def differing_paths(
+    name: str, declared: Any, live: Any, inputs: Mapping[str, Any]
+) -> Iterator[Path]:
+    """Where a declared value and a live one differ; the whole field where one is off."""
+    declared, live = reveal(declared), reveal(live)
+    if declared is UNKNOWN:
+        yield (name,)
+        return
+    views = FIELDS[name].views or _plain_views
+    wanted, there = views(declared, live, inputs)
+    if isinstance(wanted, (dict, list)) and isinstance(there, type(wanted)):
+        yield from changed_paths(there, wanted, (name,))
+    else:
+        yield (name,)
 
 
 # --- From an answer ------------------------------------------------------------
@@ -358,6 +434,9 @@ def live_values(item: DeploymentResponseItem) -> dict[str, Any]:
         elif name == "description":
             value, _ = split_description(value if isinstance(value, str) else "")
         elif name == "environment_variables":
-            value = environment_mapping(value if isinstance(value, list) else [])
+            if not isinstance(value, list):
+                # Not readable, so it says nothing; an empty mapping would be a claim.
+                continue
+            value = environment_mapping(value)
         values[name] = whole_numbers(value)
     return values

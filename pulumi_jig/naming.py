@@ -14,7 +14,7 @@ import re
 import secrets
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 # --- Type tokens ---------------------------------------------------------------
 
@@ -46,14 +46,20 @@ _SUFFIX_LENGTH: Final = 7
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
-def name_fault(name: str) -> str | None:
+def name_fault(name: str, *, exists: bool = False) -> str | None:
     """
     Say what is wrong with a name for a new deployment, or None.
 
     Source of the rule: the vendor's create document since 2026-09 (length, alphabet);
     the reserved words follow from the API's paths.
+
+    Args:
+        name: The name.
+        exists: Whether it may stand already: then a name from before the rule was
+            tightened is fine.
     """
-    if NAME_PATTERN.fullmatch(name) is None:
+    legacy = exists and LEGACY_NAME_PATTERN.fullmatch(name) is not None
+    if NAME_PATTERN.fullmatch(name) is None and not legacy:
         return (
             f"must be {NAME_RULE}; the service cannot change it later. "
             "Leave it out to have one made from the resource's name"
@@ -146,9 +152,11 @@ class Mark:
 
 
 _MARK: Final = re.compile(
-    r"\s*\[pulumi-jig (?P<project>[^\s/\]]+)/(?P<stack>[^\s/\]]+)/"
+    # One space is ours; more of it is the user's.
+    r" ?\[pulumi-jig (?P<project>[^\s/\]]+)/(?P<stack>[^\s/\]]+)/"
     r"(?P<resource>[^\s/\]]+) (?P<nonce>[0-9a-z]{6,64})\]\s*\Z"
 )
+NONCE_PATTERN: Final = re.compile(r"[0-9a-z]{6,64}")
 
 
 def new_nonce() -> str:
@@ -165,8 +173,6 @@ def join_description(text: str, mark: Mark | None) -> str:
 
 def split_description(description: str | None) -> tuple[str, Mark | None]:
     """The user's text and the mark, from a description as the service stores it."""
-    from urllib.parse import unquote
-
     if not description:
         return "", None
     found = _MARK.search(description)

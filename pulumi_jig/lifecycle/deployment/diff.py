@@ -15,6 +15,7 @@ from pulumi_jig.fields import (
     FIELDS,
     NO_RESET,
     clearing_value,
+    differing_paths,
     environment_mapping,
     is_same,
 )
@@ -26,7 +27,8 @@ from pulumi_jig.lifecycle.deployment.inputs import (
     declared_keys,
 )
 from pulumi_jig.lifecycle.invocation import Diffed
-from pulumi_jig.values import changed_paths, format_path, has_unknown, reveal
+from pulumi_jig.models import PLATFORM_PREFIX
+from pulumi_jig.values import UNKNOWN, changed_paths, format_path, has_unknown, reveal
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -54,10 +56,15 @@ def diff(
     for name, value in wanted.items():
         if is_same(name, value, state.get(name), wanted):
             continue
-        changed.extend(_paths(name, value, state.get(name)))
+        paths = differing_paths(name, value, state.get(name), wanted)
+        changed.extend(map(format_path, paths))
         if FIELDS[name].on_change == "replace":
             replaces.append(name)
-    changed.extend(dropped_fields(state, news, old_inputs=old_inputs))
+    for name in dropped_fields(state, news, old_inputs=old_inputs):
+        if name in wanted:
+            changed.extend(format_path((name, v)) for v in _let_go(news, old_inputs))
+        else:
+            changed.append(name)
     ceiling = implied_ceiling(news, changed)
     if ceiling is not None and state.get("max_replicas") != ceiling:
         changed.append("max_replicas")
@@ -73,11 +80,19 @@ def dropped_fields(
     *,
     old_inputs: Mapping[str, Any] | None = None,
 ) -> list[str]:
-    """Fields that were declared before, are not now, and still show."""
+    """
+    Fields that were declared before, are not now, and still show.
+
+    `environment_variables` is one of them also when only a variable was dropped that
+    looks like one of the platform's own: nothing else would take it away.
+    """
     before = declared_keys(state) | declared_keys(old_inputs or {})
     wanted = declared_fields(news)
     found = []
     for name in FIELDS:
+        if name == "environment_variables" and _let_go(news, old_inputs):
+            found.append(name)
+            continue
         if name not in before or name in wanted or name == "name":
             continue
         clear = clearing_value(name, wanted)
@@ -87,6 +102,27 @@ def dropped_fields(
         if live is not None and not is_same(name, clear, live, wanted):
             found.append(name)
     return found
+
+
+def _let_go(news: Mapping[str, Any], old_inputs: Mapping[str, Any] | None) -> list[str]:
+    """
+    Variables of the platform's prefix that the program declared and dropped.
+
+    A comparison with what is live passes over such a variable, since the platform may
+    have injected it; only the inputs from before say that it was ours.
+    """
+    now = reveal(news.get("environment_variables"))
+    if now is UNKNOWN:
+        return []
+    wanted = environment_mapping(now)
+    before = environment_mapping(
+        reveal((old_inputs or {}).get("environment_variables"))
+    )
+    return sorted(
+        name
+        for name in before
+        if name.startswith(PLATFORM_PREFIX) and name not in wanted
+    )
 
 
 def implied_ceiling(news: Mapping[str, Any], changed: Collection[str]) -> Any:
@@ -103,33 +139,15 @@ def implied_ceiling(news: Mapping[str, Any], changed: Collection[str]) -> Any:
     return 1 if floor is None else floor
 
 
-def _paths(name: str, declared: Any, live: Any) -> Iterator[str]:
-    declared, live = reveal(declared), reveal(live)
-    if name == "environment_variables" and isinstance(declared, dict):
-        live = environment_mapping(live)
-        live = {k: v for k, v in live.items() if k in declared or not _platform(k)}
-    if isinstance(declared, (dict, list)) and isinstance(live, type(declared)):
-        found = [format_path((name, *path)) for path in changed_paths(live, declared)]
-        if found:
-            yield from found
-            return
-    yield name
-
-
-def _platform(name: str) -> bool:
-    from pulumi_jig.models import PLATFORM_PREFIX
-
-    return name.startswith(PLATFORM_PREFIX)
-
-
 def _extra_paths(state: Mapping[str, Any], news: Mapping[str, Any]) -> Iterator[str]:
     before, after = reveal(state.get(EXTRA)), reveal(news.get(EXTRA))
-    if after is None:
+    if not isinstance(after, dict):
+        if after is UNKNOWN:
+            yield EXTRA
         return
-    if isinstance(before, dict) and isinstance(after, dict):
-        # A field that is no longer passed through has no documented reset.
-        before = {key: value for key, value in before.items() if key in after}
-    for path in changed_paths(before, after):
+    before = before if isinstance(before, dict) else {}
+    # A field that is no longer passed through has no documented reset.
+    for path in changed_paths({k: v for k, v in before.items() if k in after}, after):
         yield format_path((EXTRA, *path))
 
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from pulumi_jig.fields import FIELDS, environment_mapping
+from pulumi_jig.fields import FIELDS, environment_list, environment_mapping
 from pulumi_jig.naming import Mark, join_description
-from pulumi_jig.values import UNKNOWN, reveal, whole_numbers, without_none
+from pulumi_jig.values import reveal, whole_numbers, without_none
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,6 +44,9 @@ ACCOUNT: Final = "__account"
 UNCONFIRMED: Final = "__unconfirmed"
 #: Why the last roll-out failed, for a host that cannot store a partial failure.
 UNREADY: Final = "__unready"
+
+#: Characters that a value must have to be looked for in texts.
+SHORTEST_SECRET: Final = 6
 
 #: What the service tells and nobody declares.
 OUTPUTS: Final = (
@@ -149,14 +152,6 @@ def mark_of(data: Mapping[str, Any], urn: str | None) -> Mark | None:
 # --- Requests ------------------------------------------------------------------
 
 
-def environment_list(value: Any) -> list[dict[str, Any]]:
-    """Variables as the API takes them, in a fixed order."""
-    return [
-        {"name": name, **(item if isinstance(item, dict) else {"value": item})}
-        for name, item in sorted(environment_mapping(value).items())
-    ]
-
-
 def request_value(name: str, value: Any) -> Any:
     """One field as the API takes it."""
     value = whole_numbers(reveal(value))
@@ -199,15 +194,16 @@ def secret_texts(data: Mapping[str, Any]) -> list[str]:
     """
     What must not appear in anything we write: the values of environment variables.
 
-    Short values are left out: redacting every "1" would make a message unreadable and
-    hide nothing.
+    Of a value with several lines (a private key) each line counts, since output comes
+    line by line. Short values are left out: redacting every "1" would make a message
+    unreadable and hide nothing.
     """
-    environment = reveal(data.get("environment_variables"))
-    if environment is UNKNOWN:
-        return []
-    values = environment_mapping(environment).values()
-    found = [value for value in values if isinstance(value, str) and len(value) >= 6]
-    return sorted(found, key=len, reverse=True)
+    environment = environment_mapping(reveal(data.get("environment_variables")))
+    values = [value for value in environment.values() if isinstance(value, str)]
+    lines = [line.strip() for value in values for line in value.splitlines()]
+    found = {text for text in (*values, *lines) if len(text) >= SHORTEST_SECRET}
+    # The longest first, so that no part of one is replaced before the whole.
+    return sorted(found, key=lambda text: (-len(text), text))
 
 
 def redact(text: str, secrets: list[str]) -> str:

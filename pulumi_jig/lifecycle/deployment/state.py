@@ -10,7 +10,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pulumi_jig.fields import FIELDS, is_same, live_values
+from pulumi_jig.fields import (
+    FIELDS,
+    environment_mapping,
+    is_same,
+    live_values,
+    same_extra,
+)
 from pulumi_jig.lifecycle.deployment.inputs import (
     ACCOUNT,
     DECLARED,
@@ -22,7 +28,7 @@ from pulumi_jig.lifecycle.deployment.inputs import (
 )
 from pulumi_jig.models import PLATFORM_PREFIX
 from pulumi_jig.rollout import summary
-from pulumi_jig.values import SecretValue, whole_numbers
+from pulumi_jig.values import SecretValue, reveal, whole_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,13 +93,16 @@ def _shown_environment(live: Any, declared: Any) -> dict[str, Any]:
     Nobody said of a variable that we did not declare whether it is a secret, so its
     value is stored as one.
     """
+    told = declared if isinstance(declared, dict) else {}
+    ours = environment_mapping(reveal(declared))
     shown: dict[str, Any] = {}
-    known = declared if isinstance(declared, dict) else {}
     for name, value in (live or {}).items():
-        if name in known:
-            shown[name] = value
-        elif not name.startswith(PLATFORM_PREFIX):
-            shown[name] = value if isinstance(value, dict) else SecretValue(value)
+        if name not in ours and name.startswith(PLATFORM_PREFIX):
+            continue
+        # Of a mapping that is a secret as a whole, every variable is one.
+        plain = name in told and not isinstance(told[name], SecretValue)
+        reference = isinstance(value, dict)
+        shown[name] = value if plain or reference else SecretValue(value)
     return shown
 
 
@@ -107,10 +116,16 @@ def _extra(
         if extra is not None:
             outputs[EXTRA] = extra
         return
-    raw = item.plain() if item is not None else {}
-    outputs[EXTRA] = {
+    outputs[EXTRA] = _seen_extra(extra, item.plain() if item is not None else {})
+
+
+def _seen_extra(extra: Mapping[str, Any], raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Passed-through values, replaced by live ones that say something else."""
+    return {
         # A key that the service does not echo is as good as sent.
-        key: whole_numbers(raw[key]) if raw.get(key) is not None else value
+        key: value
+        if raw.get(key) is None or same_extra(reveal(value), raw[key])
+        else whole_numbers(raw[key])
         for key, value in extra.items()
     }
 
@@ -137,10 +152,7 @@ def inputs_of(
             else:
                 found[key] = live[key]
         elif key == EXTRA and isinstance(value, dict):
-            found[key] = {
-                k: whole_numbers(raw[k]) if raw.get(k) is not None else v
-                for k, v in value.items()
-            }
+            found[key] = _seen_extra(value, raw)
         else:
             found[key] = value
     return found
