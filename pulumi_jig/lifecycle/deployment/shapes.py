@@ -1,0 +1,299 @@
+"""
+What each field of a deployment takes by itself: type, bounds, form.
+
+The models say what is wrong; this module says it in the user's terms: under the path
+that the program wrote (a mapping of variables is sent as a list), with a remedy, and not
+at all where something is not known yet.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import ValidationError
+
+from pulumi_jig.fields import FIELDS
+from pulumi_jig.lifecycle.deployment.inputs import extra_fields, request_value
+from pulumi_jig.models import CAPACITY_TYPES, GPU_TYPES, CreateDeploymentRequest
+from pulumi_jig.values import (
+    UNKNOWN,
+    Path,
+    SecretValue,
+    format_path,
+    has_unknown,
+    reveal,
+    unknown_paths,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pulumi_jig.lifecycle.deployment.wording import Fault
+
+#: Largest request body in bytes; the plugin's own wire stops at 4 MiB per message.
+MAX_BODY: Final = 3 * 1024 * 1024
+
+#: What a field takes, for the second half of a fault's sentence.
+TAKES: Final = {
+    "name": "4 to 63 lowercase letters, digits and hyphens",
+    "image": 'a container image, e.g. "registry.together.ai/proj/app@sha256:..."',
+    "gpu_type": "a GPU type such as " + ", ".join(GPU_TYPES),
+    "gpu_count": "GPUs per replica, a whole number from 0",
+    "cpu": "cores per replica, 0.1 or more",
+    "memory": "GiB per replica, more than 0 and at most 1000",
+    "storage": "GiB of disk per replica, a whole number from 0 to 400",
+    "min_replicas": "fewest replicas, a whole number from 0",
+    "max_replicas": "most replicas, a whole number from 0",
+    "port": "the container's port, a whole number from 1 to 65535",
+    "health_check_path": 'an HTTP path such as "/health"',
+    "termination_grace_period_seconds": "seconds, a whole number from 0",
+    "description": "a text",
+    "capacity_type": " or ".join(CAPACITY_TYPES),
+    "command": "a list of strings",
+    "args": "a list of strings",
+    "volumes": "a list of at most one {name, mount_path, version?}",
+    "model_mounts": "a list of at most one {model_id, mount_path, revision_id?}",
+    "autoscaling": "{metric, target, ...}",
+    "environment_variables": 'NAME -> value or {"value_from_secret": name}',
+}
+
+#: What a part of a field takes: by field and last key.
+_PARTS: Final = {
+    ("autoscaling", "target"): "a number above 0",
+    ("autoscaling", "time_interval_minutes"): "minutes, a whole number from 1",
+    ("autoscaling", "custom_metric_name"): "the Prometheus name of the metric",
+    ("autoscaling", "model"): "the name of a queue",
+    ("environment_variables", "value"): "a text; put numbers into quotes",
+    ("environment_variables", "value_from_secret"): "the name or id of a secret",
+    ("volumes", "name"): "the name or id of a volume",
+    ("volumes", "mount_path"): 'an absolute path such as "/weights"',
+    ("volumes", "version"): "a whole number from 0",
+    ("model_mounts", "model_id"): 'an id of the model registry, "ml_..."',
+    ("model_mounts", "mount_path"): 'an absolute path such as "/weights"',
+    ("model_mounts", "revision_id"): 'a revision, "rv_..."',
+}
+_LINES: Final = {
+    "command": "a string; put numbers into quotes",
+    "args": "a string; put numbers into quotes",
+}
+
+# --- Environment variables -----------------------------------------------------
+
+_SOURCES: Final = {"value", "value_from_secret"}
+
+
+def normal_environment(inputs: dict[str, Any]) -> list[Fault]:
+    """
+    Bring the variables into their one form, and find what that form would hide.
+
+    The API's list becomes a mapping (where everything that it hangs on is known), and
+    `{"value": text}` becomes the text, so that no later comparison sees two forms of
+    one thing.
+    """
+    given = inputs.get("environment_variables")
+    value = given.value if isinstance(given, SecretValue) else given
+    if isinstance(value, list):
+        plain = reveal(value)
+        faults = _list_faults(plain)
+        if faults or not all(_is_placed(item) for item in plain):
+            return faults
+        value = {
+            entry["name"]: _without_name(item)
+            for entry, item in zip(plain, value, strict=True)
+        }
+    if isinstance(value, dict):
+        normal = {name: _normal_variable(item) for name, item in value.items()}
+        secret = isinstance(given, SecretValue)
+        inputs["environment_variables"] = SecretValue(normal) if secret else normal
+    return []
+
+
+def _is_placed(item: Any) -> bool:
+    return isinstance(item, dict) and isinstance(item.get("name"), str)
+
+
+def _without_name(item: Any) -> Any:
+    if isinstance(item, SecretValue):
+        return SecretValue(_without_name(item.value))
+    return {key: value for key, value in item.items() if key != "name"}
+
+
+def _normal_variable(item: Any) -> Any:
+    if isinstance(item, SecretValue):
+        normal = _normal_variable(item.value)
+        return normal if isinstance(normal, SecretValue) else SecretValue(normal)
+    if not isinstance(item, dict) or not item.keys() <= _SOURCES:
+        return item
+    given = {key: value for key, value in item.items() if value is not None}
+    return given["value"] if set(given) == {"value"} else given
+
+
+def _list_faults(variables: list[Any]) -> list[Fault]:
+    faults: list[Fault] = []
+    seen: dict[str, int] = {}
+    for index, item in enumerate(variables):
+        path = format_path(("environment_variables", index))
+        if item is UNKNOWN:
+            continue
+        name = item.get("name") if isinstance(item, dict) else None
+        if name is not UNKNOWN and not isinstance(name, str):
+            faults.append((path, "must be {name, value} or {name, value_from_secret}"))
+            continue
+        if isinstance(name, str):
+            if name in seen:
+                sentence = f"stands at position {seen[name]} already; give each "
+                faults.append((f"{path}.name", sentence + "variable once"))
+            seen.setdefault(name, index)
+        sources = [key for key in _SOURCES if item.get(key) is not None]
+        if len(sources) != 1:
+            faults.append(
+                (path, "needs exactly one of `value` and `value_from_secret`")
+            )
+        faults += [
+            (
+                format_path(("environment_variables", index, key)),
+                "is not a key here; a variable has `name` and `value` or "
+                "`value_from_secret`",
+            )
+            for key in sorted(item.keys() - {*_SOURCES, "name"})
+        ]
+    return faults
+
+
+# --- The model -----------------------------------------------------------------
+
+
+def shape_faults(inputs: Mapping[str, Any], skip: set[str]) -> list[Fault]:
+    """
+    What is wrong with single fields.
+
+    Args:
+        inputs: All inputs, without secret markers, possibly with unknown values.
+        skip: Paths about which something was said already.
+    """
+    body, names = _as_sent(inputs)
+    faults: list[Fault] = []
+    environment = inputs.get("environment_variables")
+    if environment is not None and "environment_variables" not in body:
+        takes = TAKES["environment_variables"]
+        faults.append(("environment_variables", f"must be a mapping; it takes {takes}"))
+    unknown = set(unknown_paths(body))
+    try:
+        CreateDeploymentRequest.model_validate(body)
+    except ValidationError as error:
+        for item in error.errors(include_url=False, include_input=False):
+            location = _location(item["loc"])
+            if _concerns_unknown(location, unknown):
+                continue
+            path = _readable(location, names)
+            if path in skip or any(path.startswith((f"{s}.", f"{s}[")) for s in skip):
+                continue
+            faults.append((path, _sentence(location, item["type"], item["msg"])))
+    if not faults and not skip and not has_unknown(inputs):
+        faults += _size_faults(inputs, body)
+    return faults
+
+
+def _as_sent(inputs: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The fields as the model takes them, and the names of the variables in order."""
+    body = {name: inputs[name] for name in FIELDS if inputs.get(name) is not None}
+    names: list[str] = []
+    environment = body.get("environment_variables")
+    if isinstance(environment, dict):
+        names = sorted(environment)
+        body["environment_variables"] = [_variable(n, environment[n]) for n in names]
+    elif environment is not UNKNOWN and not isinstance(environment, list):
+        body.pop("environment_variables", None)
+    if body.get("autoscaling") == {}:
+        # Off, which is said by leaving it out.
+        del body["autoscaling"]
+    return body, names
+
+
+def _variable(name: str, value: Any) -> dict[str, Any]:
+    if isinstance(value, dict):
+        # A name inside would be a second one: an unknown key of a variable.
+        inside = {"name again": value["name"]} if "name" in value else {}
+        return {**value, **inside, "name": name}
+    return {"name": name, "value": value}
+
+
+def _size_faults(inputs: Mapping[str, Any], body: Mapping[str, Any]) -> list[Fault]:
+    fields = {name: request_value(name, inputs[name]) for name in body}
+    try:
+        size = len(json.dumps({**extra_fields(inputs), **fields}, allow_nan=False))
+    except (TypeError, ValueError):
+        # What of `extra` cannot be sent is told by the rules, with its path.
+        return []
+    if size <= MAX_BODY:
+        return []
+    return [
+        (
+            "",
+            f"these inputs are {size // 1024} KiB in all; keep a deployment below "
+            f"{MAX_BODY // 1024} KiB (move data into a volume)",
+        )
+    ]
+
+
+_UNION_TAGS: Final = frozenset({"http", "queue", "custom", "other"})
+
+
+def _location(loc: tuple[int | str, ...]) -> Path:
+    # pydantic puts the branch of a union into the path; nobody wrote it there.
+    if loc[:1] == ("autoscaling",) and len(loc) > 1 and loc[1] in _UNION_TAGS:
+        return (loc[0], *loc[2:])
+    return loc
+
+
+def _concerns_unknown(location: Path, unknown: set[Path]) -> bool:
+    return any(
+        location[: len(path)] == path or path[: len(location)] == location
+        for path in unknown
+    )
+
+
+def _readable(location: Path, names: list[str]) -> str:
+    if len(location) > 1 and location[0] == "environment_variables" and names:
+        index = location[1]
+        assert isinstance(index, int)
+        rest = location[2:]
+        # Of a mapping's entry, "name" is the key itself and "value" its value.
+        if rest in (("name",), ("value",)):
+            rest = ()
+        elif rest == ("name again",):
+            rest = ("name",)
+        return format_path(("environment_variables", names[index], *rest))
+    return format_path(location)
+
+
+_PYDANTIC: Final = {
+    "missing": "is required",
+    "extra_forbidden": "is not a key here",
+    "too_long": "has too many entries",
+    "list_type": "must be a list",
+    "model_type": "must be a mapping",
+    "model_attributes_type": "must be a mapping",
+    "string_too_short": "must not be empty",
+    "greater_than": "is too small",
+    "greater_than_equal": "is too small",
+    "less_than_equal": "is too large",
+}
+
+
+def _sentence(location: Path, kind: str, message: str) -> str:
+    text = _PYDANTIC.get(kind, message)
+    head, last = location[0], location[-1]
+    takes = None
+    if kind == "extra_forbidden":
+        return f"{text}; {head} takes {TAKES[str(head)]}"
+    if len(location) == 1:
+        takes = TAKES.get(str(head))
+    elif isinstance(last, str):
+        takes = _PARTS.get((str(head), last))
+    else:
+        takes = _LINES.get(str(head))
+    if location == ("gpu_type",) and kind == "missing":
+        takes = f'{takes}; "none" for a deployment without a GPU'
+    return f"{text}; it takes {takes}" if takes else text
