@@ -187,13 +187,17 @@ class Progress:
 
     def _tick(self) -> None:
         while not self._stop.wait(0.15):
-            with self._lock:
-                self._erase()
-                for step, began, text in list(self._running.values()):
-                    doing = _DOING.get(step.operation, (step.operation,))[0]
-                    passed = time.monotonic() - began
-                    self._line(step, f"{doing} ({passed:.0f}s) {text}")
-                    self._drawn += 1
+            self.redraw()
+
+    def redraw(self) -> None:
+        """Draw the lines of what is under way anew, in place."""
+        with self._lock:
+            self._erase()
+            for step, began, text in self._running.values():
+                doing = _DOING.get(step.operation, (step.operation,))[0]
+                passed = time.monotonic() - began
+                self._line(step, f"{doing} ({passed:.0f}s) {text}".rstrip())
+                self._drawn += 1
 
     def _erase(self) -> None:
         if self._drawn:
@@ -355,7 +359,6 @@ def as_data(result: Result) -> dict[str, Any]:
     }
 
 
-def dump(data: Any, stream: TextIO = sys.stdout) -> None:
-    """Data as JSON; unknown values as `[unknown]`."""
-    json.dump(data, stream, indent=2, default=_unknown)
-    stream.write("\n")
+def dump(data: Any) -> None:
+    """Data as JSON on stdout; unknown values as `[unknown]`."""
+    sys.stdout.write(json.dumps(data, indent=2, default=_unknown) + "\n")
