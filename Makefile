@@ -1,18 +1,59 @@
-# Everything that README tells users to type. Each target does its own set-up.
+# Everything that README tells users to type. Each target does its own set-up, so a
+# machine needs Python 3.11 or newer and nothing else of ours.
+
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+CODE := pulumi_jig examples policies tests
+# Nobody's account or stack is ever touched: inherited credentials and settings go.
+CLEAN_ENV := env $(foreach v,$(filter TOGETHER_% PULUMI_%,$(.VARIABLES)),-u $(v))
+PYTEST := $(CLEAN_ENV) $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: demo test check fmt deep bench clean setup
+.PHONY: help setup demo test check fmt lint types imports deep bench clean
+
+help: ## Show this list.
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
 
 $(STAMP): pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "pulumi_jig needs Python 3.11 or newer: set PYTHON=python3.x")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "pulumi_jig needs Python 3.11 or newer; say make PYTHON=python3.x")'
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "This Python cannot make virtual environments (on Debian: apt-get install python3-venv)."; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Setting up $(VENV) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-setup: $(STAMP)
+setup: $(STAMP) ## Make the virtual environment.
 
-clean:
+demo: $(STAMP) ## Watch a deployment come up, change and go, on this machine alone.
+	@$(CLEAN_ENV) $(BIN)/python examples/demo.py
+
+test: $(STAMP) ## Run the tests (both engines where `pulumi` is on PATH).
+	@$(PYTEST) -m "not deep"
+
+deep: $(STAMP) ## Run the long suites as well.
+	@$(CLEAN_ENV) HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -n 2 --dist worksteal
+
+fmt: $(STAMP) ## Format the code.
+	@$(BIN)/ruff format --quiet $(CODE)
+	@$(BIN)/ruff check --quiet --fix $(CODE)
+
+lint: $(STAMP) ## Check format and lint.
+	@$(BIN)/ruff format --check --quiet $(CODE) || { echo "Run make fmt."; exit 1; }
+	@$(BIN)/ruff check $(CODE)
+
+types: $(STAMP) ## Check types.
+	@$(BIN)/mypy
+	@set -e; for program in examples/*/__main__.py examples/*.py policies/*/__main__.py; do \
+	  if test -f $$program; then $(BIN)/mypy --no-error-summary $$program; fi; done
+
+imports: $(STAMP) ## Check the import rules.
+	@$(BIN)/lint-imports
+
+check: lint types imports test ## All of it, as in continuous integration.
+
+bench: $(STAMP) ## Print the benchmarks, as ratios within one run.
+	@$(CLEAN_ENV) $(BIN)/python tests/perf/bench.py
+
+clean: ## Remove what was built.
 	rm -rf $(VENV) dist build
