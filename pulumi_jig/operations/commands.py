@@ -7,7 +7,14 @@ immediate.
 
 from __future__ import annotations
 
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
 
@@ -28,6 +35,25 @@ def jig() -> None:
     """
 
 
+#: Exit code of a question that could not be answered, so that no pipeline takes a
+#: network failure for drift.
+UNKNOWN = 3
+
+
+class _UnknownError(click.ClickException):
+    exit_code = UNKNOWN
+
+
+@contextlib.contextmanager
+def _finding_out() -> Iterator[None]:
+    from pulumi_jig.errors import JigError
+
+    try:
+        yield
+    except JigError as error:
+        raise _UnknownError(error.message) from None
+
+
 def run(arguments: list[str]) -> int:
     """
     Run one command.
@@ -41,8 +67,11 @@ def run(arguments: list[str]) -> int:
         # Nothing was asked for, so what can be asked for is shown.
         error.show()
         return 2
-    except click.ClickException as error:
+    except click.UsageError as error:
         error.show()
+        return error.exit_code
+    except click.ClickException as error:
+        click.echo(f"error: {error.message}", err=True)
         return error.exit_code
     except click.Abort:
         raise KeyboardInterrupt from None
@@ -60,3 +89,112 @@ def _elsewhere(name: str, text: str) -> None:
 _elsewhere("emulator", "Serve the API on loopback, without account and GPUs.")
 _elsewhere("rehearse", "Run a program's whole life without the pulumi command.")
 _elsewhere("policy", "Check plans and stacks against the guardrails.")
+
+
+# --- Interrupted runs -----------------------------------------------------------
+
+_DIRECTORY = click.option(
+    "--directory",
+    "-C",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=".",
+    help="Folder of the program (default: this one).",
+)
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@jig.command(
+    epilog="Example: pulumi-jig recover --stack prod --yes",
+)
+@click.option("--stack", "-s", help="The stack (default: the selected one).")
+@click.option(
+    "--file",
+    "state_file",
+    type=_FILE,
+    help="A state as `pulumi stack export` prints it, instead of the command. With "
+    "--yes it is changed in place.",
+)
+@click.option(
+    "--provider",
+    default="default",
+    help="The explicit provider, by its name in the program, whose key is in use.",
+)
+@click.option("--yes", "-y", is_flag=True, help="Do it; otherwise only look.")
+@_DIRECTORY
+@_JSON
+def recover(
+    *,
+    stack: str | None,
+    state_file: Path | None,
+    provider: str,
+    yes: bool,
+    directory: Path,
+    as_json: bool,
+) -> int:
+    """
+    Settle what an interrupted run left.
+
+    Looks up each pending operation of the state by name and nonce, and each
+    deployment that carries this stack's mark and stands in no state. With --yes, what
+    exists and is ours becomes a resource again; secrets stay encrypted, and the state
+    before is kept in a file.
+
+    Exit code 0: nothing is left to do. 1: something is.
+    """
+    from pulumi_jig.operations import terminal
+    from pulumi_jig.operations.pulumi import Pulumi
+    from pulumi_jig.operations.recover import Recovery, show
+
+    recovery = Recovery(
+        Pulumi(directory, stack), file=state_file, provider=provider, yes=yes
+    )
+    outcome = recovery.run()
+    if as_json:
+        terminal.dump(outcome.plain())
+    else:
+        show(outcome, yes=yes)
+    return 0 if outcome.nothing or outcome.settled else 1
+
+
+@jig.command(
+    epilog="Example: pulumi-jig orphans --stack dev --stack prod",
+)
+@click.option("--stack", "-s", "stacks", multiple=True, help="A stack; repeatable.")
+@click.option(
+    "--file",
+    "state_files",
+    type=_FILE,
+    multiple=True,
+    help="A state as `pulumi stack export` prints it; repeatable.",
+)
+@click.option("--project", help="The project (default: that of the folder).")
+@_DIRECTORY
+@_JSON
+def orphans(
+    *,
+    stacks: tuple[str, ...],
+    state_files: tuple[Path, ...],
+    project: str | None,
+    directory: Path,
+    as_json: bool,
+) -> int:
+    """
+    Find deployments that carry a mark of this project and stand in no state.
+
+    Without --stack and --file, all stacks of the project count. Nothing is changed.
+
+    Exit code 0: none. 1: some. 3: could not find out.
+    """
+    from pulumi_jig.operations import orphans as operation
+    from pulumi_jig.operations import terminal
+
+    with _finding_out():
+        found = operation.orphans(
+            directory, stacks=stacks, state_files=state_files, project=project
+        )
+    if as_json:
+        terminal.dump({"orphans": [stray.plain() for stray in found]})
+    else:
+        operation.show(found)
+    return 1 if found else 0

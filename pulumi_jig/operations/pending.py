@@ -1,0 +1,282 @@
+"""
+What became of the operations that an interrupted run left in the state.
+
+Each pending operation on a deployment is looked up by name and nonce, and gets a verdict:
+what exists, whose it is, and what the state shall say of it. Verdicts are applied to a
+copy of the export; whoever calls decides whether it is stored.
+
+It refuses to take a deployment into the state that does not carry the operation's own
+nonce, to call absent what another account's key cannot see, and to open a ciphertext:
+sealed inputs are taken over as they are.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any, Final
+
+from pulumi_jig.errors import NotFoundError
+from pulumi_jig.naming import DEPLOYMENT_TYPE, GPU_BUDGET_TYPE, split_description
+from pulumi_jig.operations.exported import Record, provider_name, unsealed
+from pulumi_jig.operations.stored import (
+    arrived,
+    condition,
+    live_of,
+    outputs_of,
+    refreshed_inputs,
+    times,
+)
+from pulumi_jig.operations.verdicts import (
+    Desk,
+    Finding,
+    Verdict,
+    holds,
+    needed_by,
+    stored_resource,
+)
+
+if TYPE_CHECKING:
+    from pulumi_jig.models import DeploymentResponseItem
+    from pulumi_jig.operations.exported import Export
+
+#: A state that was written at least so many seconds ago was not written by a run whose
+#: plugin may still have a request under way: absent is absent at the first look.
+STALE: Final = 120.0
+
+
+def judge(export: Export, index: int, desk: Desk) -> Finding:
+    """
+    Find out what became of one pending operation.
+
+    Raises:
+        JigError: The service could not be asked.
+    """
+    operation = export.pending[index]
+    resource: Record = operation["resource"]
+    kind = str(operation.get("type"))
+
+    def finding(verdict: Verdict, words: str, **more: Any) -> Finding:
+        return Finding(index, kind, resource["urn"], verdict, words, **more)
+
+    if resource["type"] == GPU_BUDGET_TYPE:
+        return finding(Verdict.DROP, "A budget lives in the state only.")
+    if resource["type"] != DEPLOYMENT_TYPE:
+        return finding(
+            Verdict.LEAVE,
+            "Not a deployment, so it is left as it is; `pulumi refresh` asks what to "
+            "do with it.",
+        )
+    if kind not in _JUDGES:
+        return finding(Verdict.DROP, "Nothing was changed by it.")
+    at = provider_name(resource)
+    if at != desk.provider:
+        return finding(
+            Verdict.LEAVE,
+            f'It stands at provider "{at}", which has a key of its own: run this again '
+            f"with that key in TOGETHER_API_KEY and --provider {at}.",
+        )
+    others = _other_account(export, desk)
+    if others:
+        return finding(Verdict.LEAVE, others)
+    return _JUDGES[kind](export, resource, desk, finding)
+
+
+def _other_account(export: Export, desk: Desk) -> str | None:
+    known = {
+        account
+        for item in export.deployments()
+        if provider_name(item) == desk.provider
+        and isinstance(account := (item.get("outputs") or {}).get("__account"), str)
+    }
+    if desk.account is None or not known or desk.account in known:
+        return None
+    return (
+        f"The key in use belongs to account {desk.account}, but the deployments of "
+        f"this stack to {', '.join(sorted(known))}: what this key cannot see may exist "
+        "all the same. Use that account's key."
+    )
+
+
+# --- One judge per kind of operation --------------------------------------------
+
+_Finder = Any  # Makes a finding about the operation at hand.
+
+
+def _creating(
+    export: Export, resource: Record, desk: Desk, finding: _Finder
+) -> Finding:
+    from pulumi_jig.lifecycle.deployment.identity import Whose, whose
+
+    inputs: Record = resource.get("inputs") or {}
+    name = inputs.get("name")
+    if not isinstance(name, str):
+        return _left(finding, "Its name is encrypted, so it cannot be looked up.")
+    item = _find(name, desk, patient=not _stale(export.written))
+    if item is None:
+        words = f'There is no deployment "{name}": the run ended before it was created.'
+        return _made(finding, Verdict.DROP, words, name)
+    if holds(export, resource["urn"], item):
+        words = (
+            f'Deployment "{name}" is the one that this resource already has; the new '
+            "one was never created."
+        )
+        return _made(finding, Verdict.DROP, words, name, item)
+    if inputs.get("ownership_mark") is False:
+        from pulumi_jig.lifecycle.deployment.sending import differences
+
+        plain = unsealed(inputs, live_of(item))
+        ours = split_description(item.description)[1] is None
+        ours = ours and not differences(plain, item)
+    else:
+        ours = whose(item, inputs, resource["urn"]) is Whose.OURS
+    if not ours:
+        _, mark = split_description(item.description)
+        belongs = f"belongs to {mark.owner}" if mark else "carries no mark"
+        words = (
+            f'A deployment "{name}" exists, but it {belongs} and not the mark of this '
+            "operation: it is not touched. When you are sure that it is somebody "
+            "else's, `pulumi refresh --clear-pending-creates` drops the operation."
+        )
+        return _made(finding, Verdict.LEAVE, words, name, item)
+    words = f'Deployment "{name}" exists and is ours{condition(item)}: it becomes a '
+    words += "resource of the stack."
+    taken = {**resource, "id": str(item.name or name), **times()}
+    taken["outputs"] = outputs_of(inputs, item, desk.account, in_clear=desk.in_clear)
+    taken.pop("initErrors", None)
+    return _made(finding, Verdict.TAKE, words, name, item, resource=taken)
+
+
+def _updating(
+    export: Export, resource: Record, desk: Desk, finding: _Finder
+) -> Finding:
+    from pulumi_jig.lifecycle.deployment.identity import foreign
+
+    stored = stored_resource(export, resource)
+    if stored is None:
+        return _made(finding, Verdict.DROP, "The stack has no such resource.", None)
+    state: Record = stored.get("outputs") or {}
+    name = str(state.get("name") or stored.get("id"))
+    item = _find(str(state.get("deployment_id") or name), desk)
+    if item is None:
+        words = (
+            f'Deployment "{name}" is gone; the operation is dropped, and `pulumi '
+            "refresh` takes the resource out of the state."
+        )
+        return _made(finding, Verdict.DROP, words, name)
+    why = foreign(item, unsealed(state, {}), resource["urn"])
+    if why:
+        words = f"{why} The operation is dropped and nothing else changed."
+        return _made(finding, Verdict.DROP, words, name, item)
+    news = resource.get("inputs") or {}
+    there = arrived(stored, news, item)
+    inputs = news if there else refreshed_inputs(stored, item)
+    refreshed = {**stored, "inputs": inputs, "modified": times()["modified"]}
+    account = state.get("__account") or desk.account
+    refreshed["outputs"] = outputs_of(
+        inputs,
+        item,
+        account if isinstance(account, str) else None,
+        in_clear=desk.in_clear,
+    )
+    words = f'The update of deployment "{name}" ' + (
+        f"arrived{condition(item)}: the state takes it over."
+        if there
+        else "did not arrive, or not all of it: the state shows what is live, and the "
+        "next `pulumi up` makes the rest."
+    )
+    return _made(finding, Verdict.REFRESH, words, name, item, resource=refreshed)
+
+
+def _deleting(
+    export: Export, resource: Record, desk: Desk, finding: _Finder
+) -> Finding:
+    stored = stored_resource(export, resource)
+    if stored is None:
+        return _made(finding, Verdict.DROP, "The stack has no such resource.", None)
+    state: Record = stored.get("outputs") or {}
+    name = str(state.get("name") or stored.get("id"))
+    item = _find(str(state.get("deployment_id") or name), desk)
+    if item is not None:
+        words = (
+            f'Deployment "{name}" still exists: it stays in the state, and may be '
+            "running and billing until the next `pulumi up` or `destroy` deletes it."
+        )
+        return _made(finding, Verdict.DROP, words, name, item)
+    needed = needed_by(export, stored)
+    if needed:
+        words = (
+            f'Deployment "{name}" is gone, but {needed} in the state depends on it; '
+            "`pulumi refresh` sorts that out."
+        )
+        return _made(finding, Verdict.DROP, words, name)
+    words = f'Deployment "{name}" is gone: it leaves the state as well.'
+    return _made(finding, Verdict.REMOVE, words, name)
+
+
+_JUDGES: Final = {
+    "creating": _creating,
+    "updating": _updating,
+    "deleting": _deleting,
+}
+
+
+def _left(finding: _Finder, words: str) -> Finding:
+    return _made(finding, Verdict.LEAVE, words, None)
+
+
+def _made(
+    finding: _Finder,
+    verdict: Verdict,
+    words: str,
+    name: str | None,
+    item: DeploymentResponseItem | None = None,
+    *,
+    resource: Record | None = None,
+) -> Finding:
+    found: Finding = finding(
+        verdict,
+        words,
+        name=name,
+        deployment_id=None if item is None or item.id is None else str(item.id),
+        resource=resource,
+    )
+    return found
+
+
+# --- What the service says ------------------------------------------------------
+
+
+def _find(
+    reference: str, desk: Desk, *, patient: bool = False
+) -> DeploymentResponseItem | None:
+    """
+    The deployment, or None where the service itself says that there is none.
+
+    Args:
+        reference: Name or id.
+        desk: The desk.
+        patient: Whether absence must hold for a while: a plugin outlives a killed run
+            and may have a request under way.
+    """
+    from pulumi_jig.lifecycle.deployment.sending import SETTLE_WINDOW
+
+    ctx = desk.context()
+    until = ctx.clock() + (SETTLE_WINDOW if patient else 0)
+    while True:
+        try:
+            return desk.client.deployments.get(reference, ctx)
+        except NotFoundError as error:
+            if not error.definitive:
+                raise
+        if ctx.clock() >= until or ctx.expired:
+            return None
+        ctx.pause(1.0)
+
+
+def _stale(written: str) -> bool:
+    try:
+        then = dt.datetime.fromisoformat(written)
+        age = (dt.datetime.now(tz=dt.UTC) - then).total_seconds()
+    except (ValueError, TypeError):
+        return False
+    return age >= STALE

@@ -1,0 +1,247 @@
+"""
+`pulumi-jig recover`: settle what an interrupted run left.
+
+First the operations that the state says had begun, then the deployments that carry this
+stack's mark and stand in no state at all. Everything is shown before anything is done;
+nothing is done without `--yes`.
+
+It refuses to store a state over one that somebody else changed meanwhile, and keeps the
+state from before in a file of its own.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pulumi_jig.errors import JigError
+from pulumi_jig.operations import account, files, terminal
+from pulumi_jig.operations.exported import Place, logical_name, read_export
+from pulumi_jig.operations.pending import judge
+from pulumi_jig.operations.strays import Stray, costs, strays
+from pulumi_jig.operations.taking import Route, Taken, once_each
+from pulumi_jig.operations.together import gather
+from pulumi_jig.operations.verdicts import Desk, Finding, Verdict, settle
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pulumi_jig.operations.exported import Export
+    from pulumi_jig.operations.pulumi import Pulumi
+
+_SIGNS = {
+    Verdict.TAKE: ("+", "good"),
+    Verdict.REFRESH: ("~", "good"),
+    Verdict.REMOVE: ("-", "good"),
+    Verdict.DROP: ("-", "good"),
+    Verdict.LEAVE: ("!", "bad"),
+}
+
+
+@dataclass
+class Outcome:
+    """
+    What a recovery found and did.
+
+    Attributes:
+        findings: About the operations of the state.
+        found: Strays of the stack.
+        changed: Whether the state was changed.
+        kept: Where the state from before lies.
+    """
+
+    findings: list[Finding] = field(default_factory=list)
+    found: list[Taken] = field(default_factory=list)
+    changed: bool = False
+    kept: Path | None = None
+
+    @property
+    def nothing(self) -> bool:
+        """Whether there was nothing to recover."""
+        return not self.findings and not self.found
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is left for a person."""
+        open_ones = [f for f in self.findings if f.verdict is Verdict.LEAVE]
+        open_ones_too = [t for t in self.found if t.why_not is not None]
+        return self.changed and not open_ones and not open_ones_too
+
+    def plain(self) -> dict[str, Any]:
+        """For a program to read."""
+        return {
+            "operations": [finding.plain() for finding in self.findings],
+            "strays": [
+                {**taken.stray.plain(), "why_not": taken.why_not}
+                for taken in self.found
+            ],
+            "changed": self.changed,
+            "state_before": None if self.kept is None else str(self.kept),
+        }
+
+
+class Recovery:
+    """
+    One recovery of one stack.
+
+    Args:
+        pulumi: The stack; its folder and configuration count with a file as well.
+        file: The state as a file, instead of the command.
+        provider: The explicit provider whose key is in use; `default` for the stack's.
+        yes: Whether to do it.
+    """
+
+    def __init__(
+        self,
+        pulumi: Pulumi,
+        *,
+        file: Path | None = None,
+        provider: str = "default",
+        yes: bool = False,
+    ) -> None:
+        self._pulumi = pulumi
+        self._file = file
+        self._provider = provider
+        self._yes = yes
+
+    def run(self) -> Outcome:
+        """
+        Look, and with `yes` do.
+
+        Raises:
+            JigError: The service, the state or the command could not be used; nothing
+                was changed.
+        """
+        export = self._export()
+        client = account.connect(None if self._file else self._pulumi)
+        try:
+            whose = account.account(client, account.look())
+            desk = Desk(
+                client,
+                account.look,
+                whose,
+                provider=self._provider,
+                in_clear=self._file is None,
+            )
+            outcome = Outcome(self._findings(export, desk))
+            place = self._place(export)
+            listed = [] if place is None else client.deployments.list(account.look())
+        finally:
+            client.close()
+        found: list[Stray] = []
+        if place is not None:
+            found = [
+                stray
+                for stray in strays(
+                    listed, [export], project=place.project, stack=place.stack
+                )
+                if not stray.interrupted
+            ]
+        self._settle(export, outcome)
+        if found:
+            self._take(found, whose, outcome)
+        return outcome
+
+    def _export(self) -> Export:
+        return read_export(self._file) if self._file else self._pulumi.export()
+
+    def _place(self, export: Export) -> Place | None:
+        place = export.place()
+        if place is None and self._file is None:
+            return self._pulumi.place()
+        return place
+
+    def _findings(self, export: Export, desk: Desk) -> list[Finding]:
+        indices = range(len(export.pending))
+        with terminal.progress("Looking", len(indices)) as done:
+            return gather(
+                lambda index: judge(export, index, desk),
+                indices,
+                limit=desk.client.settings.parallel,
+                done=done,
+            )
+
+    def _settle(self, export: Export, outcome: Outcome) -> None:
+        todo = [f for f in outcome.findings if f.verdict is not Verdict.LEAVE]
+        if not todo or not self._yes:
+            return
+        result = settle(export, outcome.findings)
+        if self._export().data != export.data:
+            raise JigError(
+                "The state has been changed by somebody else since it was read. "
+                "Nothing was done; run this again."
+            )
+        kept = self._keep(export)
+        try:
+            if self._file:
+                files.write_all({self._file: result.text()})
+            else:
+                self._pulumi.import_(result)
+        except JigError:
+            # Nothing was changed, so there is nothing to go back to.
+            kept.unlink()
+            raise
+        outcome.kept, outcome.changed = kept, True
+
+    def _keep(self, export: Export) -> Path:
+        stamp = dt.datetime.now(tz=dt.UTC).strftime("%Y%m%dT%H%M%S%fZ")
+        if self._file:
+            path = self._file.with_name(f"{self._file.name}.before-{stamp}")
+        else:
+            place = self._place(export)
+            stack = place.stack if place else "stack"
+            path = self._pulumi.directory / f"{stack}.state-before-{stamp}.json"
+        files.keep(path, export.text())
+        return path
+
+    def _take(self, found: list[Stray], whose: str | None, outcome: Outcome) -> None:
+        if self._file:
+            why = "a file has no program to preview; use `pulumi-jig import`"
+            outcome.found = [Taken(stray, why) for stray in found]
+            return
+        route = Route(self._pulumi, found, whose)
+        route.taken = once_each(route.taken)
+        outcome.found = route.taken
+        if not self._yes or all(taken.why_not for taken in route.taken):
+            return
+        if outcome.kept is None:
+            outcome.kept = self._keep(self._pulumi.export())
+        route.run()
+        outcome.changed = True
+
+
+def show(outcome: Outcome, *, yes: bool) -> None:
+    """Tell people what was found and done."""
+    if outcome.nothing:
+        terminal.say("Nothing to recover: no interrupted operation, no stray.")
+        return
+    for finding in outcome.findings:
+        sign, colour = _SIGNS[finding.verdict]
+        name = logical_name({"urn": finding.urn})
+        start = terminal.paint(f"{sign} {name}", colour)
+        terminal.say(f"{start} ({finding.operation}): {finding.words}")
+    for taken in outcome.found:
+        stray = taken.stray
+        start = terminal.paint(
+            f"{'!' if taken.why_not else '+'} {stray.mark.resource}",
+            "bad" if taken.why_not else "good",
+        )
+        words = (
+            f'deployment "{stray.name}" carries this stack\'s mark and stands in no '
+            f"state ({costs(stray.item)})"
+        )
+        if taken.why_not:
+            words += f"; it is left: {taken.why_not}."
+        else:
+            words += ": it becomes a resource of the stack."
+        terminal.say(f"{start}: {words}")
+    terminal.say()
+    if outcome.changed:
+        terminal.say(f"Done. The state before is kept in {outcome.kept}.")
+        if not outcome.settled:
+            terminal.say("What is marked with ! was left for you.")
+    elif yes:
+        terminal.say("Nothing could be done without you.")
+    else:
+        terminal.say("Nothing was changed. Do it with --yes.")

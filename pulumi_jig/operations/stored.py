@@ -1,0 +1,117 @@
+"""
+A live deployment in the form in which the provider would have stored it.
+
+Sealed inputs are taken over as ciphertext: at their places stands what is live while the
+life cycle computes, and the ciphertext again when it is done. What only the service told
+is marked as a secret, so that Pulumi encrypts it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any, Final
+
+from pulumi_jig.operations.exported import (
+    PROVIDER_KEY,
+    Record,
+    resealed,
+    sealed_leaves,
+    to_file,
+    unsealed,
+)
+from pulumi_jig.values import SecretValue
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pulumi_jig.models import DeploymentResponseItem
+
+#: Statuses and reasons in which a deployment exists but does not serve.
+_NOT_SERVING: Final = frozenset({"Failed"})
+
+
+def live_of(item: DeploymentResponseItem) -> dict[str, Any]:
+    """The fields of an answer in the form that the state has."""
+    from pulumi_jig.fields import live_values
+
+    return live_values(item)
+
+
+def condition(item: DeploymentResponseItem) -> str:
+    """What to add to "it exists": nothing where it serves."""
+    if item.status in _NOT_SERVING:
+        return ", but does not serve (the next `pulumi up` tries to repair it)"
+    return "" if item.status in (None, "Ready", "ScaledToZero") else " (rolling out)"
+
+
+def times() -> dict[str, str]:
+    """The two times of a new resource, as the engine writes them."""
+    now = dt.datetime.now(tz=dt.UTC).isoformat(timespec="microseconds")
+    now = now.replace("+00:00", "Z")
+    return {"created": now, "modified": now}
+
+
+def outputs_of(
+    inputs: Mapping[str, Any],
+    item: DeploymentResponseItem,
+    account: str | None,
+    *,
+    in_clear: bool,
+) -> Record:
+    """The outputs that the provider would have written, sealed values kept sealed."""
+    from pulumi_jig.lifecycle.deployment.state import state_of
+
+    leaves = dict(sealed_leaves(dict(inputs)))
+    plain = unsealed(dict(inputs), live_of(item))
+    found = state_of(plain, item, account=account)
+    if not in_clear:
+        found = _without_values(found)
+    outputs: Record = to_file(resealed(found, leaves))
+    if PROVIDER_KEY in inputs:
+        outputs[PROVIDER_KEY] = inputs[PROVIDER_KEY]
+    return outputs
+
+
+def _without_values(value: Any) -> Any:
+    # What only the service told stays out of a file; the next refresh fills it in.
+    if isinstance(value, SecretValue):
+        return SecretValue("[not stored]")
+    if isinstance(value, dict):
+        return {key: _without_values(item) for key, item in value.items()}
+    return value
+
+
+def refreshed_inputs(stored: Record, item: DeploymentResponseItem) -> Record:
+    """The inputs as a refresh would leave them."""
+    from pulumi_jig.lifecycle.deployment.state import inputs_of
+
+    inputs: Record = stored.get("inputs") or {}
+    leaves = dict(sealed_leaves(inputs))
+    found: Record = to_file(
+        resealed(inputs_of(unsealed(inputs, live_of(item)), item), leaves)
+    )
+    return found
+
+
+def arrived(
+    stored: Record, news: Mapping[str, Any], item: DeploymentResponseItem
+) -> bool:
+    """
+    Whether the service did what the interrupted update asked for.
+
+    All that is readable must be true of what is live. Where only sealed values may
+    differ, the service must have written the deployment since.
+    """
+    from pulumi_jig.lifecycle.deployment.diff import diff
+    from pulumi_jig.lifecycle.deployment.state import state_of
+
+    live = live_of(item)
+    before: Record = stored.get("inputs") or {}
+    wanted = unsealed(dict(news), live)
+    now = state_of(unsealed(before, live), item)
+    now["status"] = "Ready"
+    if diff(now, wanted, old_inputs=unsealed(before, live)).changes:
+        return False
+    state: Record = stored.get("outputs") or {}
+    touched = item.updated_at != state.get("updated_at")
+    return touched or not any(True for _ in sealed_leaves(dict(news)))

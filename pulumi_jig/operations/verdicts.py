@@ -1,0 +1,185 @@
+"""
+Verdicts on what an interrupted run left, and the state that follows from them.
+
+A verdict says what the state shall say of one operation; applying verdicts is a pure
+function from one export to another, so that a person sees everything before anything is
+stored.
+
+It refuses to leave a state that the engine calls corrupt: two resources of one URN of
+which neither waits for its deletion, or a resource before what it needs.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pulumi_jig.operations.exported import Record, in_order, logical_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pulumi_jig.client import JigClient
+    from pulumi_jig.context import CallContext
+    from pulumi_jig.models import DeploymentResponseItem
+    from pulumi_jig.operations.exported import Export
+
+
+class Verdict(enum.Enum):
+    """What the state shall say of an interrupted operation."""
+
+    TAKE = "take"
+    """The deployment exists and is ours: it becomes a resource."""
+    DROP = "drop"
+    """The operation is forgotten; nothing came of it, or nothing needs it."""
+    REFRESH = "refresh"
+    """The operation is forgotten and the resource shows what is live."""
+    REMOVE = "remove"
+    """The deployment is gone: operation and resource are forgotten."""
+    LEAVE = "leave"
+    """Nothing is changed; a person has to decide."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """
+    What became of one operation.
+
+    Attributes:
+        index: Its place among the pending operations.
+        operation: `creating`, `updating`, `deleting`, ...
+        urn: The resource.
+        verdict: What follows.
+        words: A sentence for people, without values.
+        name: The deployment's name, where it is known.
+        deployment_id: Its id, where it exists.
+        resource: The resource as the state shall hold it, for `TAKE` and `REFRESH`.
+    """
+
+    index: int
+    operation: str
+    urn: str
+    verdict: Verdict
+    words: str
+    name: str | None = None
+    deployment_id: str | None = None
+    resource: Record | None = field(default=None, repr=False)
+
+    def plain(self) -> dict[str, Any]:
+        """For a program to read."""
+        return {
+            "operation": self.operation,
+            "urn": self.urn,
+            "name": self.name,
+            "deployment_id": self.deployment_id,
+            "verdict": self.verdict.value,
+            "words": self.words,
+        }
+
+
+@dataclass(frozen=True)
+class Desk:
+    """
+    What a look at the service needs.
+
+    Attributes:
+        client: The client.
+        context: Makes the time limit of one look.
+        account: Whose key it is, where the service says so.
+        provider: The provider resource whose key this is: `default`, or an explicit
+            one's name in the program.
+        in_clear: Whether values that only the service told may be stored readable,
+            because what takes them encrypts them at once.
+    """
+
+    client: JigClient
+    context: Callable[[], CallContext]
+    account: str | None
+    provider: str = "default"
+    in_clear: bool = True
+
+
+# --- The state ------------------------------------------------------------------
+
+
+def stored_resource(export: Export, wanted: Record) -> Record | None:
+    """The resource of the state that an operation is about."""
+    same = [item for item in export.resources if item["urn"] == wanted["urn"]]
+    # During a replacement the old and the new one share a URN.
+    exact = [
+        item
+        for item in same
+        if item.get("id") == wanted.get("id")
+        and bool(item.get("delete")) == bool(wanted.get("delete"))
+    ]
+    return next(iter(exact or same), None)
+
+
+def holds(export: Export, urn: str, item: DeploymentResponseItem) -> bool:
+    """Whether the state has a live deployment under this very URN."""
+    return any(
+        resource["urn"] == urn
+        and (resource.get("outputs") or {}).get("deployment_id") == item.id
+        for resource in export.resources
+        if item.id
+    )
+
+
+def needed_by(export: Export, gone: Record) -> str | None:
+    """The name of a resource that could not stay without this one, or None."""
+    if sum(item["urn"] == gone["urn"] for item in export.resources) > 1:
+        return None
+    for item in export.resources:
+        urns = [item.get("parent"), item.get("deletedWith")]
+        urns += item.get("dependencies") or []
+        for names in (item.get("propertyDependencies") or {}).values():
+            urns += names or []
+        if item is not gone and gone["urn"] in urns:
+            return logical_name(item)
+    return None
+
+
+def settle(export: Export, findings: Sequence[Finding]) -> Export:
+    """
+    The export with every verdict applied.
+
+    Args:
+        export: Left as it is.
+        findings: About its pending operations.
+    """
+    result = export.copied()
+    resources = result.resources
+    for finding in findings:
+        operation = export.pending[finding.index]["resource"]
+        stored = stored_resource(result, operation)
+        if finding.verdict is Verdict.TAKE and finding.resource is not None:
+            resources = _with(resources, finding.resource)
+        elif finding.verdict is Verdict.REFRESH and stored is not None:
+            new = finding.resource
+            resources = [
+                new if item is stored and new is not None else item
+                for item in resources
+            ]
+        elif finding.verdict is Verdict.REMOVE:
+            resources = [item for item in resources if item is not stored]
+        result.resources = resources
+    result.resources = in_order(resources)
+    over = {f.index for f in findings if f.verdict is not Verdict.LEAVE}
+    result.pending = [op for i, op in enumerate(result.pending) if i not in over]
+    if not result.pending:
+        result.data["deployment"].pop("pending_operations", None)
+    return result
+
+
+def _with(resources: list[Record], new: Record) -> list[Record]:
+    """The resources with a new one; what it replaces waits for its deletion."""
+    found = []
+    for item in resources:
+        if item["urn"] == new["urn"] and not item.get("delete"):
+            if item.get("pendingReplacement"):
+                # Deleted before its replacement was made: it is gone already.
+                continue
+            item = {**item, "delete": True}  # noqa: PLW2901 - the one that is replaced
+        found.append(item)
+    return [*found, new]
