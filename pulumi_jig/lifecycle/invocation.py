@@ -118,7 +118,8 @@ class PartialFailureError(JigError):
     def __init__(
         self, id_: str, outputs: dict[str, Any], reasons: Sequence[str]
     ) -> None:
-        super().__init__(" ".join(reasons))
+        # Each on its own line: a reason may end in lines of output.
+        super().__init__("\n".join(reasons))
         self.id = id_
         self.outputs = outputs
         self.reasons = tuple(reasons)
