@@ -147,6 +147,7 @@ class Retries:
         self._attempts = 0
         self._unusable = 0
         self._uncertain = False
+        self._asked: float | None = None
 
     def run(self, attempt: Callable[[], T]) -> T:
         """
@@ -215,6 +216,8 @@ class Retries:
     def _no_room(self, state: tenacity.RetryCallState) -> bool:
         if state.upcoming_sleep >= self._ctx.remaining():
             self._budget.refund()
+            error = _error_of(state)
+            self._asked = error.retry_after if isinstance(error, APIError) else None
             return True
         # An attempt without an answer, or with a server's failure, may have acted.
         if not isinstance(_error_of(state), NotSentError | RateLimitError):
@@ -229,6 +232,11 @@ class Retries:
         if self._attempts > 1:
             seconds = self._ctx.clock() - self._started
             message = f"{message} Given up after {self._attempts} attempts in {span(seconds)}."
+        if self._asked is not None:
+            message = (
+                f"{message} The service asked to wait {span(self._asked)}, which is "
+                "more than the operation's time limit leaves."
+            )
         if self._uncertain and self._method != "GET":
             message = f"{message} An earlier attempt may have taken effect."
             if isinstance(error, NotSentError):

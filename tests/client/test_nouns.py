@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -468,6 +470,20 @@ def test_a_life_against_the_emulator(
     assert "client-life" in listed
     assert caught.value.definitive is True
     assert isinstance(client.whoami(ctx), str)
+
+
+def test_making_ready_loads_no_http_library() -> None:
+    """httpx and tenacity are loaded when something is sent, not by an import."""
+    code = (
+        "import sys, pulumi_jig.client\n"
+        "print([m for m in ('httpx', 'httpcore', 'tenacity', 'ssl', 'pulumi') "
+        "if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.strip() == "[]"
 
 
 def test_a_wire_of_ones_own_needs_no_network(clock: FakeClock) -> None:

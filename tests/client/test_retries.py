@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -272,6 +273,7 @@ class TestWaits:
 
             assert len(server.seen) == 1
         assert (clock.now, caught.value.retry_after) == (1000.0, 60.0)
+        assert "asked to wait 60 s, which is more than" in caught.value.message
 
     def test_the_end_says_how_often_it_was_tried(
         self, connect: Callable[..., JigClient], ctx: CallContext
@@ -611,6 +613,27 @@ def test_stale_connections_are_told_from_fresh_ones(
         client.deployments.list(CallContext(20))
 
     assert server.connections == 3
+
+
+def test_a_connection_that_the_server_closed_is_not_used(
+    connect: Callable[..., JigClient],
+) -> None:
+    """Case T13: a POST after an idle while opens a new connection, and is not lost."""
+    closed = threading.Event()
+
+    def serve(sock: Any) -> None:
+        read_head(sock)
+        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        sock.shutdown(socket.SHUT_RDWR)
+        closed.set()
+
+    with RawServer(serve) as server:
+        client = connect(server.url)
+        client.deployments.list(CallContext(20))
+        closed.wait(20)
+        client.deployments.create({}, CallContext(20))
+
+    assert server.connections == 2
 
 
 def test_other_exceptions_are_not_ours_to_repeat(

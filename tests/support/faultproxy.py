@@ -32,6 +32,11 @@ the default) or `-after-forward` (the server acts, its answer is lost or changed
 - `empty`: status 200 and nothing. `latin`: JSON that is not UTF-8. `text`: `body`.
 - `answer`: `status`, `headers`, `body` as given.
 
+A test puts the proxy's `url` where the server's would go (`TOGETHER_BASE_URL` of a whole
+stack, say) and prints `describe()` in the teardown of its fixture, which pytest shows
+for failed tests only. The folder of this file has to be on `sys.path`; the conftest of a
+test folder sees to that.
+
 With `tls=context` the proxy speaks TLS itself. Standard library only; nothing of the
 package that is under test.
 """

@@ -129,7 +129,7 @@ class Scripted:
         self.port: int = self._server.server_port
         self.url = f"http://127.0.0.1:{self.port}"
         threading.Thread(
-            target=self._server.serve_forever, args=(0.02,), daemon=True
+            target=self._server.serve_forever, args=(0.005,), daemon=True
         ).start()
 
     @property
