@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+PROG = "python -m pulumi_jig.emulator"
+
+
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text[:6]) <= 65_535):
         message = f"{text!r} is not a port: use 0 (any free one) to 65535"
@@ -44,7 +47,7 @@ def _scale(text: str) -> float:
 
 
 def build_parser(
-    prog: str = "python -m pulumi_jig.emulator",
+    prog: str = PROG,
 ) -> argparse.ArgumentParser:
     """Return the parser, which the `pulumi-jig emulator` command shares."""
     parser = argparse.ArgumentParser(
@@ -90,9 +93,16 @@ def _watch(stop: threading.Event) -> None:
     stop.set()
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the emulator until it is told to stop; return the exit code."""
-    options = build_parser().parse_args(argv)
+def main(argv: Sequence[str] | None = None, *, prog: str = PROG) -> int:
+    """
+    Run the emulator until it is told to stop; return the exit code.
+
+    Args:
+        argv: the arguments, by default those of the process.
+        prog: the name that the usage shows.
+
+    """
+    options = build_parser(prog).parse_args(argv)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

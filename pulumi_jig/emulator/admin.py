@@ -299,7 +299,8 @@ class Admin:
             rollouts.new_revision(d, str(body.get("action", "update")), local)
         elif fields:
             rollouts.save_configuration(d)
-            rollouts.rescale(d, local)
+            if {"min_replicas", "max_replicas"} & set(fields):
+                rollouts.rescale(d, local)
         if "desired_replicas" in body:
             desired = body["desired_replicas"]
             low, high = d["spec"]["min_replicas"], d["spec"]["max_replicas"]

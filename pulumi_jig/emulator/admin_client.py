@@ -200,6 +200,10 @@ class AdminClient:
         )
         return found
 
+    def set_status(self, name: str, status: str | None) -> Record:
+        """Let a deployment show a status word of your own; None ends it."""
+        return self.patch(name, shown={"status": status})
+
     def remove(self, name: str) -> None:
         """Take a deployment away at once, as if somebody else had deleted it."""
         self._call("DELETE", f"deployments/{quote(name, safe='')}")

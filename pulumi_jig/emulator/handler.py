@@ -97,7 +97,7 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         if response is None and request.path.startswith(PREFIX):
-            response = self._admin(request)
+            response = self._guarded(self._admin, request)
         elif response is None and request.path in PAGES and self.command == "GET":
             response = PAGES[request.path]()
         elif response is None:
@@ -165,12 +165,12 @@ class Handler(BaseHTTPRequestHandler):
     def _act(self, request: Request, fault: Fault | None) -> Response | None:
         """Let the service act as the fault allows; None drops the connection."""
         if fault is None:
-            return self._handle(request)
+            return self._guarded(self.server.api.handle, request)
         if fault.delay and not fault.acted:
             time.sleep(fault.delay)
         response = None
         if fault.acted or not (fault.drop or fault.status):
-            response = self._handle(request)
+            response = self._guarded(self.server.api.handle, request)
         if fault.delay and fault.acted:
             time.sleep(fault.delay)
         if fault.drop:
@@ -181,9 +181,11 @@ class Handler(BaseHTTPRequestHandler):
             return Response(fault.status, body, {"Content-Type": kind, **fault.headers})
         return response
 
-    def _handle(self, request: Request) -> Response:
+    def _guarded(
+        self, handle: Callable[[Request], Response], request: Request
+    ) -> Response:
         try:
-            return self.server.api.handle(request)
+            return handle(request)
         except Exception as failure:
             # Where it happened is told; the message is not, it could hold a secret.
             trace = failure.__traceback__
@@ -241,6 +243,12 @@ class Handler(BaseHTTPRequestHandler):
         readable, _, _ = select.select([self.connection], [], [], 0)
         return bool(readable) and not self.connection.recv(1, socket.MSG_PEEK)
 
+    def handle_expect_100(self) -> bool:
+        """Send the interim answer at once: it waits in a buffer otherwise."""
+        done = super().handle_expect_100()
+        self.wfile.flush()
+        return done
+
     def send_error(
         self, code: int, message: str | None = None, explain: str | None = None
     ) -> None:
@@ -265,7 +273,9 @@ class Handler(BaseHTTPRequestHandler):
         keys: list[str] = []
         with contextlib.suppress(ValueError, RecursionError):
             body = json.loads(request.body or b"null")
-            keys = sorted(body) if isinstance(body, dict) else []
+            if isinstance(body, dict):
+                # A key can hold half a surrogate pair, which no answer could carry.
+                keys = sorted(key.encode(errors="replace").decode() for key in body)
         self.server.journal.write(
             at=timestamp(time.time()),
             method=request.method,

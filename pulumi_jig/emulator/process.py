@@ -8,6 +8,7 @@ a parent that was killed: its standard input is a pipe that the parent holds.
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -49,6 +50,7 @@ class RunningEmulator:
 
     def _spawn(self) -> None:
         with self._open_log() as errors:
+            begin = errors.seek(0, io.SEEK_END)
             command = [sys.executable, "-m", "pulumi_jig.emulator", *self._arguments]
             command += ["--json", "--admin", "--exit-with-stdin"]
             if self._port:
@@ -59,13 +61,15 @@ class RunningEmulator:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
+                # Ctrl-C is for the parent, which may need the service to clean up.
+                start_new_session=True,
             )
             self._process = process
             assert process.stdout is not None
             line = process.stdout.readline()
             if not line:
                 self._reap()
-                errors.seek(0)
+                errors.seek(begin)
                 said = errors.read().decode(errors="replace").strip().splitlines()
                 raise EmulatorError(said[-1] if said else "the emulator did not start")
         started = json.loads(line)
@@ -99,6 +103,7 @@ class RunningEmulator:
         """
         Start again on the same state file and port, after `stop` or `kill`.
 
+        Without a state file the state starts empty.
         The admin token is a new one; `admin` has it.
 
         Raises:

@@ -17,6 +17,7 @@ from socketserver import TCPServer
 from typing import TYPE_CHECKING, Any, Self
 
 from .admin import Admin, new_token
+from .admin_client import AdminClient
 from .backend import Backend
 from .faults import Faults
 from .handler import Handler, is_loopback
@@ -74,7 +75,7 @@ class EmulatorServer:
     The emulator in this process, serving from threads.
 
     A context manager: it serves inside the block. Attributes: ``url``, ``port``,
-    ``backend``, ``admin_token`` (None without *admin*).
+    ``backend``, ``admin_token`` (None without *admin*), ``admin`` (its client).
 
     Args:
         host: a loopback name or address.
@@ -136,6 +137,19 @@ class EmulatorServer:
         self.url = f"http://{shown}:{self.port}"
         self._thread: threading.Thread | None = None
 
+    @property
+    def admin(self) -> AdminClient:
+        """
+        The admin interface.
+
+        Raises:
+            ValueError: the server was made without it.
+
+        """
+        if self.admin_token is None:
+            raise ValueError("this server was made without admin=True")
+        return AdminClient(self.url, self.admin_token)
+
     def start(self) -> None:
         """Serve from a thread."""
         self._thread = threading.Thread(
@@ -148,7 +162,13 @@ class EmulatorServer:
     def shutdown(self) -> None:
         """Stop serving, end all connections, and close the state file."""
         if self._thread is not None:
-            self._server.shutdown()
+            ending = threading.Thread(target=self._server.shutdown)
+            ending.start()
+            # A connection wakes the loop, which would sleep out its interval.
+            with contextlib.suppress(OSError):
+                host = str(self._server.server_address[0])
+                socket.create_connection((host, self.port), timeout=1).close()
+            ending.join()
             self._thread.join()
         self._server.server_close()
         for connection in list(self._server.connections):

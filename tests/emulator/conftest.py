@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from pulumi_jig.emulator import EmulatorServer
-from pulumi_jig.emulator.admin_client import AdminClient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from pulumi_jig.emulator.admin_client import AdminClient
 
 Record = dict[str, Any]
 
@@ -161,8 +162,7 @@ def api(server: EmulatorServer) -> Client:
 @pytest.fixture
 def admin(server: EmulatorServer) -> AdminClient:
     """Return the admin interface."""
-    assert server.admin_token is not None
-    return AdminClient(server.url, server.admin_token)
+    return server.admin
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from pulumi_jig.emulator import EmulatorServer
-from pulumi_jig.emulator.admin_client import AdminClient, AdminError
+from pulumi_jig.emulator.admin_client import AdminError
 
 BODY = {"name": "demo-app", "image": "r/a:1", "gpu_type": "none"}
 
@@ -268,7 +268,7 @@ def test_a_deployment_can_be_born_on_hold(quick):
     """A pattern holds what is created later, even where time is infinitely fast."""
     with EmulatorServer(time_scale=0, admin=True) as running:
         api = type(quick)(running.url)
-        admin = AdminClient(running.url, running.admin_token)
+        admin = running.admin
         admin.hold("demo-*")
         api.create()
         api.create("other-app")
@@ -414,7 +414,8 @@ def test_any_key_of_an_answer_can_be_set_by_hand(api, admin, clock):
     api.create()
     clock.pass_(100)
 
-    admin.patch("demo-app", shown={"status": "Pausing", "zone": {"a": 1}})
+    admin.set_status("demo-app", "Pausing")
+    admin.patch("demo-app", shown={"zone": {"a": 1}})
     found = api.get()
     assert ("Pausing", {"a": 1}) == (found["status"], found["zone"])
 

@@ -293,3 +293,24 @@ def test_a_stopped_server_ends_its_connections(clock):
 
     assert b"" == kept.recv(1)
     connection.close()
+
+
+def test_a_client_that_asks_first_is_told_to_go_on(server):
+    """The interim answer comes before the body was sent, not with the final one."""
+    address = urlsplit(server.url)
+    with socket.create_connection((address.hostname, address.port), timeout=10) as s:
+        s.sendall(
+            b"POST /v1/deployments/prewarm HTTP/1.1\r\nHost: localhost\r\n"
+            b"Authorization: Bearer k\r\nExpect: 100-continue\r\nContent-Length: 2\r\n"
+            b"Connection: close\r\n\r\n"
+        )
+        assert s.recv(65536).startswith(b"HTTP/1.1 100 ")
+        s.sendall(b"{}")
+        assert s.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_key_that_no_text_can_hold_breaks_nothing(api, admin):
+    """It is unknown, so it is ignored, and the request log can be read."""
+    api.ok("POST", "/v1/deployments/prewarm", '{"\\ud800": 1}')
+
+    assert [["?"]] == [entry["body"] for entry in admin.requests()]

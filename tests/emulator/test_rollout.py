@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
+
+from pulumi_jig.emulator import EmulatorServer
 
 CREATING = ("Waiting", "ContainerCreating", False)
 RUNNING = ("Running", "", False)
@@ -322,3 +327,57 @@ def test_at_scale_zero_the_next_request_finds_everything_done(quick):
     assert "Ready" == quick.get()["status"]
     quick.ok("DELETE", "/v1/deployments/demo-app")
     assert [] == quick.ok("GET", "/v1/deployments")["data"]
+
+
+def test_the_list_holds_what_is_going_until_it_is_gone(api, clock):
+    """What drains still costs, so whoever lists sees it."""
+    api.create()
+    clock.pass_(100)
+    api.ok("DELETE", "/v1/deployments/demo-app")
+
+    assert 1 == len(api.ok("GET", "/v1/deployments")["data"])
+    clock.pass_(10)
+    assert [] == api.ok("GET", "/v1/deployments")["data"]
+
+
+def test_a_replica_that_is_superseded_before_it_serves_is_stopped(api, clock):
+    """Of three revisions in a row the first serves, the last comes, none else stays."""
+    api.create()
+    clock.pass_(100)
+    api.patch(image="r/app:2")
+    clock.pass_(5)
+    api.patch(image="r/app:3")
+
+    images = [
+        (e["image"], e["replica_status"]) for e in api.get()["replica_events"].values()
+    ]
+
+    assert [
+        ("r/app:1", "Running"),
+        ("r/app:2", "Terminated"),
+        ("r/app:3", "Waiting"),
+    ] == images
+
+
+def test_a_story_told_twice_is_the_same_story(clock, api):
+    """Under a clock of one's own, only ids differ from run to run."""
+    begin = clock.now
+
+    def story():
+        clock.now = begin
+        seen = []
+        with EmulatorServer(wall=clock, admin=True) as running:
+            told = type(api)(running.url)
+            told.create(image="r/flaky-pull:1", min_replicas=2)
+            for second in range(300):
+                if second == 100:
+                    told.patch(image="r/rollback:2")
+                if second == 280:
+                    told.ok("DELETE", "/v1/deployments/demo-app")
+                for d in told.ok("GET", "/v1/deployments")["data"]:
+                    text = json.dumps({k: v for k, v in d.items() if k != "id"})
+                    seen.append(re.sub(r"[0-9a-f-]{36}|demo-app-[0-9a-f-]+", "", text))
+                clock.pass_(1)
+        return seen
+
+    assert story() == story()
