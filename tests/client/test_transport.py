@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from pulumi_jig.client import JigClient
+    import trustme
 
-trustme = pytest.importorskip("trustme", reason="the dev extra is not installed")
+    from pulumi_jig.client import JigClient
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n" + b'{"data":[]}'
 #: Not loopback by its name, so that the rules for other hosts apply.
@@ -35,6 +35,7 @@ HOST = "api.example.invalid"
 @pytest.fixture(scope="session")
 def authority() -> trustme.CA:
     """A certificate authority that nobody trusts."""
+    trustme = pytest.importorskip("trustme", reason="trustme is not installed")
     return trustme.CA()
 
 
@@ -384,7 +385,7 @@ class TestProxies:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """With the package, a SOCKS proxy is spoken to, and looks names up itself."""
-        pytest.importorskip("socksio", reason="the dev extra is not installed")
+        pytest.importorskip("socksio", reason="socksio is not installed")
         asked: list[bytes] = []
 
         def serve(sock: socket.socket) -> None:
