@@ -25,6 +25,8 @@ ORDERED = frozenset(
         "replace_dependents_first",
         "delete_refused",
         "unknowns",
+        "provider_not_yet_known",
+        "update_of_dependent_fails",
     }
 )
 
@@ -702,5 +704,176 @@ def let_go(stage: Stage) -> None:
     stage.preview()
     stage.up()
     stage.plan({"a": toy({"id": "a"}, size=2)})
+    stage.up()
+    stage.destroy()
+
+
+@scenario
+def provider_not_yet_known(stage: Stage) -> None:
+    """A provider whose configuration is unknown in preview is asked nothing there."""
+
+    def plan(size: int) -> dict[str, Any]:
+        return {
+            "a": toy(size=size),
+            "p": {"kind": "provider", "props": {"toy:where": out("a", "url")}},
+            "b": toy({"provider": "p"}, size=size),
+        }
+
+    stage.plan(plan(1))
+    stage.preview()
+    stage.up()
+    changed = plan(2)
+    changed["a"]["props"]["name"] = "a2"
+    stage.plan(changed)
+    stage.preview()
+    stage.up()
+    stage.destroy()
+
+
+@scenario
+def lost_dependency(stage: Stage) -> None:
+    """What refers to a resource that is gone stands alone after a refresh."""
+    stage.plan(
+        {
+            "a": toy(),
+            "b": toy({"depends_on": ["a"]}, of=out("a", "url")),
+            "c": toy({"parent": "a"}),
+            "d": toy({"deleted_with": "a"}),
+        }
+    )
+    stage.up()
+    stage.lose("a")
+    stage.refresh()
+    stage.preview()
+    stage.up()
+    stage.destroy()
+
+
+@scenario
+def renamed_type(stage: Stage) -> None:
+    """An alias of type keeps a component's children."""
+    stage.plan({"box": box(), "kid": toy({"parent": "box"})})
+    stage.up()
+    crate = {"kind": "crate", "opts": {"aliases": [{"type_": "toy:index:Box"}]}}
+    stage.plan({"box": crate, "kid": toy({"parent": "box"})})
+    stage.preview()
+    assert stage.up().steps["toy kid"] == ["same"]
+    stage.plan({"box": crate, "kid": toy({"parent": "box"}, name="kid2")})
+    stage.up()
+    stage.destroy()
+
+
+@scenario
+def refreshed_while_waiting(stage: Stage) -> None:
+    """The old half of a replacement that waits for its deletion is refreshed too."""
+    stage.plan({"a": toy(name="a1")})
+    stage.up()
+    stage.plan({"a": toy(name="a2")})
+    stage.faults(delete_a1="raise")
+    stage.up()
+    stage.refresh()
+    stage.lose("a1")
+    stage.refresh()
+    stage.faults()
+    stage.up()
+    stage.destroy()
+
+
+@scenario
+def ignored_everything(stage: Stage) -> None:
+    """`*` ignores every property, paths may be absent."""
+    opts = {"ignore_changes": ["*"]}
+    stage.plan({"a": toy(opts, size=1), "b": toy({"ignore_changes": ["no.such[2]"]})})
+    stage.up()
+    stage.plan(
+        {
+            "a": toy(opts, size=2, more=1),
+            "b": toy({"ignore_changes": ["no.such[2]"]}, size=1),
+        }
+    )
+    stage.preview()
+    stage.up()
+    stage.destroy()
+
+
+@scenario
+def hidden_keys(stage: Stage) -> None:
+    """Bookkeeping keys that a check adds are kept in inputs and outputs."""
+    stage.use_pack()
+    stage.plan({"a": toy(mark=True, size=1)})
+    stage.up()
+    stage.plan({"a": toy(mark=True, size=2)})
+    stage.preview()
+    stage.up()
+    stage.refresh()
+    stage.plan({"a": toy(mark=True, size=2, name="a2")})
+    stage.up()
+    stage.destroy()
+
+
+@scenario
+def looked_up_in_vain(stage: Stage) -> None:
+    """Reading a resource that its provider cannot read fails the run."""
+    stage.plan({"a": toy()})
+    stage.up()
+    stage.faults(read_a="raise")
+    stage.plan({"a": toy(), "r": toy({"id": "a", "depends_on": ["a"]}, name="a")})
+    assert not stage.preview().ok
+    assert not stage.up().ok
+    stage.faults()
+    stage.destroy()
+
+
+@scenario
+def check_refused_on_replacement(stage: Stage) -> None:
+    """A replacement checks twice; a resource that fails the check is left alone."""
+    stage.plan({"a": toy(name="a1", size=1)})
+    stage.up()
+    stage.plan({"a": toy(name="a2", size=13)})
+    assert not stage.preview().ok
+    assert not stage.up().ok
+    stage.destroy()
+
+
+@scenario
+def replaced_under_an_alias(stage: Stage) -> None:
+    """A renamed resource that must be replaced, in either order."""
+    first = {"delete_before_replace": True}
+    stage.plan({"a": toy(name="a1"), "b": toy(first, name="b1")})
+    stage.up()
+    stage.plan(
+        {
+            "x": toy({"aliases": [{"name": "a"}]}, name="a2"),
+            "y": toy({**first, "aliases": [{"name": "b"}]}, name="b2"),
+        }
+    )
+    stage.preview()
+    stage.up()
+    stage.destroy()
+
+
+@scenario
+def update_of_dependent_fails(stage: Stage) -> None:
+    """After a replacement whose dependent cannot be updated nothing is deleted."""
+    stage.plan({"a": toy(name="a1"), "b": toy(of=out("a", "url"))})
+    stage.up()
+    stage.plan({"a": toy(name="a2"), "b": toy(of=out("a", "url"))})
+    stage.faults(update_b="raise")
+    assert not stage.up().ok
+    assert stage.toys() == ["a1", "a2", "b"]
+    stage.faults()
+    stage.preview()
+    stage.up()
+    assert stage.toys() == ["a2", "b"]
+    stage.destroy()
+
+
+@scenario
+def outputs_change(stage: Stage) -> None:
+    """Stack outputs are replaced as a whole."""
+    stage.plan({"a": toy(size=1)}, {"one": out("a", "size"), "two": [1, {"x": None}]})
+    stage.up()
+    stage.plan({"a": toy(size=1)}, {"one": 1.5, "three": {"$secret": {"x": 1}}})
+    stage.preview()
     stage.up()
     stage.destroy()

@@ -26,6 +26,14 @@ class Box(pulumi.ComponentResource):
         self.register_outputs({"label": name})
 
 
+class Crate(pulumi.ComponentResource):
+    """A box of another type."""
+
+    def __init__(self, name: str, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("toy:index:Crate", name, {}, opts)
+        self.register_outputs({"label": name})
+
+
 def value(spec: Any) -> Any:
     """A plan's value; `$out`, `$secret` and `$config` stand for what JSON cannot say."""
     if isinstance(spec, list):
@@ -69,6 +77,8 @@ for name, item in PLAN["resources"].items():
             MADE[name] = Toy(item.get("name", name), props, opts)
         case "box":
             MADE[name] = Box(item.get("name", name), opts)
+        case "crate":
+            MADE[name] = Crate(item.get("name", name), opts)
         case "provider":
             MADE[name] = pulumi.ProviderResource("pulumi-python", name, props, opts)
 
