@@ -15,7 +15,7 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Run
+    from runs import Run
 
 COMMANDS = ("recover", "orphans", "import", "convert", "drift")
 
@@ -136,14 +136,16 @@ def test_ctrl_c_is_130_without_a_traceback(tmp_path: Path) -> None:
     # The command waits for the state on a pipe that nobody writes to.
     fifo = tmp_path / "state.json"
     os.mkfifo(fifo)
-    with subprocess.Popen(
-        [sys.executable, "-m", "pulumi_jig.cli", "recover", "--file", str(fifo)],
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        with fifo.open("w"):
-            # The open above returns once the command has opened its end.
-            process.send_signal(signal.SIGINT)
-            _, said = process.communicate(timeout=20)
+    with (
+        subprocess.Popen(
+            [sys.executable, "-m", "pulumi_jig.cli", "recover", "--file", str(fifo)],
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+        fifo.open("w"),
+    ):
+        # The open above returns once the command has opened its end.
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=20)
     assert process.returncode == 130
     assert said.strip() == "Interrupted; nothing is half-written."

@@ -1,0 +1,182 @@
+"""Programs, stacks and the command line, for the tests of the desk side."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pulumi_jig.context import CallContext
+from pulumi_jig.rehearsal import Rehearsal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pulumi_jig.client import JigClient
+
+KEY = "key-of-the-desk"
+CANARY = "canary-7f3a-never-in-clear"
+SHOP = "name: shop\nruntime:\n  name: python\n  options:\n    toolchain: pip\n"
+
+needs_pulumi = [
+    pytest.mark.engine,
+    pytest.mark.skipif(
+        shutil.which("pulumi") is None, reason="the `pulumi` command is not on PATH"
+    ),
+]
+
+
+def clean_environment() -> dict[str, str]:
+    """The environment without whatever the machine knows of accounts and stacks."""
+    return {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("TOGETHER_", "PULUMI_")) and key != "NO_COLOR"
+    }
+
+
+def names(client: JigClient) -> list[str]:
+    """All deployments of the account."""
+    return sorted(str(item.name) for item in client.deployments.list(CallContext(30)))
+
+
+@dataclass
+class Desk:
+    """A program in a folder, a stack of it in a file, and the command line."""
+
+    folder: Path
+    url: str
+    secrets: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def state(self) -> Path:
+        return self.folder.parent / "state.json"
+
+    @property
+    def env(self) -> dict[str, str]:
+        return {"TOGETHER_API_KEY": KEY, "TOGETHER_BASE_URL": self.url}
+
+    def write(self, source: str) -> None:
+        text = "import pulumi\nfrom pulumi_jig import Deployment\n"
+        text += textwrap.dedent(source)
+        (self.folder / "__main__.py").write_text(text)
+
+    def stack(self, name: str = "dev") -> Rehearsal:
+        """The rehearsed stack."""
+        return Rehearsal(
+            self.folder,
+            name,
+            env=self.env,
+            secret_config=self.secrets,
+            state_file=self.state,
+        )
+
+    def jig(
+        self, *args: str, tries: int = 1, **env: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `pulumi-jig` in the program's folder."""
+        return subprocess.run(
+            [sys.executable, "-m", "pulumi_jig.cli", *args],
+            cwd=self.folder,
+            env={**clean_environment(), **self.env, **env},
+            capture_output=True,
+            text=True,
+            timeout=90,
+        )
+
+
+@dataclass
+class Engine(Desk):
+    """The same on the real engine."""
+
+    home: Path = Path()
+
+    @property
+    def env(self) -> dict[str, str]:
+        return {
+            **super().env,
+            "PULUMI_HOME": str(self.home / "home"),
+            "PULUMI_BACKEND_URL": f"file://{self.home / 'backend'}",
+            "PULUMI_CONFIG_PASSPHRASE": "not a secret",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_PYTHON_CMD": sys.executable,
+        }
+
+    def pulumi(self, *args: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["pulumi", "--non-interactive", "--color", "never", *args],
+            cwd=self.folder,
+            env={**clean_environment(), **self.env},
+            capture_output=True,
+            text=True,
+        )
+
+    def is_empty(self) -> bool:
+        """Whether a preview has nothing to do."""
+        done = self.pulumi("preview", "--expect-no-changes")
+        print(done.stdout, done.stderr)
+        return done.returncode == 0
+
+    def killed_up(self, until: Callable[[], bool], whom: str) -> None:
+        """Run `pulumi up` and kill it (`run`) or its plugin (`plugin`)."""
+        process = subprocess.Popen(
+            ["pulumi", "--non-interactive", "up", "--yes", "--skip-preview"],
+            cwd=self.folder,
+            env={**clean_environment(), **self.env},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        wait(until)
+        if whom == "run":
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            for plugin in descendants(process.pid, "pulumi.dynamic"):
+                os.kill(plugin, signal.SIGKILL)
+        process.wait(timeout=60)
+
+
+def wait(until: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait until something is true."""
+    deadline = time.monotonic() + seconds
+    while not until():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def descendants(root: int, word: str) -> list[int]:
+    """Processes that came from `root` and whose command line has a word."""
+    parents: dict[int, int] = {}
+    lines: dict[int, str] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                stat = (entry / "stat").read_text()
+                lines[int(entry.name)] = (entry / "cmdline").read_text()
+            except OSError:
+                continue
+            parents[int(entry.name)] = int(stat.rpartition(")")[2].split()[1])
+    found = []
+    for pid in parents:
+        up: int | None = pid
+        while up is not None and up != root:
+            up = parents.get(up)
+        if up == root and word in lines[pid]:
+            found.append(pid)
+    return found
+
+
+def steps(result: Any) -> dict[str, str]:
+    """What an operation did to each resource that it changed."""
+    return {
+        step.name: step.operation for step in result.steps if step.operation != "same"
+    }

@@ -1,0 +1,80 @@
+"""Deployments that carry our mark and stand in no state."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from desks import Desk
+
+    from pulumi_jig.client import JigClient
+    from pulumi_jig.context import CallContext
+
+PROGRAM = """
+    Deployment("llm", image="i:1", gpu_type="none", name="llm-one")
+"""
+
+
+def create(client: JigClient, ctx: CallContext, name: str, mark: str) -> None:
+    client.deployments.create(
+        {
+            "name": name,
+            "image": "i:1",
+            "gpu_type": "h100-80gb",
+            "gpu_count": 2,
+            "description": mark,
+        },
+        ctx,
+    )
+
+
+@pytest.fixture
+def up(desk: Desk) -> Desk:
+    desk.write(PROGRAM)
+    with desk.stack() as stack:
+        stack.up().raise_if_failed()
+    return desk
+
+
+def test_a_deployment_of_a_state_is_no_orphan(up: Desk) -> None:
+    """What a given state holds is not reported, and the exit code is 0."""
+    done = up.jig("orphans", "--file", str(up.state))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_marked_one_without_a_state_is(
+    up: Desk, client: JigClient, ctx: CallContext
+) -> None:
+    """A mark of the project without a state is told with what it keeps busy."""
+    create(client, ctx, "lost-one", "[pulumi-jig shop/prod/lost 0123456789ab]")
+    done = up.jig("orphans", "--file", str(up.state))
+    assert done.returncode == 1
+    assert "lost-one" in done.stdout
+    assert "shop/prod/lost" in done.stdout
+    assert "2 x h100-80gb" in done.stdout
+
+
+def test_other_projects_and_unmarked_ones_are_not_ours(
+    up: Desk, client: JigClient, ctx: CallContext
+) -> None:
+    """A mark of another project, or none, is nobody's orphan here."""
+    create(client, ctx, "other-one", "[pulumi-jig web/prod/x 0123456789ab]")
+    create(client, ctx, "plain-one", "for the demo")
+    assert up.jig("orphans", "--file", str(up.state)).returncode == 0
+
+
+def test_a_namesake_is_an_orphan(up: Desk, client: JigClient, ctx: CallContext) -> None:
+    """The id counts, not the name: a marked namesake made by hand is reported."""
+    client.deployments.delete("llm-one", ctx)
+    create(client, ctx, "llm-one", "[pulumi-jig shop/dev/llm 0123456789ab]")
+    done = up.jig("orphans", "--file", str(up.state), "--json")
+    assert [o["name"] for o in json.loads(done.stdout)["orphans"]] == ["llm-one"]
+
+
+def test_what_cannot_be_found_out_is_3(up: Desk) -> None:
+    """A service that cannot be asked is not "no orphans", and not "orphans" either."""
+    done = up.jig("orphans", "--file", str(up.state), TOGETHER_API_KEY="invalid-key")
+    assert (done.returncode, done.stderr.count("\n")) == (3, 1)

@@ -1,0 +1,373 @@
+"""Settling what an interrupted run left (cases L and R of interrupted runs)."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from desks import (
+    CANARY,
+    Desk,
+    Engine,
+    clean_environment,
+    names,
+    needs_pulumi,
+    steps,
+    wait,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pulumi_jig.client import JigClient
+    from pulumi_jig.context import CallContext
+    from pulumi_jig.emulator import RunningEmulator
+
+ONE = """
+    config = pulumi.Config()
+    Deployment(
+        "llm", image="registry.together.ai/p/llm:1", gpu_type="h100-80gb", gpu_count=1,
+        name="llm-one", memory=64, port=8000, args=["--token", config.require_secret("token")],
+        environment_variables={"LEVEL": "info", "TOKEN": config.require_secret("token")},
+    )
+"""
+OLD = "2020-01-01T00:00:00Z"
+
+
+def long_ago(path: Path) -> dict[str, Any]:
+    """Make a state look as if it had been written long ago."""
+    data: dict[str, Any] = json.loads(path.read_text())
+    data["deployment"]["manifest"]["time"] = OLD
+    path.write_text(json.dumps(data))
+    return data
+
+
+def interrupted(desk: Desk, kind: str, **inputs: Any) -> dict[str, Any]:
+    """
+    Turn the only deployment of a state into an interrupted operation.
+
+    `creating` has no resource beside it, as after a kill during the first `up`.
+    """
+    data = long_ago(desk.state)
+    body = data["deployment"]
+    resource = next(r for r in body["resources"] if r["type"].endswith(":Deployment"))
+    operation = json.loads(json.dumps(resource))
+    operation["inputs"].update(inputs)
+    if kind == "creating":
+        body["resources"].remove(resource)
+        operation.pop("id"), operation.pop("outputs")
+    body["pending_operations"] = [{"type": kind, "resource": operation}]
+    desk.state.write_text(json.dumps(data))
+    return data
+
+
+@pytest.fixture
+def up(desk: Desk) -> Desk:
+    """A stack with one deployment."""
+    desk.secrets = {"token": CANARY}
+    desk.write(ONE)
+    with desk.stack() as stack:
+        stack.up().raise_if_failed()
+    return desk
+
+
+def test_a_killed_run_is_settled(desk: Desk, emulator: RunningEmulator) -> None:
+    """SIGKILL of a run mid-create, `recover`, and the next preview is empty."""
+    desk.secrets = {"token": CANARY}
+    desk.write(ONE)
+    emulator.admin.hold("llm-one")
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "pulumi_jig.cli", "rehearse", "--keep"),
+            *("--state", str(desk.state), "--secret", f"token={CANARY}"),
+            *(f"--env={name}={value}" for name, value in desk.env.items()),
+        ],
+        cwd=desk.folder,
+        env=clean_environment(),
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    wait(lambda: bool(emulator.admin.deployments()))
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    emulator.admin.release("llm-one")
+    seen = desk.jig("recover", "--file", str(desk.state))
+    assert (seen.returncode, "exists and is ours" in seen.stdout) == (1, True)
+    done = desk.jig("recover", "--file", str(desk.state), "--yes")
+    assert done.returncode == 0, done.stderr
+    with desk.stack() as stack:
+        preview = stack.preview().raise_if_failed()
+        assert steps(preview) == {}
+        stack.destroy().raise_if_failed()
+    assert emulator.admin.deployments() == []
+
+
+def test_without_yes_nothing_changes(up: Desk) -> None:
+    """Without `--yes` the state keeps every byte."""
+    interrupted(up, "creating")
+    before = up.state.read_bytes()
+    done = up.jig("recover", "--file", str(up.state))
+    assert done.returncode == 1
+    assert "Nothing was changed" in done.stdout
+    assert up.state.read_bytes() == before
+
+
+def test_the_state_before_is_kept_for_its_owner(up: Desk) -> None:
+    """The state from before lies beside the new one, readable by its owner alone."""
+    before = interrupted(up, "creating")
+    up.jig("recover", "--file", str(up.state), "--yes")
+    kept = list(up.state.parent.glob("state.json.before-*"))
+    assert [json.loads(path.read_text()) for path in kept] == [before]
+    assert [path.stat().st_mode & 0o777 for path in kept] == [0o600]
+
+
+def test_nothing_is_written_in_clear(up: Desk) -> None:
+    """Neither the state nor the output holds a secret's value."""
+    interrupted(up, "creating")
+    done = up.jig("recover", "--file", str(up.state), "--yes")
+    written = "".join(p.read_text() for p in up.state.parent.glob("state.json*"))
+    assert CANARY not in written + done.stdout + done.stderr
+
+
+def test_outputs_are_what_the_provider_would_have_written(up: Desk) -> None:
+    """A resource that was taken back equals the one that `up` wrote, times aside."""
+    with up.stack() as stack:
+        wanted = stack.export(show_secrets=True)["deployment"]["resources"][-1]
+    interrupted(up, "creating")
+    up.jig("recover", "--file", str(up.state), "--yes")
+    with up.stack() as stack:
+        found = stack.export(show_secrets=True)["deployment"]["resources"][-1]
+    for resource in (wanted, found):
+        resource.pop("created", None)
+        resource.pop("modified", None)
+        # The host makes a list with a secret in it secret as a whole.
+        resource["outputs"].pop("args")
+    assert wanted == found
+
+
+def test_what_was_never_created_is_dropped(
+    up: Desk, client: JigClient, ctx: CallContext
+) -> None:
+    """Where nothing exists, the operation goes and the next preview creates."""
+    interrupted(up, "creating")
+    client.deployments.delete("llm-one", ctx)
+    done = up.jig("recover", "--file", str(up.state), "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "before it was created" in done.stdout
+    with up.stack() as stack:
+        assert steps(stack.preview())["llm"] == "create"
+
+
+def test_somebody_elses_is_left(up: Desk, client: JigClient, ctx: CallContext) -> None:
+    """A namesake with another mark is not touched, and the operation stays."""
+    interrupted(up, "creating")
+    other = "[pulumi-jig other/prod/web 0123456789ab]"
+    client.deployments.update("llm-one", {"description": other}, ctx)
+    before = up.state.read_bytes()
+    done = up.jig("recover", "--file", str(up.state), "--yes")
+    assert done.returncode == 1
+    assert "belongs to other/prod/web" in done.stdout
+    assert up.state.read_bytes() == before
+
+
+def test_an_update_that_arrived_leaves_an_empty_preview(
+    up: Desk, client: JigClient, ctx: CallContext
+) -> None:
+    """The state takes over an update that the service has made."""
+    interrupted(up, "updating", memory=96)
+    client.deployments.update("llm-one", {"memory": 96}, ctx)
+    done = up.jig("recover", "--file", str(up.state), "--yes")
+    assert (done.returncode, "arrived" in done.stdout) == (0, True)
+    up.write(ONE.replace("64", "96"))
+    with up.stack() as stack:
+        assert steps(stack.preview().raise_if_failed()) == {}
+
+
+def test_an_update_that_was_lost_is_made_by_the_next_up(up: Desk) -> None:
+    """The state shows what is live, so the next preview has the update again."""
+    interrupted(up, "updating", memory=96)
+    done = up.jig("recover", "--file", str(up.state), "--yes")
+    assert (done.returncode, "did not arrive" in done.stdout) == (0, True)
+    up.write(ONE.replace("64", "96"))
+    with up.stack() as stack:
+        assert steps(stack.preview().raise_if_failed()) == {"llm": "update"}
+
+
+def test_a_delete_that_was_done_leaves_the_state(
+    up: Desk, client: JigClient, ctx: CallContext
+) -> None:
+    """What is gone leaves the state together with the operation."""
+    interrupted(up, "deleting")
+    client.deployments.delete("llm-one", ctx)
+    done = up.jig("recover", "--file", str(up.state), "--yes")
+    assert done.returncode == 0
+    with up.stack() as stack:
+        types = [resource["type"] for resource in stack.resources]
+        assert "pulumi-python:dynamic/jig:Deployment" not in types
+
+
+def test_a_delete_that_was_not_done_keeps_the_resource(up: Desk) -> None:
+    """What still exists stays in the state, and the words say that it may bill."""
+    interrupted(up, "deleting")
+    done = up.jig("recover", "--file", str(up.state), "--yes")
+    assert (done.returncode, "billing" in done.stdout) == (0, True)
+    with up.stack() as stack:
+        assert steps(stack.preview().raise_if_failed()) == {}
+
+
+def test_a_replacement_marks_the_old_one_for_deletion(
+    up: Desk, client: JigClient, ctx: CallContext
+) -> None:
+    """An interrupted create-before-delete ends with the next `up` deleting the old."""
+    data = interrupted(
+        up, "creating", name="llm-two", __nonce="aaaaaaaaaaaa", __declared=["name"]
+    )
+    body = data["deployment"]
+    old = json.loads(json.dumps(body["pending_operations"][0]["resource"]))
+    old["id"] = "llm-one"
+    old["inputs"].update(name="llm-one", __nonce="bbbbbbbbbbbb")
+    item = client.deployments.get("llm-one", ctx)
+    old["outputs"] = {**old["inputs"], "deployment_id": item.id}
+    # A dependent of the old one stands before the new one's place in the file.
+    dependent = {**old, "urn": old["urn"].replace("::llm", "::web")}
+    dependent = {**dependent, "id": "web-one", "dependencies": [old["urn"]]}
+    body["resources"] += [old, dependent]
+    up.state.write_text(json.dumps(data))
+    mark = "[pulumi-jig shop/dev/llm aaaaaaaaaaaa]"
+    client.deployments.create(
+        {
+            "name": "llm-two",
+            "image": "i:1",
+            "gpu_type": "none",
+            "description": mark,
+        },
+        ctx,
+    )
+    done = up.jig("recover", "--file", str(up.state), "--yes")
+    assert "becomes a resource" in done.stdout, done.stderr
+    resources = json.loads(up.state.read_text())["deployment"]["resources"]
+    found = [(r.get("id"), r.get("delete", False)) for r in resources[-3:]]
+    assert found == [("llm-two", False), ("llm-one", True), ("web-one", False)]
+
+
+def test_another_accounts_key_proves_nothing(up: Desk) -> None:
+    """What a key of another account cannot see is not called absent."""
+    data = interrupted(up, "creating")
+    known = json.loads(json.dumps(data["deployment"]["pending_operations"][0]))
+    known["resource"]["urn"] += "-twin"
+    known["resource"]["id"] = "twin-one"
+    known["resource"]["outputs"] = {"__account": "org_x/proj_x", "name": "twin-one"}
+    data["deployment"]["resources"].append(known["resource"])
+    up.state.write_text(json.dumps(data))
+    done = up.jig("recover", "--file", str(up.state), "--yes")
+    assert done.returncode == 1
+    assert "org_x/proj_x" in done.stdout
+
+
+def test_an_explicit_providers_operation_needs_its_key(up: Desk) -> None:
+    """An operation at another provider is left until its own key is in use."""
+    data = interrupted(up, "creating")
+    resource = data["deployment"]["pending_operations"][0]["resource"]
+    resource["provider"] = resource["provider"].replace("::default", "::acct2")
+    up.state.write_text(json.dumps(data))
+    left = up.jig("recover", "--file", str(up.state))
+    assert 'provider "acct2"' in left.stdout
+    found = up.jig("recover", "--file", str(up.state), "--provider", "acct2")
+    assert "exists and is ours" in found.stdout
+
+
+def test_strays_of_the_stack_are_told(up: Desk) -> None:
+    """A marked deployment that the state lost is found by its mark."""
+    data = json.loads(up.state.read_text())
+    body = data["deployment"]
+    body["resources"] = [
+        r for r in body["resources"] if not r["type"].endswith(":Deployment")
+    ]
+    up.state.write_text(json.dumps(data))
+    done = up.jig("recover", "--file", str(up.state), "--json")
+    assert done.returncode == 1
+    assert [s["resource"] for s in json.loads(done.stdout)["strays"]] == ["llm"]
+
+
+def test_nothing_to_recover(up: Desk) -> None:
+    """A stack without interrupted operations and strays is left alone."""
+    before = up.state.read_bytes()
+    done = up.jig("recover", "--file", str(up.state), "--yes")
+    assert (done.returncode, up.state.read_bytes()) == (0, before)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "is not JSON"),
+        ("[]", "not in the format"),
+        ('{"version": 2, "deployment": {}}', "version 2"),
+        (
+            '{"version": 3, "deployment": {"resources": [{"urn": "u"}]}}',
+            "without URN or type",
+        ),
+    ],
+)
+def test_what_is_no_export_is_refused(desk: Desk, text: str, words: str) -> None:
+    """A file that is no export is refused with one sentence."""
+    desk.state.write_text(text)
+    done = desk.jig("recover", "--file", str(desk.state))
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert words in done.stderr
+
+
+def test_without_the_command_the_file_is_named(desk: Desk) -> None:
+    """Without `pulumi` on PATH the sentence names `--file`."""
+    done = desk.jig("recover", PATH="/nonexistent")
+    assert done.returncode == 1
+    assert "--file" in done.stderr
+
+
+class TestEngine:
+    """The same with the real `pulumi` command."""
+
+    pytestmark = needs_pulumi
+
+    def _prepare(self, engine: Engine) -> None:
+        engine.write(ONE)
+        engine.pulumi("config", "set", "--secret", "token", CANARY)
+
+    def test_a_killed_up(
+        self, engine: Engine, emulator: RunningEmulator, client: JigClient
+    ) -> None:
+        """SIGKILL of `pulumi up` mid-create, `recover`, and the preview is empty."""
+        self._prepare(engine)
+        emulator.admin.hold("llm-one")
+        engine.killed_up(lambda: names(client) == ["llm-one"], "run")
+        emulator.admin.release("llm-one")
+        locked = engine.jig("recover", "--yes")
+        assert (locked.returncode, "pulumi cancel" in locked.stderr) == (1, True)
+        assert list(engine.folder.glob("*before*")) == []
+        engine.pulumi("cancel", "--yes")
+        done = engine.jig("recover", "--yes")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert engine.is_empty()
+        exported = engine.pulumi("stack", "export").stdout
+        assert (CANARY in exported, "pending_operations" in exported) == (False, False)
+
+    def test_a_killed_plugin(
+        self, engine: Engine, emulator: RunningEmulator, client: JigClient
+    ) -> None:
+        """SIGKILL of the plugin leaves no operation; the mark leads back all the same."""
+        self._prepare(engine)
+        emulator.admin.hold("llm-one")
+        engine.killed_up(lambda: names(client) == ["llm-one"], "plugin")
+        emulator.admin.release("llm-one")
+        seen = engine.jig("orphans", "--json")
+        assert seen.returncode == 1, seen.stderr
+        assert [o["name"] for o in json.loads(seen.stdout)["orphans"]] == ["llm-one"]
+        done = engine.jig("recover", "--yes")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert engine.is_empty()
+        assert CANARY not in engine.pulumi("stack", "export").stdout
+        assert engine.jig("orphans").returncode == 0
