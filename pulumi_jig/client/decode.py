@@ -205,7 +205,10 @@ def decode_error(
 
 def _sentence(kind: type[APIError], asked: str, settings: Settings) -> str:
     if kind is AuthenticationError:
-        return f"The service rejected the API key of {settings.key_setting} at {asked}"
+        return (
+            f"The service rejected the API key at {asked}; set {settings.key_setting} "
+            "to a valid one"
+        )
     if kind is PermissionDeniedError:
         return (
             f"The API key of {settings.key_setting} is valid but may not do {asked}; "

@@ -238,7 +238,8 @@ class Retries:
                 "more than the operation's time limit leaves."
             )
         if self._uncertain and self._method != "GET":
-            message = f"{message} An earlier attempt may have taken effect."
+            if not isinstance(error, AmbiguousError):
+                message = f"{message} An earlier attempt may have taken effect."
             if isinstance(error, NotSentError):
                 # The last attempt certainly did not act, but that is not the whole
                 # truth about the request.

@@ -164,10 +164,12 @@ class TestStatuses:
     ) -> None:
         """A captive portal answers quickly and for ever; nobody waits for it."""
         with Scripted(Say(200, "<html>log in</html>")) as server:
-            with pytest.raises(AmbiguousError, match="after 3 attempts"):
-                send(connect(server.url), "GET", ctx)
+            with pytest.raises(AmbiguousError, match="after 3 attempts") as caught:
+                send(connect(server.url), "PATCH", ctx)
 
             assert len(server.seen) == 3
+        # Said once is enough.
+        assert caught.value.message.count("may have taken effect") == 1
 
 
 class TestWaits:
