@@ -75,7 +75,7 @@ def member_of(name: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
     return {"name": name, **sizes}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Budget:
     """
     A budget as policies read it.
@@ -135,7 +135,7 @@ class Budget:
             )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class OwnLimits(Settings):
     """The limits that a program gives its budget; None and {} are no limit."""
 
@@ -150,7 +150,6 @@ class OwnLimits(Settings):
     )
 
 
-@dataclass(frozen=True)
 class _OwnVoice(Voice):
     """Speaks of the keys of the budget itself."""
 

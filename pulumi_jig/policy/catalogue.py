@@ -42,11 +42,27 @@ URL: Final = (
     "https://github.com/pulumi-jig/pulumi-jig/tree/main/policies/gpu-guardrails"
 )
 
+#: The properties that stack policies read. Others are not even unwrapped: a stack has
+#: many resources, and every stack policy meets all of them anew.
+STACK_KEYS: Final = frozenset(
+    {
+        "name",
+        "image",
+        "gpu_type",
+        "gpu_count",
+        "min_replicas",
+        "max_replicas",
+        "memory",
+        "budget",
+        "members",
+    }
+)
+
 Severity = Literal["low", "medium", "high", "critical"]
 Kind = Literal["deployment", "dynamic", "budget", "stack"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class PolicySpec:
     """
     One policy.

@@ -75,10 +75,10 @@ def plain(value: Any) -> Any:
     here, since nobody can read it), and what a provider's check is handed (unknown
     values as the protocol's own strings).
     """
-    if value is None or isinstance(value, bool | int | float):
-        return value
     if isinstance(value, str):
         return UNKNOWN if value in _WIRE_UNKNOWNS else value
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
     if isinstance(value, Mapping):
         result = {str(key): item(value, key) for key in value}
         if result.get(_SIGNATURE) == _SECRET_SIGNATURE:
@@ -288,7 +288,7 @@ def is_deployment(type_: str, keys: Any) -> bool:
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Resource:
     """
     One resource as every rule sees it.
@@ -334,7 +334,7 @@ class Resource:
 NO_GPU: Final = "none"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Size:
     """
     What one deployment asks for.

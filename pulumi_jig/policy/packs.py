@@ -11,6 +11,7 @@ reads the pack's port there.
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import os
 import sys
 import threading
@@ -35,6 +36,7 @@ from pulumi_jig.policy.budget import Budget
 from pulumi_jig.policy.catalogue import (
     BY_NAME,
     CATALOGUE,
+    STACK_KEYS,
     URL,
     PolicySpec,
     find,
@@ -224,7 +226,7 @@ def _validate_stack(spec: PolicySpec, guard: Guard) -> Validation:
                 type=one.resource_type,
                 name=one.name,
                 urn=one.urn,
-                inputs=plain(one.props),
+                inputs={k: item(one.props, k) for k in one.props if k in STACK_KEYS},
             )
             for one in args.resources
             if is_dynamic(one.resource_type)
@@ -360,6 +362,11 @@ def serve(
         arguments = guardrails(config, profiles=profiles)
     except JigError as error:
         sys.exit(error.message)
+    # A pack lives for one run, and a stack of a thousand resources is a graph of many
+    # objects that all stay alive: searching it again and again for garbage would make
+    # the judgement of large stacks slower than linear.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
     PolicyPack(**arguments)
 
 

@@ -40,7 +40,7 @@ _ALL: Final = "all"
 _RESERVED: Final = "environments"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Profile:
     """
     What one environment says about the policies.

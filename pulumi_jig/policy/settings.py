@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import difflib
 import fnmatch
 import re
 from collections.abc import Callable, Mapping
@@ -89,13 +88,14 @@ def key(kind: str, default: Any, text: str, **more: Any) -> Any:
     return dataclasses.field(default=default, metadata=metadata)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Settings:
     """
     What every policy can be told.
 
     Each policy adds its own keys. The defaults of all keys together are the strictest
-    of our environments.
+    of our environments. Settings are never compared nor printed, so the methods for
+    that are not generated: a pack pays for each of them when it starts.
     """
 
     unknown: str = key(
@@ -276,6 +276,9 @@ def _parse(kind: str, value: Any, metadata: Mapping[str, Any]) -> Any:
 
 def near(word: str, known: Any) -> str:
     """` (did you mean "x"?)` where a known word is near, else ""."""
+    # Loaded when something is misspelt: a pack's start pays for every import.
+    import difflib
+
     close = difflib.get_close_matches(str(word), list(known), n=1, cutoff=0.6)
     return f' (did you mean "{close[0]}"?)' if close else ""
 

@@ -35,7 +35,7 @@ _HOURS_PER_MONTH: Final = 730
 _CONTRIBUTORS: Final = 3
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class GpuLimits(Settings):
     """How many GPUs may run together."""
 
@@ -62,7 +62,7 @@ class GpuLimits(Settings):
     )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class MemoryLimits(Settings):
     """How much memory may be in use together."""
 
@@ -86,7 +86,7 @@ class MemoryLimits(Settings):
     )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class CostLimits(Settings):
     """How much GPUs may cost together."""
 
@@ -113,7 +113,7 @@ class CostLimits(Settings):
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Voice:
     """
     How a sum speaks of its limits: in the words of whoever set them.
@@ -139,7 +139,7 @@ class Voice:
         return f"Set it, or have {self.policy}.unset_memory_gib set."
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class _Part:
     """One size's share of a sum."""
 

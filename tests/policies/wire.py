@@ -159,6 +159,8 @@ def merged(info: proto.AnalyzerInfo, given: dict[str, Any]) -> Any:
 class Analyzer:
     """A pack, asked as the engine asks; `stub` is a servicer or a gRPC stub."""
 
+    pid = 0
+
     def __init__(self, stub: Any, *, local: bool) -> None:
         self._stub = stub
         self._extra = (None,) if local else ()
@@ -229,7 +231,9 @@ def process(folder: Path = PACK, **variables: str) -> Iterator[Analyzer]:
         line = child.stdout.readline()
         assert line.strip().isdigit(), (line, child.stderr.read())
         with grpc.insecure_channel(f"127.0.0.1:{line.strip()}") as channel:
-            yield Analyzer(analyzer_pb2_grpc.AnalyzerStub(channel), local=False)
+            analyzer = Analyzer(analyzer_pb2_grpc.AnalyzerStub(channel), local=False)
+            analyzer.pid = child.pid
+            yield analyzer
     finally:
         child.kill()
         child.communicate()

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class BudgetSettings(GpuLimits, MemoryLimits, CostLimits):
     """The owner's limits of `jig-gpu-budget`, whatever the program's own are."""
 
@@ -66,7 +66,7 @@ def gpu_budget(
         yield Finding(finding.kind, finding.message, budget.urn, budget.name)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class MembershipSettings(Settings):
     """Limits of `jig-budget-membership`."""
 
@@ -100,7 +100,7 @@ def budget_membership(
         )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class CoverageSettings(Settings):
     """`jig-budget-coverage` has no limits of its own."""
 

@@ -34,7 +34,7 @@ _DEPTH: Final = 3
 _PORTS: Final = {"https": 443, "http": 80}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class EscapeSettings(Settings):
     """Limits of `jig-no-escape`."""
 

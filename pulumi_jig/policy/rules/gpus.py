@@ -48,7 +48,7 @@ _QUANTITIES = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class QuantitySettings(Settings):
     """`jig-valid-quantities` has no limits of its own."""
 
@@ -69,7 +69,7 @@ def valid_quantities(
             )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class GpuCountSettings(Settings):
     """Limits of `jig-gpu-count`."""
 
@@ -215,7 +215,7 @@ def _per_deployment(
     )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class GpuTypeSettings(Settings):
     """Limits of `jig-gpu-types`."""
 

@@ -25,7 +25,7 @@ _PART: Final = re.compile(r"[A-Za-z0-9._-]+")
 _HOST: Final = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Reference:
     """A container image reference, read as a container runtime reads it."""
 
@@ -66,7 +66,7 @@ class Reference:
         return place == prefix or place.startswith(f"{prefix}/")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ImageSettings(Settings):
     """Limits of `jig-image`."""
 

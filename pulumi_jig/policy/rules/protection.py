@@ -37,7 +37,7 @@ GOVERNED = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ProtectSettings(Settings):
     """Limits of `jig-protect`."""
 

@@ -45,7 +45,7 @@ _EVERYWHERE: Final = frozenset({"metric", "model"})
 _METRIC_NAME: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ReplicaSettings(Settings):
     """Limits of `jig-replicas`."""
 

@@ -75,7 +75,7 @@ _FLAG: Final = re.compile(r"--?([A-Za-z][A-Za-z0-9_-]*)(?:=(.*))?", re.DOTALL)
 _READ_ONLY: Final = "value_from_secret_expires_at"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class SecretSettings(Settings):
     """Patterns of `jig-no-plaintext-secrets`."""
 
