@@ -384,6 +384,28 @@ def test_an_answer_that_cannot_be_read_does_not_lose_the_deployment(
     assert engine.state["deployment_id"] == world.live()["id"]
 
 
+def test_an_answer_that_cannot_be_read_and_has_no_id_is_unconfirmed(
+    world: World, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Case R22: where not even an id can be read, the name is kept to be looked up."""
+    from pulumi_jig.lifecycle.deployment import serving
+
+    whole = serving.state_of
+
+    def broken(inputs: Any, item: Any, **more: Any) -> Any:
+        if item is not None:
+            raise TypeError
+        return whole(inputs, item, **more)
+
+    monkeypatch.setattr(serving, "state_of", broken)
+    world.fault(POST, "act-answer", status=200, body={})
+    world.fault(LOOK, "answer", status=401, times=ALWAYS, body={"error": {}})
+    with pytest.raises(PartialFailureError):
+        engine.create(PROGRAM)
+    assert engine.state is not None
+    assert engine.state["__unconfirmed"] is True
+
+
 def test_inputs_that_cannot_be_stored_are_refused_before_anything_is_sent(
     world: World, engine: Engine
 ) -> None:
@@ -511,6 +533,20 @@ def test_the_corpse_of_an_unmarked_deployment_is_not_taken_for_its_successor(
     assert engine.state is not None
     assert engine.state["deployment_id"] not in (None, identifier)
     assert engine.state["deployment_id"] == world.live()["id"]
+
+
+def test_a_corpse_that_stays_leaves_the_end_unknown(
+    world: World, engine: Engine
+) -> None:
+    """While what this run deleted still shows, nobody can tell what a POST came to."""
+    engine.create(UNMARKED)
+    corpse = world.live()
+    engine.delete()
+    engine.timeout = 60
+    world.fault(POST, "lose")
+    world.fault(LOOK, "answer", status=200, body=corpse, times=ALWAYS)
+    with pytest.raises(PartialFailureError, match="time limit"):
+        engine.create(UNMARKED)
 
 
 def test_two_creates_of_one_name_at_once_give_one_deployment(world: World) -> None:

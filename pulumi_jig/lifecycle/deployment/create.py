@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pulumi_jig.lifecycle.deployment.discretion import discreet
 from pulumi_jig.lifecycle.deployment.identity import account_of
 from pulumi_jig.lifecycle.deployment.patching import patch, patch_body
 from pulumi_jig.lifecycle.deployment.posting import post
@@ -51,16 +52,20 @@ def create(inputs: Mapping[str, Any], inv: Invocation) -> Stored:
     """
     name = required_name(inputs)
     require_storable(inputs)
+    with discreet(inv, inputs) as quiet, name_lock(name):
+        return _create(name, inputs, quiet)
+
+
+def _create(name: str, inputs: Mapping[str, Any], inv: Invocation) -> Stored:
     ctx = inv.context(CREATE_TIMEOUT)
-    with name_lock(name):
-        account = account_of(inv, ctx)
-        if inputs.get("adopt") is True:
-            found = find(inv, ctx, name)
-            # What this very run deleted may show for a moment longer.
-            if found is not None and not just_deleted(name, found):
-                return _adopt(inputs, found, account, inv, ctx)
-        item = post(inputs, account, inv, ctx)
-        return roll_out(Change(inputs, item, account=account, created=True), inv, ctx)
+    account = account_of(inv, ctx)
+    if inputs.get("adopt") is True:
+        found = find(inv, ctx, name)
+        # What this very run deleted may show for a moment longer.
+        if found is not None and not just_deleted(name, found):
+            return _adopt(inputs, found, account, inv, ctx)
+    item = post(inputs, account, inv, ctx)
+    return roll_out(Change(inputs, item, account=account, created=True), inv, ctx)
 
 
 def _adopt(

@@ -20,6 +20,7 @@ from pulumi_jig.errors import (
     ServerError,
     TransportError,
 )
+from pulumi_jig.lifecycle.deployment.discretion import discreet
 from pulumi_jig.lifecycle.deployment.identity import (
     foreign,
     require_account,
@@ -60,21 +61,25 @@ def delete(id_: str, state: Mapping[str, Any], inv: Invocation) -> None:
     Raises:
         JigError: It is still there, or nobody can tell.
     """
-    ctx = inv.context(DELETE_TIMEOUT)
     name = str(state.get("name") or id_)
     state = {**state, "name": name}
+    with discreet(inv, state) as quiet, name_lock(name):
+        _delete(name, state, quiet)
+
+
+def _delete(name: str, state: Mapping[str, Any], inv: Invocation) -> None:
+    ctx = inv.context(DELETE_TIMEOUT)
     known = state.get("deployment_id")
-    with name_lock(name):
-        require_account(state, inv, ctx)
-        try:
-            item = inv.client.deployments.get(str(known or name), ctx)
-        except NotFoundError as error:
-            require_proof_of_absence(error, state, inv, ctx)
-            return
-        if not _may_delete(item, state, inv):
-            return
-        _Deletion(str(item.id or name), state, inv, ctx).run()
-        remember_deleted(name, item.id)
+    require_account(state, inv, ctx)
+    try:
+        item = inv.client.deployments.get(str(known or name), ctx)
+    except NotFoundError as error:
+        require_proof_of_absence(error, state, inv, ctx)
+        return
+    if not _may_delete(item, state, inv):
+        return
+    _Deletion(str(item.id or name), state, inv, ctx).run()
+    remember_deleted(name, item.id)
 
 
 def _may_delete(

@@ -208,6 +208,4 @@ def _look_for(
                 return found
             elif not just_deleted(name, found):
                 raise taken(found, inputs, inv.urn)
-            if ctx.expired:
-                raise AmbiguousError("the time limit passed before it was certain.")
         ctx.pause(SETTLE_PAUSE)

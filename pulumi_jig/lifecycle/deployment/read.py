@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pulumi_jig.errors import NotFoundError
 from pulumi_jig.fields import FIELDS
+from pulumi_jig.lifecycle.deployment.discretion import discreet
 from pulumi_jig.lifecycle.deployment.identity import (
     foreign,
     require_account,
@@ -45,6 +46,11 @@ def read(id_: str, state: Mapping[str, Any], inv: Invocation) -> Stored:
     Raises:
         JigError: Nothing is known, so the state must be kept.
     """
+    with discreet(inv, state, inv.old_inputs or {}) as quiet:
+        return _read(id_, state, quiet)
+
+
+def _read(id_: str, state: Mapping[str, Any], inv: Invocation) -> Stored:
     ctx = inv.context(READ_TIMEOUT)
     name = str(state.get("name") or id_)
     known = state.get("deployment_id")

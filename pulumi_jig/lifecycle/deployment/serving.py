@@ -22,8 +22,6 @@ from pulumi_jig.lifecycle.deployment.inputs import (
     NONCE,
     UNCONFIRMED,
     declared_fields,
-    redact,
-    secret_texts,
 )
 from pulumi_jig.lifecycle.deployment.sending import (
     LAST_LOOK,
@@ -42,8 +40,6 @@ from pulumi_jig.rollout import Goal, Watch
 from pulumi_jig.values import storable_fault
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from pulumi_jig.context import CallContext
     from pulumi_jig.lifecycle.invocation import Invocation
     from pulumi_jig.models import DeploymentResponseItem
@@ -53,8 +49,6 @@ ROLLBACK_TIMEOUT: Final = 300.0
 #: Seconds within which the service shows the revision that a change makes. One that
 #: shows none by then has kept the one from before. (Assumed; nothing documents it.)
 REVISION_PATIENCE: Final = 30.0
-#: Characters below which a line of a secret is taken for punctuation.
-SHORTEST_SECRET: Final = 6
 
 
 def roll_out(change: Change, inv: Invocation, ctx: CallContext) -> Stored:
@@ -82,7 +76,6 @@ class _RollOut:
         self._name = required_name(change.inputs)
         self._accepted = ctx.clock()
         self._shown = False
-        self._secrets = _confidential(change.inputs)
         self._id: str | None = None
         self._see(change.item)
 
@@ -99,7 +92,6 @@ class _RollOut:
                 reasons = [_reason(error, self._name)]
                 if isinstance(error, RolloutError) and not self._change.created:
                     reasons += self._roll_back()
-                reasons = [redact(reason, self._secrets) for reason in reasons]
                 raise PartialFailureError(self._name, self._state(), reasons) from None
         return Stored(self._name, self._state())
 
@@ -147,9 +139,6 @@ class _RollOut:
     def _get(self, ctx: CallContext) -> DeploymentResponseItem:
         return self._inv.client.deployments.get(reference_of(self._change), ctx)
 
-    def _report(self, line: str) -> None:
-        self._inv.progress(redact(line, self._secrets))
-
     def _logs(self, replica: str | None) -> list[str]:
         # Output is a courtesy: it may be there although the time is up, but a service
         # that does not give it must not hold up the reason.
@@ -178,7 +167,7 @@ class _RollOut:
             logs=self._logs,
             newest_revision=self._newest_revision,
             is_as_sent=lambda shown: not self._differences(shown),
-            report=self._report,
+            report=self._inv.progress,
         ).run()
         self._compare()
 
@@ -236,7 +225,7 @@ class _RollOut:
         """
         until = self._ctx.clock() + REVISION_PATIENCE
         while stale is not None and shown in (None, stale):
-            self._report("waiting for the new revision")
+            self._inv.progress("waiting for the new revision")
             newest = self._newest_revision()
             if newest not in (None, stale):
                 return newest
@@ -266,7 +255,7 @@ class _RollOut:
         if revision == failed:
             return [f"It stands at revision {revision}, as before the update."]
         self._ctx = self._ctx.beyond(ROLLBACK_TIMEOUT)
-        self._report("rolling back")
+        self._inv.progress("rolling back")
         try:
             self._see(
                 self._inv.client.deployments.rollback(
@@ -281,7 +270,7 @@ class _RollOut:
                 health_checked=True,
                 pull_grace=self._inv.pull_grace,
             )
-            Watch(goal, self._fetch, self._ctx, report=self._report).run()
+            Watch(goal, self._fetch, self._ctx, report=self._inv.progress).run()
         except BaseException as error:
             why = _reason(error, self._name)
             return [f"Rolling back to revision {revision} failed as well: {why}"]
@@ -289,14 +278,6 @@ class _RollOut:
             f"It was rolled back: the configuration of revision {revision} serves "
             "again. The next `pulumi up` tries the update again."
         ]
-
-
-def _confidential(inputs: Mapping[str, Any]) -> list[str]:
-    """What must not be shown: secret values, and each line of those that have several."""
-    values = secret_texts(inputs)
-    lines = {line.strip() for value in values for line in value.splitlines()}
-    found = {*values, *(line for line in lines if len(line) >= SHORTEST_SECRET)}
-    return sorted(found, key=len, reverse=True)
 
 
 def _reason(error: BaseException, name: str) -> str:

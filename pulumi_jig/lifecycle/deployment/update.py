@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pulumi_jig.errors import NotFoundError
 from pulumi_jig.fields import live_values
 from pulumi_jig.lifecycle.deployment.diff import dropped_fields
+from pulumi_jig.lifecycle.deployment.discretion import discreet
 from pulumi_jig.lifecycle.deployment.identity import (
     refuse_foreign,
     require_account,
@@ -59,33 +60,39 @@ def update(
     """
     name = required_name(inputs)
     require_storable(inputs)
+    with discreet(inv, state, inputs) as quiet, name_lock(name):
+        return _update(state, inputs, quiet)
+
+
+def _update(
+    state: Mapping[str, Any], inputs: Mapping[str, Any], inv: Invocation
+) -> Stored:
     ctx = inv.context(UPDATE_TIMEOUT)
-    with name_lock(name):
-        account = require_account(state, inv, ctx)
-        if state.get(UNCONFIRMED):
-            found = _confirm(state, inputs, inv, ctx)
-            if found is None:
-                item = post(inputs, account, inv, ctx)
-                change = Change(inputs, item, account=account, created=True)
-                return roll_out(change, inv, ctx)
-            # From here on it is known by its id.
-            state = {**state, "deployment_id": found.id}
-        else:
-            found = _live(state, inv, ctx)
-            refuse_foreign(found, state, inv.urn)
-        clear = dropped_fields(
-            {**state, **live_values(found)}, inputs, old_inputs=inv.old_inputs
-        )
-        body = patch_body(inputs, found, inv, clear=clear)
-        change = Change(inputs, found, before=found, account=account)
-        item = patch(
-            change,
-            body,
-            inv,
-            ctx,
-            still_ours=lambda shown: refuse_foreign(shown, state, inv.urn),
-        )
-        return roll_out(replace(change, item=item, changed=tuple(body)), inv, ctx)
+    account = require_account(state, inv, ctx)
+    if state.get(UNCONFIRMED):
+        found = _confirm(state, inputs, inv, ctx)
+        if found is None:
+            item = post(inputs, account, inv, ctx)
+            change = Change(inputs, item, account=account, created=True)
+            return roll_out(change, inv, ctx)
+        # From here on it is known by its id.
+        state = {**state, "deployment_id": found.id}
+    else:
+        found = _live(state, inv, ctx)
+        refuse_foreign(found, state, inv.urn)
+    clear = dropped_fields(
+        {**state, **live_values(found)}, inputs, old_inputs=inv.old_inputs
+    )
+    body = patch_body(inputs, found, inv, clear=clear)
+    change = Change(inputs, found, before=found, account=account)
+    item = patch(
+        change,
+        body,
+        inv,
+        ctx,
+        still_ours=lambda shown: refuse_foreign(shown, state, inv.urn),
+    )
+    return roll_out(replace(change, item=item, changed=tuple(body)), inv, ctx)
 
 
 def _live(

@@ -1,0 +1,66 @@
+"""
+What people are told of a deployment, without the values of its variables.
+
+The service's own words go into messages: an error that quotes a request, a container's
+last lines, a reason that Kubernetes gives. Any of them may hold what the program gave
+in confidence, so every way out of an operation goes through here.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from pulumi_jig.errors import APIError, JigError, RolloutError
+from pulumi_jig.lifecycle.deployment.inputs import redact, secret_texts
+from pulumi_jig.lifecycle.invocation import Invocation, PartialFailureError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pulumi_jig.lifecycle.invocation import Severity
+
+#: Characters below which a line of a secret is taken for punctuation.
+SHORTEST_SECRET: Final = 6
+
+
+@contextmanager
+def discreet(inv: Invocation, *data: Mapping[str, Any]) -> Iterator[Invocation]:
+    """
+    The same call, telling no secret of the given inputs or states.
+
+    Args:
+        inv: The call.
+        data: What holds the secrets.
+
+    Raises:
+        JigError: What the block raises, in words without secrets.
+    """
+    secrets = confidential(*data)
+
+    def log(severity: Severity, message: str) -> None:
+        inv.log(severity, redact(message, secrets))
+
+    def progress(line: str) -> None:
+        inv.progress(redact(line, secrets))
+
+    try:
+        yield replace(inv, log=log, progress=progress)
+    except JigError as error:
+        error.message = redact(error.message, secrets)
+        error.args = (error.message,)
+        if isinstance(error, APIError):
+            error.detail = redact(error.detail, secrets)
+        if isinstance(error, PartialFailureError | RolloutError):
+            error.reasons = tuple(redact(reason, secrets) for reason in error.reasons)
+        raise
+
+
+def confidential(*data: Mapping[str, Any]) -> list[str]:
+    """What must not be shown: secret values, and each line of those that have several."""
+    values = {value for each in data for value in secret_texts(each)}
+    lines = {line.strip() for value in values for line in value.splitlines()}
+    found = {*values, *(line for line in lines if len(line) >= SHORTEST_SECRET)}
+    # The longest first: a part of a secret must not hide the whole of it.
+    return sorted(found, key=len, reverse=True)
