@@ -30,12 +30,11 @@ A deployment names its budget in its own input `budget`. Other keys are allowed 
 three places and ignored here. Standard library only: the provider loads this.
 """
 
-# ruff: noqa: RUF009 - key() only returns dataclasses.field().
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
@@ -135,7 +134,6 @@ class Budget:
             )
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class OwnLimits(Settings):
     """The limits that a program gives its budget; None and {} are no limit."""
 
@@ -184,9 +182,9 @@ def judge_budget(budget: Mapping[str, Any]) -> list[str]:
     findings = list(read.malformed())
     # A limit that is not known yet is not judged; it is known before anything happens.
     known = {
-        field.name: inputs[field.name]
-        for field in fields(OwnLimits)
-        if inputs.get(field.name) is not None and _is_known(inputs[field.name])
+        name: inputs[name]
+        for name in OwnLimits.keys
+        if inputs.get(name) is not None and _is_known(inputs[name])
     }
     try:
         own = read_settings(OwnLimits, known, where=read.subject)

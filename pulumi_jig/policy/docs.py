@@ -7,7 +7,6 @@ exists and one that exists is documented; a test holds the README to it.
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
@@ -16,7 +15,7 @@ from typing import Any, Final
 
 from pulumi_jig.policy.catalogue import CATALOGUE, PolicySpec
 from pulumi_jig.policy.facts import show
-from pulumi_jig.policy.settings import Settings
+from pulumi_jig.policy.settings import COMMON
 
 #: The README's generated part stands between these.
 BEGIN: Final = "<!-- catalogue: written by `pulumi-jig policy list --markdown` -->"
@@ -30,29 +29,13 @@ _JUDGES: Final = {
 }
 
 
-def _common() -> set[str]:
-    return {declared.name for declared in dataclasses.fields(Settings)}
-
-
 def keys_of(spec: PolicySpec) -> list[dict[str, str]]:
     """The configuration keys of one policy, without those that all policies have."""
-    common = _common()
     return [
-        {
-            "key": declared.name,
-            "help": declared.metadata["help"],
-            "default": _default(declared),
-        }
-        for declared in dataclasses.fields(spec.settings)
-        if declared.name not in common
+        {"key": name, "help": declared.text, "default": _text(declared.default)}
+        for name, declared in spec.settings.keys.items()
+        if name not in COMMON
     ]
-
-
-def _default(declared: dataclasses.Field[Any]) -> str:
-    value = declared.default
-    if declared.default_factory is not dataclasses.MISSING:
-        value = declared.default_factory()
-    return _text(value)
 
 
 def _text(value: Any) -> str:
@@ -102,8 +85,8 @@ def as_text() -> str:
 def as_markdown() -> str:
     """The catalogue as the README of the pack has it, markers included."""
     common = [
-        f"| `{f.name}` | {f.metadata['help']} | `{_default(f)}` |"
-        for f in dataclasses.fields(Settings)
+        f"| `{name}` | {declared.text} | `{_text(declared.default)}` |"
+        for name, declared in COMMON.items()
     ]
     head = [
         BEGIN,

@@ -19,7 +19,7 @@ import fnmatch
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, TypeVar
 
 from pulumi_jig.errors import ConfigError
 from pulumi_jig.policy.facts import read_number
@@ -78,25 +78,43 @@ class Range:
     max: Decimal | None = None
 
 
-def key(kind: str, default: Any, text: str, **more: Any) -> Any:
-    """Declare one configuration key beside its field: kind, default, help."""
-    metadata = {"kind": kind, "help": text, **more}
-    if isinstance(default, dict):
-        return dataclasses.field(
-            default_factory=lambda: dict(default), metadata=metadata
-        )
-    return dataclasses.field(default=default, metadata=metadata)
+@dataclass(frozen=True, eq=False, repr=False)
+class Key:
+    """
+    One configuration key, declared beside its name.
+
+    Attributes:
+        kind: Which parser and which schema it has; `?` allows null.
+        default: What holds where it is left out.
+        text: What it says, for the catalogue and the engine.
+        choices: The words that a `choice` may be.
+    """
+
+    kind: str
+    default: Any
+    text: str
+    choices: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+def key(kind: str, default: Any, text: str, choices: tuple[str, ...] = ()) -> Any:
+    """Declare a configuration key; its annotation is the type of its value."""
+    return Key(kind, default, text, choices)
+
+
 class Settings:
     """
     What every policy can be told.
 
-    Each policy adds its own keys. The defaults of all keys together are the strictest
-    of our environments. Settings are never compared nor printed, so the methods for
-    that are not generated: a pack pays for each of them when it starts.
+    Each policy adds its own keys in a subclass; instances are immutable. The defaults
+    of all keys together are the strictest of our environments. This is not a dataclass:
+    a pack pays for every generated method when it starts, and none would be used.
+
+    Raises:
+        TypeError: A key is not declared.
     """
+
+    #: All keys by name, those of base classes first.
+    keys: ClassVar[Mapping[str, Key]] = {}
 
     unknown: str = key(
         "choice",
@@ -118,10 +136,41 @@ class Settings:
         "stack's name decides where it is left out.",
     )
 
+    def __init_subclass__(cls) -> None:
+        """Gather the keys that a class and its bases declare."""
+        cls.keys = {
+            name: declared
+            for base in reversed(cls.__mro__)
+            for name, declared in vars(base).items()
+            if isinstance(declared, Key)
+        }
+
+    def __init__(self, **values: Any) -> None:
+        unknown = values.keys() - self.keys
+        if unknown:
+            raise TypeError(
+                f"{type(self).__name__} has no {', '.join(sorted(unknown))}"
+            )
+        for name, declared in self.keys.items():
+            vars(self)[name] = values.get(name, declared.default)
+
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
+        """Refuse: settings are read by several threads."""
+        raise AttributeError(f"{name} of {type(self).__name__} cannot be changed")
+
     def exemption(self, name: str) -> Exemption | None:
         """The exemption that covers a resource, the longest-lived of several."""
         covering = [e for e in self.exempt if e.covers(name)]
         return max(covering, key=lambda e: e.expires, default=None)
+
+
+#: The keys that every policy has.
+COMMON: Final[Mapping[str, Key]] = {
+    name: declared
+    for name, declared in vars(Settings).items()
+    if isinstance(declared, Key)
+}
+Settings.keys = COMMON
 
 
 # --- Parsers, one per kind --------------------------------------------------------
@@ -206,7 +255,7 @@ def _object(value: Any, kinds: Mapping[str, str]) -> dict[str, Any]:
         if name not in kinds:
             raise _FaultError(f'has an unknown key "{name}"{near(name, kinds)}')
         try:
-            found[name] = _parse(kinds[name], item, {})
+            found[name] = _parse(kinds[name], item)
         except _FaultError as fault:
             raise _FaultError(f"at {name} {fault}") from None
     return found
@@ -259,7 +308,7 @@ def _object_names(value: Any) -> list[str]:
     return [str(name) for name in value]
 
 
-def _parse(kind: str, value: Any, metadata: Mapping[str, Any]) -> Any:
+def _parse(kind: str, value: Any, choices: tuple[str, ...] = ()) -> Any:
     if kind.endswith("?"):
         if value is None:
             return None
@@ -267,7 +316,6 @@ def _parse(kind: str, value: Any, metadata: Mapping[str, Any]) -> Any:
     elif value is None:
         raise _FaultError("must not be null")
     if kind == "choice":
-        choices = metadata["choices"]
         if value not in choices:
             raise _FaultError(f"must be one of {', '.join(choices)}")
         return value
@@ -291,17 +339,16 @@ def faults_in(cls: type[Settings], given: Mapping[str, Any]) -> list[tuple[str, 
 def _read(
     cls: type[Settings], given: Mapping[str, Any]
 ) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-    fields = {f.name: f for f in dataclasses.fields(cls)}
     values: dict[str, Any] = {}
     faults: list[tuple[str, str]] = []
     for name, value in given.items():
-        declared = fields.get(name)
+        declared = cls.keys.get(name)
         if declared is None:
-            text = f"is not a key of this policy{near(name, fields)}"
+            text = f"is not a key of this policy{near(name, cls.keys)}"
             faults.append((name, f"{name} {text}"))
             continue
         try:
-            values[name] = _parse(declared.metadata["kind"], value, declared.metadata)
+            values[name] = _parse(declared.kind, value, declared.choices)
         except _FaultError as fault:
             faults.append((name, f"{name} {fault}"))
     return values, faults
@@ -383,15 +430,15 @@ def json_schema(cls: type[Settings]) -> dict[str, dict[str, Any]]:
     environment's profile fills it.
     """
     schemas: dict[str, dict[str, Any]] = {}
-    for declared in dataclasses.fields(cls):
-        kind = declared.metadata["kind"]
+    for name, declared in cls.keys.items():
+        kind = declared.kind
         if kind == "choice":
-            schema: dict[str, Any] = {"enum": list(declared.metadata["choices"])}
+            schema: dict[str, Any] = {"enum": list(declared.choices)}
             schema["type"] = "string"
         else:
             schema = dict(_SCHEMAS[kind.removesuffix("?")])
         if kind.endswith("?"):
             schema["type"] = [schema["type"], "null"]
-        schema["description"] = declared.metadata["help"]
-        schemas[declared.name] = schema
+        schema["description"] = declared.text
+        schemas[name] = schema
     return schemas

@@ -14,7 +14,6 @@ part of a card that they are); memory and VRAM are GiB; prices are US dollars pe
 hour.
 """
 
-# ruff: noqa: RUF009 - key() only returns dataclasses.field().
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -35,7 +34,6 @@ _HOURS_PER_MONTH: Final = 730
 _CONTRIBUTORS: Final = 3
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class GpuLimits(Settings):
     """How many GPUs may run together."""
 
@@ -62,7 +60,6 @@ class GpuLimits(Settings):
     )
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class MemoryLimits(Settings):
     """How much memory may be in use together."""
 
@@ -86,7 +83,6 @@ class MemoryLimits(Settings):
     )
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class CostLimits(Settings):
     """How much GPUs may cost together."""
 

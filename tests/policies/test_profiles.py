@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ import pytest
 from wire import PROFILES
 
 from pulumi_jig.errors import ConfigError
-from pulumi_jig.policy.catalogue import BY_NAME, CATALOGUE
+from pulumi_jig.policy.catalogue import CATALOGUE
 from pulumi_jig.policy.findings import Kind
 from pulumi_jig.policy.judge import judge_resource, judge_stack
 from pulumi_jig.policy.profiles import (
@@ -251,11 +250,3 @@ def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
 def test_the_stack_stands_in_the_urn(urn: str, expected: str) -> None:
     """The environment is read from the URN, which is there in every kind of run."""
     assert expected == stack_of(urn)
-
-
-def test_defaults_are_of_the_declared_types() -> None:
-    """Reading the defaults back as JSON gives the defaults."""
-    for spec in CATALOGUE:
-        for declared in dataclasses.fields(spec.settings):
-            assert declared.metadata["kind"], (spec.name, declared.name)
-    assert len(BY_NAME) == 16

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 from typing import Any
 
@@ -151,10 +150,10 @@ def test_every_key_has_a_schema_and_a_sentence(spec: Any) -> None:
     """The engine's own check knows each key, and each is explained."""
     schema = json_schema(spec.settings)
 
-    for declared in dataclasses.fields(spec.settings):
-        assert declared.metadata["help"].endswith("."), declared.name
-        assert schema[declared.name]["description"] == declared.metadata["help"]
-        assert "type" in schema[declared.name]
+    for name, declared in spec.settings.keys.items():
+        assert declared.text.endswith("."), name
+        assert schema[name]["description"] == declared.text
+        assert "type" in schema[name]
     assert not any("default" in one for one in schema.values())
     assert "enforcementLevel" not in schema
 
@@ -186,3 +185,13 @@ def test_a_policy_is_found_with_or_without_prefix() -> None:
     assert find("gpu-count") is find("jig-gpu-count")
     with pytest.raises(ConfigError, match='did you mean "jig-gpu-count"'):
         find("gpu-cuont")
+
+
+def test_settings_cannot_be_changed_nor_misspelt() -> None:
+    """Rules of several threads read them, and code may misspell a key too."""
+    settings = find("gpu-count").settings(max_per_replica=4)
+
+    with pytest.raises(AttributeError, match="cannot be changed"):
+        settings.max_per_replica = 8
+    with pytest.raises(TypeError, match="has no max_per_replcia"):
+        find("gpu-count").settings(max_per_replcia=4)

@@ -9,7 +9,6 @@ a budget lists and what the stack has.
 from __future__ import annotations
 
 import fnmatch
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pulumi_jig.policy.budget import BUDGET_INPUT, Budget
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class BudgetSettings(GpuLimits, MemoryLimits, CostLimits):
     """The owner's limits of `jig-gpu-budget`, whatever the program's own are."""
 
@@ -66,7 +64,6 @@ def gpu_budget(
         yield Finding(finding.kind, finding.message, budget.urn, budget.name)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class MembershipSettings(Settings):
     """Limits of `jig-budget-membership`."""
 
@@ -100,7 +97,6 @@ def budget_membership(
         )
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class CoverageSettings(Settings):
     """`jig-budget-coverage` has no limits of its own."""
 

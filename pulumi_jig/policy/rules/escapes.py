@@ -11,7 +11,6 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -34,7 +33,6 @@ _DEPTH: Final = 3
 _PORTS: Final = {"https": 443, "http": 80}
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class EscapeSettings(Settings):
     """Limits of `jig-no-escape`."""
 

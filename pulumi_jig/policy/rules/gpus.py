@@ -6,10 +6,8 @@ stack may use is in `stack`. They refuse to compare what is not a number: NaN is
 than no limit and larger than none, so it would pass all of them.
 """
 
-# ruff: noqa: RUF009 - key() only returns dataclasses.field().
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pulumi_jig.policy.facts import (
@@ -48,7 +46,6 @@ _QUANTITIES = (
 )
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class QuantitySettings(Settings):
     """`jig-valid-quantities` has no limits of its own."""
 
@@ -69,7 +66,6 @@ def valid_quantities(
             )
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class GpuCountSettings(Settings):
     """Limits of `jig-gpu-count`."""
 
@@ -215,7 +211,6 @@ def _per_deployment(
     )
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class GpuTypeSettings(Settings):
     """Limits of `jig-gpu-types`."""
 

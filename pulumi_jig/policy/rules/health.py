@@ -7,7 +7,6 @@ is reported green while requests fail. Workers without a port are exempt.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pulumi_jig.policy.facts import UNKNOWN, Resource, shown
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class HealthSettings(Settings):
     """`jig-health-check` has no limits of its own."""
 

@@ -66,7 +66,6 @@ class Reference:
         return place == prefix or place.startswith(f"{prefix}/")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ImageSettings(Settings):
     """Limits of `jig-image`."""
 

@@ -5,10 +5,8 @@ Fractions of a GiB are legal. What is left out is the platform's choice, which n
 add up, so an owner may ask for it to be given.
 """
 
-# ruff: noqa: RUF009 - key() only returns dataclasses.field().
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class MemorySettings(Settings):
     """Limits of `jig-memory`."""
 

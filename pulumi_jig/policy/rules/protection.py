@@ -8,7 +8,6 @@ then is whatever somebody set by hand, and no preview shows it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pulumi_jig.policy.facts import Resource, shown
@@ -37,7 +36,6 @@ GOVERNED = (
 )
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ProtectSettings(Settings):
     """Limits of `jig-protect`."""
 

@@ -7,12 +7,10 @@ metric is the API's documented rule; that `model` is tolerated beside every metr
 what the vendor's own command line sends.
 """
 
-# ruff: noqa: RUF009 - key() only returns dataclasses.field().
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
@@ -45,7 +43,6 @@ _EVERYWHERE: Final = frozenset({"metric", "model"})
 _METRIC_NAME: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ReplicaSettings(Settings):
     """Limits of `jig-replicas`."""
 

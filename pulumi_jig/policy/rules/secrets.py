@@ -16,7 +16,6 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from pulumi_jig.policy.facts import UNKNOWN, Resource, shown
@@ -75,7 +74,6 @@ _FLAG: Final = re.compile(r"--?([A-Za-z][A-Za-z0-9_-]*)(?:=(.*))?", re.DOTALL)
 _READ_ONLY: Final = "value_from_secret_expires_at"
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class SecretSettings(Settings):
     """Patterns of `jig-no-plaintext-secrets`."""
 
