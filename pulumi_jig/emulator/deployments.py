@@ -124,10 +124,10 @@ class Deployments:
         """
         return self.view(self.find(account, identifier, now), now)
 
-    def list_all(self, account: str, now: Moment) -> Record:
-        """Return the account's deployments, oldest first."""
-        found = [self.view(d, now) for d in self.records(account, now)]
-        return {"object": "list", "data": found}
+    def list_all(self, account: str, now: Moment) -> Iterator[Record]:
+        """Iterate over the account's deployments as the API shows them, oldest first."""
+        for d in self.records(account, now):
+            yield self.view(d, now)
 
     def update(
         self, account: str, identifier: str, body: Record, now: Moment

@@ -79,14 +79,17 @@ class Response:
     stream: Iterator[bytes] | None = None
 
 
+def encode(value: object) -> bytes:
+    """Return a value as compact JSON."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+
 def answer(
     status: int, value: object, headers: dict[str, str] | None = None
 ) -> Response:
     """Return a JSON response."""
-    body = json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
-    return Response(
-        status, body, {"Content-Type": "application/json", **(headers or {})}
-    )
+    kind = {"Content-Type": "application/json"}
+    return Response(status, encode(value), {**kind, **(headers or {})})
 
 
 def error(

@@ -48,6 +48,7 @@ CREATE TABLE volumes (
     id TEXT PRIMARY KEY, account TEXT NOT NULL, name TEXT NOT NULL,
     data TEXT NOT NULL, UNIQUE (account, name));
 """
+_BATCH = 100
 _TABLES = ("deployments", "revisions", "events", "uses", "secrets", "volumes")
 
 
@@ -252,19 +253,32 @@ class Store:
         )
 
     def all(self, table: str, account: str | None = None) -> Iterator[Record]:
-        """Iterate over the records, of one account or of all, oldest first."""
-        # The rows are fetched at once: the caller may write while it iterates.
+        """
+        Iterate over the records, of one account or of all, oldest first.
+
+        The caller may write while it iterates. A batch of rows is held at a time, so
+        that ten thousand records do not all lie in memory at once.
+        """
         if account is None:
-            rows = self._db.execute(
-                _sql(table, "SELECT data FROM TABLE_ ORDER BY rowid")
-            ).fetchall()
+            statement = _sql(
+                table,
+                "SELECT rowid, data FROM TABLE_ WHERE rowid > ? ORDER BY rowid LIMIT ?",
+            )
         else:
-            rows = self._db.execute(
-                _sql(table, "SELECT data FROM TABLE_ WHERE account = ? ORDER BY rowid"),
-                (account,),
-            ).fetchall()
-        for row in rows:
-            yield json.loads(row[0])
+            statement = _sql(
+                table,
+                "SELECT rowid, data FROM TABLE_ WHERE account = ? AND rowid > ? "
+                "ORDER BY rowid LIMIT ?",
+            )
+        values = () if account is None else (account,)
+        last = 0
+        while True:
+            rows = self._db.execute(statement, (*values, last, _BATCH)).fetchall()
+            for _, data in rows:
+                yield json.loads(data)
+            if len(rows) < _BATCH:
+                return
+            last = rows[-1][0]
 
     def count(self, table: str) -> int:
         """Return the number of records in a table."""

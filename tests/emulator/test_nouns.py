@@ -396,6 +396,17 @@ def test_a_replica_fails_with_the_copy_of_its_volume(quick):
     assert ("Failed", "Failed") == (found["status"], event["volume_preload_status"])
 
 
+def test_a_failed_preload_is_dated_when_the_copy_failed(api, clock):
+    """The copy fails after 25 s; that it is read an hour later changes nothing."""
+    volume(api, content=s3("s3://bucket/access-denied"))
+    api.create(volumes=[{"name": "weights", "mount_path": "/w"}])
+    clock.pass_(3600)
+
+    (event,) = api.get()["replica_events"].values()
+
+    assert "2026-11-22T08:00:25.000Z" == event["volume_preload_completed_at"]
+
+
 def test_a_mounted_volume_cannot_be_deleted(api):
     """The refusal names who mounts it; once they let go, it can."""
     volume(api)
