@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_jig.errors import ConfigError
 from pulumi_jig.policy.catalogue import CATALOGUE
-from pulumi_jig.policy.facts import Resource, is_dynamic, plain, shown
+from pulumi_jig.policy.facts import Resource, is_dynamic, shown
 from pulumi_jig.policy.findings import Finding, Kind
 from pulumi_jig.policy.judge import judge_resource, judge_stack
 from pulumi_jig.policy.profiles import Profile, stack_of
+from pulumi_jig.policy.unknown import plain
 
 if TYPE_CHECKING:
     import datetime as dt

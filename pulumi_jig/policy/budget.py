@@ -39,18 +39,12 @@ from decimal import Decimal
 from typing import Any, Final
 
 from pulumi_jig.errors import ConfigError
-from pulumi_jig.policy.facts import UNKNOWN, Size, plain, shown
+from pulumi_jig.policy.facts import Size, shown
 from pulumi_jig.policy.findings import Finding, Kind, violation
+from pulumi_jig.policy.limits import CostLimits, GpuLimits, MemoryLimits, Voice
 from pulumi_jig.policy.settings import Settings, key, read_settings
-from pulumi_jig.policy.sums import (
-    CostLimits,
-    GpuLimits,
-    MemoryLimits,
-    Voice,
-    judge_cost,
-    judge_gpus,
-    judge_memory,
-)
+from pulumi_jig.policy.sums import judge_cost, judge_gpus, judge_memory
+from pulumi_jig.policy.unknown import UNKNOWN, plain
 
 #: The input of a deployment that names its budget.
 BUDGET_INPUT: Final = "budget"
@@ -95,7 +89,7 @@ class Budget:
 
     @classmethod
     def of(cls, name: str, urn: str, inputs: Mapping[str, Any]) -> Budget:
-        """Read a budget from its inputs, through `facts.plain`."""
+        """Read a budget from its inputs, through `plain`."""
         given = inputs.get("name")
         called = given if isinstance(given, str) and given else name
         members = inputs.get("members")
@@ -171,7 +165,7 @@ def judge_budget(budget: Mapping[str, Any]) -> list[str]:
     Args:
         budget: The resource's inputs, as in this module's docstring. Values that are
             not known yet may stand in them as the protocol's own markers or as
-            `facts.UNKNOWN`; what hangs on them is not judged.
+            `UNKNOWN`; what hangs on them is not judged.
 
     Returns:
         One sentence per fault, each with limit, value and remedy; empty where the

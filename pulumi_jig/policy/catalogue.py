@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pulumi_jig.errors import ConfigError
 from pulumi_jig.policy.facts import Resource, is_dynamic
+from pulumi_jig.policy.limits import CostLimits, GpuLimits, MemoryLimits
 from pulumi_jig.policy.rules import (
     budgets,
     escapes,
@@ -28,7 +29,6 @@ from pulumi_jig.policy.rules import (
     stack,
 )
 from pulumi_jig.policy.settings import Settings, near
-from pulumi_jig.policy.sums import CostLimits, GpuLimits, MemoryLimits
 
 if TYPE_CHECKING:
     import datetime as dt

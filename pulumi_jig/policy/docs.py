@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from pulumi_jig.policy.catalogue import CATALOGUE, PolicySpec
-from pulumi_jig.policy.facts import show
+from pulumi_jig.policy.quantities import show
 from pulumi_jig.policy.settings import COMMON
 
 #: The README's generated part stands between these.

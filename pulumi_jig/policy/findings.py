@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from decimal import Decimal
 
-    from pulumi_jig.policy.facts import Amount
+    from pulumi_jig.policy.quantities import Amount
 
 
 class Kind(Enum):

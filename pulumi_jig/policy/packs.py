@@ -41,16 +41,17 @@ from pulumi_jig.policy.catalogue import (
     PolicySpec,
     find,
 )
-from pulumi_jig.policy.facts import Resource, is_dynamic, item, plain
+from pulumi_jig.policy.facts import Resource, is_dynamic
 from pulumi_jig.policy.findings import Finding, Kind
 from pulumi_jig.policy.judge import judge_resource, judge_stack
 from pulumi_jig.policy.profiles import Profile, Profiles, parse, stack_of
+from pulumi_jig.policy.schema import json_schema
 from pulumi_jig.policy.settings import (
     LEVEL_KEY,
     Settings,
-    json_schema,
     read_settings,
 )
+from pulumi_jig.policy.unknown import item, plain
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, TypeVar
 
 from pulumi_jig.errors import ConfigError
-from pulumi_jig.policy.facts import read_number
+from pulumi_jig.policy.quantities import read_number
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -371,74 +371,3 @@ def read_settings(cls: type[S], given: Mapping[str, Any], *, where: str) -> S:
         sentences = "; ".join(text for _, text in faults)
         raise ConfigError(f"{where} is configured wrongly: {sentences}.")
     return cls(**values)
-
-
-# --- The same declarations as a JSON schema -----------------------------------------
-
-_COUNT: Final = {"type": "integer", "minimum": 0}
-_NUMBER: Final = {"type": "number", "minimum": 0}
-_WORDS: Final = {"type": "array", "items": {"type": "string"}}
-_SCHEMAS: Final[dict[str, dict[str, Any]]] = {
-    "number": _NUMBER,
-    "count": _COUNT,
-    "word": {"type": "string"},
-    "bool": {"type": "boolean"},
-    "date": {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"},
-    "words": _WORDS,
-    "types": _WORDS,
-    "regexes": _WORDS,
-    "counts": {"type": "array", "items": _COUNT},
-    "numbers by type": {"type": "object", "additionalProperties": _NUMBER},
-    "limits by type": {
-        "type": "object",
-        "additionalProperties": {
-            "type": "object",
-            "properties": {
-                f.name: {**_COUNT, "type": ["integer", "null"]}
-                for f in dataclasses.fields(TypeLimits)
-            },
-            "additionalProperties": False,
-        },
-    },
-    "ranges by metric": {
-        "type": "object",
-        "additionalProperties": {
-            "type": "object",
-            "properties": {"min": _NUMBER, "max": _NUMBER},
-            "additionalProperties": False,
-        },
-    },
-    "exemptions": {
-        "type": "array",
-        "items": {
-            "type": "object",
-            "properties": {
-                name: {"type": "string"} for name in ("name", "reason", "expires")
-            },
-            "required": ["name", "reason", "expires"],
-            "additionalProperties": False,
-        },
-    },
-}
-
-
-def json_schema(cls: type[Settings]) -> dict[str, dict[str, Any]]:
-    """
-    The JSON schema of each key, for the engine's own check of a configuration file.
-
-    It carries no defaults: what is left out must stay visible as left out, since the
-    environment's profile fills it.
-    """
-    schemas: dict[str, dict[str, Any]] = {}
-    for name, declared in cls.keys.items():
-        kind = declared.kind
-        if kind == "choice":
-            schema: dict[str, Any] = {"enum": list(declared.choices)}
-            schema["type"] = "string"
-        else:
-            schema = dict(_SCHEMAS[kind.removesuffix("?")])
-        if kind.endswith("?"):
-            schema["type"] = [schema["type"], "null"]
-        schema["description"] = declared.text
-        schemas[name] = schema
-    return schemas

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pulumi_jig.policy.catalogue import CATALOGUE, PolicySpec
-from pulumi_jig.policy.facts import UNKNOWN, Resource
+from pulumi_jig.policy.facts import Resource
 from pulumi_jig.policy.judge import judge_resource, judge_stack
 from pulumi_jig.policy.settings import Settings, read_settings
+from pulumi_jig.policy.unknown import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

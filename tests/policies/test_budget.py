@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pulumi_jig.policy.budget import Budget, judge_budget, member_of
-from pulumi_jig.policy.facts import UNKNOWN
+from pulumi_jig.policy.unknown import UNKNOWN
 
 H = "h100-80gb"
 WIRE_UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"

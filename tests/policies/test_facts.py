@@ -10,19 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, unknown_checking_proxy
 
-from pulumi_jig.policy.facts import (
-    UNKNOWN,
+from pulumi_jig.policy.facts import Resource, Size, is_deployment, shown
+from pulumi_jig.policy.quantities import (
     Amount,
-    Resource,
-    Size,
-    is_deployment,
-    plain,
     quantity_fault,
     read_amount,
     read_number,
     show,
-    shown,
 )
+from pulumi_jig.policy.unknown import UNKNOWN, plain
 
 DEPLOYMENT = "pulumi-python:dynamic/jig:Deployment"
 KNOWN = st.integers(0, 1000)

@@ -9,11 +9,11 @@ import pytest
 
 from pulumi_jig.errors import ConfigError
 from pulumi_jig.policy.catalogue import CATALOGUE, find
+from pulumi_jig.policy.schema import json_schema
 from pulumi_jig.policy.settings import (
     Exemption,
     Settings,
     faults_in,
-    json_schema,
     read_settings,
 )
 

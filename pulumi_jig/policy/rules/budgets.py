@@ -12,18 +12,13 @@ import fnmatch
 from typing import TYPE_CHECKING
 
 from pulumi_jig.policy.budget import BUDGET_INPUT, Budget
-from pulumi_jig.policy.facts import UNKNOWN, Amount, Resource, Size, show, shown
+from pulumi_jig.policy.facts import Resource, Size, shown
 from pulumi_jig.policy.findings import Finding, listed, not_known, violation
+from pulumi_jig.policy.limits import CostLimits, GpuLimits, MemoryLimits, Voice
+from pulumi_jig.policy.quantities import Amount, show
 from pulumi_jig.policy.settings import Settings, key
-from pulumi_jig.policy.sums import (
-    CostLimits,
-    GpuLimits,
-    MemoryLimits,
-    Voice,
-    judge_cost,
-    judge_gpus,
-    judge_memory,
-)
+from pulumi_jig.policy.sums import judge_cost, judge_gpus, judge_memory
+from pulumi_jig.policy.unknown import UNKNOWN
 
 if TYPE_CHECKING:
     import datetime as dt

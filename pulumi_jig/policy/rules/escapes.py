@@ -15,9 +15,10 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from pulumi_jig.naming import DEPLOYMENT_TYPE
-from pulumi_jig.policy.facts import UNKNOWN, Resource, is_dynamic, shown
+from pulumi_jig.policy.facts import Resource, is_dynamic, shown
 from pulumi_jig.policy.findings import Finding, not_known, violation
 from pulumi_jig.policy.settings import Settings, key
+from pulumi_jig.policy.unknown import UNKNOWN
 
 # Every field that the resource has of its own; `extra` is for what it does not have.
 _FIELDS: Final = frozenset(

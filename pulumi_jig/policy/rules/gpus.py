@@ -10,16 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pulumi_jig.policy.facts import (
-    NO_GPU,
-    UNKNOWN,
-    Amount,
-    Resource,
-    Size,
-    quantity_fault,
-    show,
-    shown,
-)
+from pulumi_jig.policy.facts import NO_GPU, Resource, Size, shown
 from pulumi_jig.policy.findings import (
     Finding,
     Kind,
@@ -28,7 +19,9 @@ from pulumi_jig.policy.findings import (
     violation,
     within,
 )
+from pulumi_jig.policy.quantities import Amount, quantity_fault, show
 from pulumi_jig.policy.settings import Settings, TypeLimits, key
+from pulumi_jig.policy.unknown import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pulumi_jig.policy.facts import UNKNOWN, Resource, shown
+from pulumi_jig.policy.facts import Resource, shown
 from pulumi_jig.policy.findings import Finding, not_known, violation
 from pulumi_jig.policy.settings import Settings
+from pulumi_jig.policy.unknown import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

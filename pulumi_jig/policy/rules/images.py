@@ -12,9 +12,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from pulumi_jig.policy.facts import UNKNOWN, Resource, shown
+from pulumi_jig.policy.facts import Resource, shown
 from pulumi_jig.policy.findings import Finding, advice, not_known, violation
 from pulumi_jig.policy.settings import Settings, key
+from pulumi_jig.policy.unknown import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

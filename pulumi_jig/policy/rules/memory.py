@@ -10,8 +10,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from pulumi_jig.policy.facts import Resource, show, shown
+from pulumi_jig.policy.facts import Resource, shown
 from pulumi_jig.policy.findings import Finding, advice, not_known, violation, within
+from pulumi_jig.policy.quantities import show
 from pulumi_jig.policy.settings import Settings, key
 
 if TYPE_CHECKING:

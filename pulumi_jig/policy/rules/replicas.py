@@ -14,17 +14,11 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from pulumi_jig.policy.facts import (
-    UNKNOWN,
-    Amount,
-    Resource,
-    read_amount,
-    read_number,
-    show,
-    shown,
-)
+from pulumi_jig.policy.facts import Resource, shown
 from pulumi_jig.policy.findings import Finding, advice, not_known, violation, within
+from pulumi_jig.policy.quantities import Amount, read_amount, read_number, show
 from pulumi_jig.policy.settings import Range, Settings, key, near
+from pulumi_jig.policy.unknown import UNKNOWN
 
 # Source: the API's three kinds of autoscaling configuration.
 _KEYS: Final[Mapping[str, frozenset[str]]] = {

@@ -18,9 +18,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from pulumi_jig.policy.facts import UNKNOWN, Resource, shown
+from pulumi_jig.policy.facts import Resource, shown
 from pulumi_jig.policy.findings import Finding, not_known, violation
 from pulumi_jig.policy.settings import Settings, key
+from pulumi_jig.policy.unknown import UNKNOWN
 
 # Words that make a name a secret's, as whole words of it: TOKENIZER and MONKEY are not.
 _SECRET_WORDS: Final = frozenset(

@@ -10,15 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pulumi_jig.policy.sums import (
-    CostLimits,
-    GpuLimits,
-    MemoryLimits,
-    Voice,
-    judge_cost,
-    judge_gpus,
-    judge_memory,
-)
+from pulumi_jig.policy.limits import CostLimits, GpuLimits, MemoryLimits, Voice
+from pulumi_jig.policy.sums import judge_cost, judge_gpus, judge_memory
 
 if TYPE_CHECKING:
     import datetime as dt
