@@ -12,55 +12,31 @@ to their end, and none is started.
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .children import Child, environment, interpreter
-from .events import Events, Planned, Watcher
+from .answers import ProviderError
+from .endings import deletions, layers, survivors
+from .events import Events, Planned
 from .executor import CancelledError, Executor, StepFailedError
 from .goals import PROVIDER_PREFIX, ROOT_TYPE, Goal, RefusedError
 from .journal import Journal
-from .planner import Plan, Planner, StepRefusedError
-from .plugins import Provider, ProviderError
-from .policies import Analyzer, PolicyError, PolicyPack, environment_of
+from .launch import Launcher, Settings
+from .packs import Packs
+from .planner import Plan, Planner
+from .policies import PolicyError
 from .providers import Registry
-from .results import Kind, Result, Violation, outputs_of
+from .results import Kind, Result, outputs_of
 from .servers import Servers
 from .wire import PropertyMap, Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
-    from .recording import Recorder
     from .state import Resource, Snapshot, StateFile
-
-_RUNNER = Path(__file__).with_name("run_program.py")
-
-
-@dataclass
-class Settings:
-    """What an operation is about, however it was asked for."""
-
-    root: Path
-    main: Path
-    project: str
-    stack: str
-    organization: str
-    runtime_options: Mapping[str, object]
-    config: Mapping[str, str]
-    secret_keys: frozenset[str]
-    env: Mapping[str, str]
-    home: Path
-    parallel: int
-    replace: frozenset[str] = frozenset()
-    policy_packs: list[PolicyPack] = field(default_factory=list)
-    recorder: Recorder | None = None
-    watchers: list[Watcher] = field(default_factory=list)
 
 
 class Deployment:
@@ -77,8 +53,10 @@ class Deployment:
         self._journal = Journal(base, file)
         self._olds = base.live()
         self._planning = threading.Lock()
+        self._launcher = Launcher(settings, self.events, preview=self.preview)
+        self._packs = Packs(self.events, preview=self.preview)
         self._registry = Registry(
-            self._start_provider, self._olds, settings.stack, settings.project
+            self._launcher.provider, self._olds, settings.stack, settings.project
         )
         self.planner = Planner(
             Plan(settings.stack, settings.project, self.preview, settings.replace),
@@ -98,11 +76,9 @@ class Deployment:
         )
         self._component_providers: dict[str, dict[str, str]] = {}
         self._stack_outputs: PropertyMap | None = None
-        self._analyzers: list[Analyzer] = []
         # Whether it was ended for a reason that is no failure of a step.
         self.gave_up = False
         self._was_interrupted = False
-        self._address = ""
         self._status: int | None = None
 
     # ------------------------------------------------------------- facts for servers
@@ -221,151 +197,20 @@ class Deployment:
             self.events.log("error", message, urn)
         self.executor.cancel()
 
-    # ----------------------------------------------------------------------- policies
-
-    def _start_analyzers(self) -> None:
-        env = environment_of(
-            {**self._environment(), **self._stack_environment()},
-            self.config,
-            preview=self.preview,
-        )
-        for pack in self._settings.policy_packs:
-            self._analyzers.append(
-                Analyzer(pack, self._address, env=env, on_line=self._plugin_line)
-            )
-        # They come up side by side.
-        for analyzer in self._analyzers:
-            analyzer.configure()
-
-    def _provider_of(self, resource: Resource) -> Resource | None:
-        urn = resource.provider.rpartition("::")[0]
-        return self.planner.news.get(urn) or self._olds.get(urn)
-
-    def _analyze(self, resource: Resource, goal: Goal) -> bool:
-        """Ask the packs about a resource; whether it may not be touched."""
-        provider = self._provider_of(resource)
-        found: list[Violation] = []
-        for analyzer in self._analyzers:
-            inputs, remediated = analyzer.remediate(resource, goal, provider)
-            resource.inputs = inputs
-            found += remediated
-        for analyzer in self._analyzers:
-            found += analyzer.analyze(resource, goal, provider)
-        return self._report(found) and not self.preview
-
-    def _analyze_stack(self) -> None:
-        resources = [
-            (item, self.planner.goals.get(urn), self._provider_of(item))
-            for urn, item in self.planner.news.items()
-            if not item.external
-        ]
-        root = next((r.urn for r, _, _ in resources if r.type == ROOT_TYPE), "")
-        for analyzer in self._analyzers:
-            if self._report(analyzer.analyze_stack(resources, root)):
-                self.executor.failed = True
-
-    def _report(self, found: list[Violation]) -> bool:
-        """Note violations; whether one is mandatory, which fails the operation."""
-        for violation in found:
-            self.events.violate(violation)
-        mandatory = any(violation.level == "mandatory" for violation in found)
-        if mandatory:
-            self.executor.failed = True
-        return mandatory
-
-    # ---------------------------------------------------------------------- processes
-
-    def _environment(self) -> dict[str, str]:
-        options = {
-            f"PULUMI_RUNTIME_{key.upper()}": str(value)
-            for key, value in self._settings.runtime_options.items()
-        }
-        extra = {
-            **self._settings.env,
-            **options,
-            "PULUMI_PROJECT": self.project,
-            "PULUMI_ROOT_DIRECTORY": str(self.root),
-        }
-        return environment(extra, home=self._settings.home)
-
-    def _stack_environment(self) -> dict[str, str]:
-        return {
-            "PULUMI_ORGANIZATION": self.organization,
-            "PULUMI_STACK": self.stack,
-        }
-
-    def _python(self) -> str:
-        return interpreter(self.root, self._settings.runtime_options)
-
-    def _start_provider(self, urn: str) -> Provider:
-        return Provider.start(
-            self._python(),
-            self._address,
-            urn=urn,
-            cwd=self._settings.main,
-            env={**self._environment(), "PULUMI_CONFIG": "{}"},
-            on_line=self._plugin_line,
-            recorder=self._settings.recorder,
-        )
-
-    def _plugin_line(self, stream: str, line: str) -> None:
-        del stream
-        if line.strip():
-            self.events.log("info", line)
-
-    def _run_program(self) -> int:
-        settings = self._settings
-        env = {
-            **self._environment(),
-            "PULUMI_CONFIG": json.dumps(dict(settings.config)),
-            "PULUMI_CONFIG_SECRET_KEYS": json.dumps(sorted(settings.secret_keys)),
-            **self._stack_environment(),
-            "PULUMI_DRY_RUN": str(self.preview).lower(),
-            "PULUMI_PARALLEL": str(settings.parallel),
-            "PULUMI_MONITOR": self._address,
-            "PULUMI_ENGINE": self._address,
-        }
-        child = Child(
-            "the program",
-            [
-                self._python(),
-                "-u",
-                str(_RUNNER),
-                *("--monitor", self._address, "--engine", self._address),
-                *("--project", settings.project, "--stack", settings.stack),
-                *("--organization", settings.organization),
-                *("--root", str(settings.root)),
-                *("--parallel", str(settings.parallel)),
-                *(["--dry-run"] if self.preview else []),
-                str(settings.main),
-            ],
-            cwd=settings.main,
-            env=env,
-            on_line=self._plugin_line,
-            serves=False,
-        )
-        try:
-            return child.wait()
-        except KeyboardInterrupt:
-            # Before the program is stopped, which takes a moment in which a second
-            # interrupt would be taken for the first.
-            self._interrupted()
-            raise
-        finally:
-            child.stop()
-
     # --------------------------------------------------------------------- operations
 
     def run(self, kind: Kind) -> Result:
         """Run a preview or an update."""
         began = time.monotonic()
         servers = Servers(self)
-        self._address = servers.address
+        self._launcher.address = servers.address
         try:
             if kind in {"preview", "up"}:
                 self._warn_of_pending()
-                self._start_analyzers()
-                self._status = self._run_program()
+                self._packs.start(self._settings.policy_packs, self._launcher)
+                # Interrupts are counted before the program is stopped: that takes a
+                # moment, in which a second one would be taken for the first.
+                self._status = self._launcher.run_program(self._interrupted)
                 self.executor.wait()
                 if self._status != 0 and not self.executor.cancelled:
                     if not self.events.has_errors:
@@ -386,11 +231,29 @@ class Deployment:
             self._interrupted()
             raise
         finally:
-            for analyzer in self._analyzers:
-                analyzer.close()
+            self._packs.close()
             self._registry.close()
             servers.close()
         return self._result(kind, time.monotonic() - began)
+
+    def _provider_of(self, resource: Resource) -> Resource | None:
+        urn = resource.provider.rpartition("::")[0]
+        return self.planner.news.get(urn) or self._olds.get(urn)
+
+    def _analyze(self, resource: Resource, goal: Goal) -> bool:
+        """Ask the packs about a resource; whether it may not be touched."""
+        violated = self._packs.analyze(resource, goal, self._provider_of(resource))
+        self.planner.saw_error |= violated
+        return violated and not self.preview
+
+    def _analyze_stack(self) -> None:
+        resources = [
+            (item, self.planner.goals.get(urn), self._provider_of(item))
+            for urn, item in self.planner.news.items()
+            if not item.external
+        ]
+        root = next((r.urn for r, _, _ in resources if r.type == ROOT_TYPE), "")
+        self.planner.saw_error |= self._packs.analyze_stack(resources, root)
 
     def _interrupted(self) -> None:
         """
@@ -445,29 +308,12 @@ class Deployment:
                 raise failure
 
     def _delete_rest(self) -> None:
-        steps: dict[Resource, Planned] = {}
-        for item in self._base.resources:
-            if item.delete:
-                if item in self.planner.pending_deletes:
-                    continue
-                operation = "discard-replaced" if item.external else "delete-replaced"
-            elif (
-                item.urn in self.planner.operated
-                or self.planner.renamed.get(item.urn) in self.planner.operated
-            ):
-                continue
-            elif item.pending_replacement:
-                operation = "remove-pending-replace"
-            else:
-                operation = "discard" if item.external else "delete"
-            self.planner.deletes.add(item.urn)
-            steps[item] = Planned(operation, item.urn, item.type, item, None)
-            steps[item].internal = item.is_provider and not item.parent
+        steps = deletions(self._base, self.planner)
         try:
             self._ensure_providers(list(steps))
             for layer in layers(list(steps)):
                 self._side_by_side([[steps[item]] for item in layer])
-        except (StepFailedError, CancelledError, StepRefusedError):
+        except (StepFailedError, CancelledError):
             self.executor.cancel()
         except (ProviderError, RefusedError) as error:
             self.give_up(str(error), "")
@@ -526,44 +372,3 @@ class Deployment:
             program_status=self._status,
             seconds=seconds,
         )
-
-
-def survivors(resources: list[Resource]) -> list[Resource]:
-    """What a refresh has left, references to what is gone taken out."""
-    known: set[str] = set()
-    for resource in resources:
-        resource.dependencies = [u for u in resource.dependencies if u in known]
-        resource.property_dependencies = {
-            key: left
-            for key, urns in resource.property_dependencies.items()
-            if (left := [u for u in urns if u in known])
-        }
-        if resource.deleted_with not in known:
-            resource.deleted_with = ""
-        if resource.parent not in known:
-            resource.parent = ""
-        known.add(resource.urn)
-    return resources
-
-
-def layers(resources: list[Resource]) -> list[list[Resource]]:
-    """
-    `resources` in the order in which they may be deleted, those side by side together.
-
-    No layer begins before the one before it has ended, as in the engine.
-    """
-    remaining = list(resources)
-    result: list[list[Resource]] = []
-    while remaining:
-        urns = {item.urn for item in remaining}
-        layer = [
-            item
-            for item in remaining
-            if not any(urn in urns and urn != item.urn for urn in item.references())
-        ]
-        if not layer:
-            layer = list(remaining)  # A cycle cannot come from a program.
-        result.append(layer)
-        remaining = [item for item in remaining if item not in layer]
-    result.reverse()
-    return result

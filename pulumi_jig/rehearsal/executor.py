@@ -14,7 +14,7 @@ import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from .plugins import InitError, ProviderError
+from .answers import InitError, ProviderError
 from .providers import UNKNOWN_ID
 from .state import Operation, Resource, now
 from .wire import Secret, difference, reveal, secret, signs

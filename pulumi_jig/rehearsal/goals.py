@@ -13,9 +13,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from .wire import PropertyMap, decode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 ROOT_TYPE: Final = "pulumi:pulumi:Stack"
 PROVIDER_PREFIX: Final = "pulumi:providers:"
@@ -151,11 +154,21 @@ def type_of(urn: str) -> str:
     return qualified_type(urn).rpartition("$")[2]
 
 
-def alias_urn(alias: Alias, goal: Goal, stack: str, project: str) -> str:
-    """The URN that an alias stands for, what it leaves open taken from the goal."""
+def alias_urn(
+    alias: Alias, goal: Goal, stack: str, project: str, former: Mapping[str, str]
+) -> str:
+    """
+    The URN that an alias stands for, what it leaves open taken from the goal.
+
+    A parent that the alias names goes by its own old URN (`former`: new to old).
+    """
     if alias.urn:
         return alias.urn
-    parent = "" if alias.no_parent else alias.parent or goal.parent
+    parent = goal.parent
+    if alias.no_parent:
+        parent = ""
+    elif alias.parent:
+        parent = former.get(alias.parent, alias.parent)
     return urn_of(
         alias.stack or stack,
         alias.project or project,

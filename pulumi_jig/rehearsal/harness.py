@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any, Self
 import yaml
 
 from .children import ChildError
-from .deployment import Deployment, Settings
+from .deployment import Deployment
+from .launch import Settings
 from .policies import PolicyPack
 from .results import Outputs, RehearsalError, Result, outputs_of
 from .state import Snapshot, StateError, StateFile, from_json, to_json

@@ -18,31 +18,22 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .answers import CheckAnswer, DiffAnswer
 from .events import Planned
-from .goals import Goal, alias_urn, inherited_urn, name_of, urn_of
+from .lineage import Lineage, StepRefusedError
 from .paths import reset
-from .plugins import CheckAnswer, DiffAnswer, Provider
 from .state import Resource
-from .wire import (
-    UNKNOWN,
-    PropertyMap,
-    Secret,
-    contains_unknown,
-    difference,
-    reveal,
-    signs,
-    whole,
-)
+from .verdicts import settle, shown, trigger_fires
+from .victims import victims
+from .wire import PropertyMap, difference, reveal, signs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from .events import Events
+    from .goals import Goal
+    from .plugins import Provider
     from .providers import Registry
-
-
-class StepRefusedError(RuntimeError):
-    """The plan ends here; the reason has been logged already."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +64,7 @@ class Planner:
         self._registry = registry
         self._events = events
         self._analyze = analyze
-        self._seen: set[str] = set()
+        self._lineage = Lineage(plan.stack, plan.project, olds, events)
         # What has been decided about a URN, for the deletions at the end.
         self.operated: set[str] = set()
         # A preview goes on after some errors, but must not succeed.
@@ -81,8 +72,6 @@ class Planner:
         self.deletes: set[str] = set()
         self.pending_deletes: set[Resource] = set()
         self.replaced: set[str] = set()
-        self.alias_of: dict[str, str] = {}  # new URN → old URN
-        self.renamed: dict[str, str] = {}  # old URN → new URN
         self.news: dict[str, Resource] = {}
         self.goals: dict[str, Goal] = {}
 
@@ -90,9 +79,12 @@ class Planner:
 
     def urn(self, goal: Goal) -> str:
         """The URN that a goal gets."""
-        return urn_of(
-            self._plan.stack, self._plan.project, goal.parent, goal.type, goal.name
-        )
+        return self._lineage.urn(goal)
+
+    @property
+    def renamed(self) -> Mapping[str, str]:
+        """New URNs by the old ones that were found through an alias."""
+        return self._lineage.renamed
 
     def register(self, goal: Goal, *, internal: bool = False) -> list[Planned]:
         """
@@ -103,7 +95,7 @@ class Planner:
             ProviderError: the provider failed a check or a diff.
         """
         urn = self._claim(goal)
-        old = self._old(urn, goal)
+        old = self._lineage.old(urn, goal)
         new = self._new(urn, goal, old)
         self.news[urn] = new
         steps = self._steps(goal, urn, old, new)
@@ -119,7 +111,7 @@ class Planner:
         looked at from now on; with another, the old one is deleted at the end.
         """
         urn = self._claim(goal)
-        old = self._old(urn, goal)
+        old = self._lineage.old(urn, goal)
         new = self._new(urn, goal, old)
         new.id = resource_id
         new.external = True
@@ -131,52 +123,9 @@ class Planner:
         return [read, Planned("replace", urn, new.type, old, new)]
 
     def _claim(self, goal: Goal) -> str:
-        urn = self.urn(goal)
-        if urn in self._seen:
-            self._refuse(
-                f"Duplicate resource URN '{urn}'; try giving it a unique name", urn
-            )
-        self._seen.add(urn)
+        urn = self._lineage.claim(goal)
         self.goals[urn] = goal
         return urn
-
-    def _old(self, urn: str, goal: Goal) -> Resource | None:
-        candidates = [urn, *self._aliases(goal)]
-        for candidate in dict.fromkeys(candidates):
-            old = self._olds.get(candidate)
-            if old is None:
-                continue
-            if candidate != urn:
-                owner = self.renamed.get(candidate)
-                if candidate in self._seen or owner not in {None, urn}:
-                    taken = candidate if candidate in self._seen else owner
-                    self._refuse(
-                        f"Duplicate resource URN '{candidate}' conflicting with alias "
-                        f"on resource with URN '{taken}'",
-                        urn,
-                    )
-                self.alias_of[urn] = candidate
-                self.renamed[candidate] = urn
-            return old
-        return None
-
-    def _aliases(self, goal: Goal) -> list[str]:
-        own = [
-            alias_urn(alias, goal, self._plan.stack, self._plan.project)
-            for alias in goal.aliases
-        ]
-        result = list(own)
-        former_parent = self.alias_of.get(goal.parent) if goal.parent else None
-        if former_parent:
-            result.append(
-                inherited_urn(goal.type, goal.name, goal.parent, former_parent)
-            )
-            for urn in own:
-                kind = urn.split("::", 3)[2].rpartition("$")[2]
-                result.append(
-                    inherited_urn(kind, name_of(urn), goal.parent, former_parent)
-                )
-        return result
 
     def _new(self, urn: str, goal: Goal, old: Resource | None) -> Resource:
         return Resource(
@@ -199,7 +148,7 @@ class Planner:
             created=old.created if old else "",
             modified=old.modified if old else "",
             source_position=goal.source_position,
-            aliased_from=self.alias_of.get(urn, ""),
+            aliased_from=self._lineage.former.get(urn, ""),
         )
 
     def _steps(
@@ -261,7 +210,7 @@ class Planner:
         for prop, reason in answer.failures:
             where = ""
             if prop:
-                where = f": property {prop} value {{{_shown(new.inputs.get(prop))}}}"
+                where = f": property {prop} value {{{shown(new.inputs.get(prop))}}}"
             self._events.log(
                 "error",
                 f"{new.type} resource '{new.name}'{where} has a problem: {reason}",
@@ -281,7 +230,7 @@ class Planner:
         seed: bytes,
     ) -> list[Planned]:
         self.operated.add(urn)
-        triggered = _trigger_fires(old.replacement_trigger, new.replacement_trigger)
+        triggered = trigger_fires(old.replacement_trigger, new.replacement_trigger)
         if triggered:
             diff = DiffAnswer(changes=True)
         else:
@@ -443,22 +392,9 @@ class Planner:
         return [replace, create] if delete_first else [create, replace]
 
     def _delete_dependents(self, urn: str, root: Resource) -> list[Planned]:
-        """
-        Deletions that must come before `root` is deleted and made anew.
-
-        Whoever takes a property of a resource that goes is asked, with that property
-        unknown, whether the change would replace it; if so it goes first.
-        """
-        condemned = {root.urn}
-        victims: list[Resource] = []
-        for item in self._ordered:
-            if item.delete or item is root or item.urn in self.operated:
-                continue
-            if self._must_go(item, condemned):
-                condemned.add(item.urn)
-                victims.append(item)
+        """Deletions that must come before `root` is deleted and made anew."""
         steps: list[Planned] = []
-        for victim in reversed(victims):
+        for victim in victims(root, self._ordered, self.operated, self._registry):
             if victim in self.pending_deletes:
                 continue
             if victim.protect:
@@ -466,7 +402,8 @@ class Planner:
                     f'unable to replace resource "{victim.urn}" as part of replacing '
                     f'"{urn}" as it is currently marked for protection. To unprotect '
                     "the resource, remove the `protect` flag from the resource in your "
-                    "Pulumi program and run `pulumi up`",
+                    "Pulumi program and run `pulumi up`, or use the command:\n"
+                    f"`pulumi state unprotect '{victim.urn}'`",
                     urn,
                 )
             self.deletes.add(victim.urn)
@@ -483,78 +420,6 @@ class Planner:
             )
         return steps
 
-    def _must_go(self, item: Resource, condemned: set[str]) -> bool:
-        if not item.custom or item.external:
-            return False
-        if item.provider and item.provider.rpartition("::")[0] in condemned:
-            return True
-        if item.deleted_with in condemned:
-            return True
-        inputs = dict(item.inputs)
-        touched = False
-        for key, urns in item.property_dependencies.items():
-            if key in inputs and condemned.intersection(urns):
-                inputs[key] = UNKNOWN
-                touched = True
-        if not touched or item.is_provider:
-            return False
-        provider = self._registry.of(item.provider)
-        diff = provider.diff(item.urn, item, inputs, item.ignore_changes)
-        return bool(diff.replaces)
-
     def _refuse(self, message: str, urn: str) -> None:
         self._events.log("error", message, urn)
         raise StepRefusedError(message)
-
-
-def settle(
-    diff: DiffAnswer, olds: PropertyMap, news: PropertyMap, goal: Goal
-) -> DiffAnswer:
-    """
-    A diff of which the provider is not sure, decided by comparing the inputs.
-
-    Only then do `replace_on_changes` and bookkeeping keys count, as in the engine.
-    """
-    if diff.changes is not None:
-        return diff
-    before, after = reveal(olds), reveal(reset(news, olds, goal.ignore_changes))
-    if before == after:
-        return DiffAnswer(False, diff.replaces, diff.delete_before_replace)
-    changed = [key for key in {*before, *after} if before.get(key) != after.get(key)]
-    forced = [
-        key
-        for key in sorted(changed)
-        if any(path in {"*", key} for path in goal.replace_on_changes)
-    ]
-    return DiffAnswer(True, (*diff.replaces, *forced), diff.delete_before_replace)
-
-
-def _trigger_fires(old: object, new: object) -> bool:
-    """
-    Whether a replacement trigger demands a replacement.
-
-    One that was not there before, or is there no longer, does not; one that is not
-    known yet does.
-    """
-    if contains_unknown(old) or contains_unknown(new):
-        return True
-    before, after = reveal(old), reveal(new)
-    return before is not None and after is not None and bool(before != after)
-
-
-def _shown(value: object) -> str:
-    """A value as the engine's messages show it; secrets hidden."""
-    match value:
-        case Secret():
-            return "[secret]"
-        case dict():
-            inner = " ".join(f"{k}:{{{_shown(v)}}}" for k, v in sorted(value.items()))
-            return f"map[{inner}]"
-        case list():
-            return f"[{' '.join(f'{{{_shown(item)}}}' for item in value)}]"
-        case bool():
-            return str(value).lower()
-        case None:
-            return "<nil>"
-        case _:
-            return str(whole(value))

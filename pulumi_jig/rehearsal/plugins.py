@@ -11,16 +11,25 @@ engine refuses too (an empty id, unknown values in a real run).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import grpc
-from google.protobuf import empty_pb2, json_format
-from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
+from google.protobuf import empty_pb2
+from google.protobuf.message import Message
+from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
+from .answers import (
+    CheckAnswer,
+    DiffAnswer,
+    ProviderError,
+    ReadAnswer,
+    UnimplementedError,
+    diff_in,
+    failure_in,
+    outputs_in,
+)
 from .children import Child
 from .wire import (
-    UNKNOWN_STRING,
     PropertyMap,
     annotate_secrets,
     contains_unknown,
@@ -39,68 +48,10 @@ if TYPE_CHECKING:
     from .state import Resource
 
 PACKAGE: Final = "pulumi-python"
-_STATUS_DETAILS: Final = "grpc-status-details-bin"
 _NO_LIMIT: Final = [
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
 ]
-
-
-class ProviderError(RuntimeError):
-    """The provider failed a call; `str` is what it said."""
-
-
-class InitError(ProviderError):
-    """
-    The provider made or changed the resource, but could not finish it.
-
-    Attributes:
-        id: The provider's id of the resource.
-        properties: Its outputs so far.
-        inputs: What read returned as inputs, if anything.
-        reasons: Why it is not finished.
-    """
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        resource_id: str,
-        properties: PropertyMap,
-        inputs: PropertyMap | None,
-        reasons: list[str],
-    ) -> None:
-        super().__init__(message)
-        self.id = resource_id
-        self.properties = properties
-        self.inputs = inputs
-        self.reasons = reasons
-
-
-@dataclass(frozen=True)
-class CheckAnswer:
-    """What a check made of the inputs; `failures` are (property, reason)."""
-
-    inputs: PropertyMap
-    failures: list[tuple[str, str]] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class DiffAnswer:
-    """What a diff says; `changes` is None where the provider does not know."""
-
-    changes: bool | None
-    replaces: tuple[str, ...] = ()
-    delete_before_replace: bool = False
-
-
-@dataclass(frozen=True)
-class ReadAnswer:
-    """What a read found; an empty id means that it is gone."""
-
-    id: str
-    outputs: PropertyMap
-    inputs: PropertyMap | None
 
 
 class Provider:
@@ -164,10 +115,8 @@ class Provider:
         )
         try:
             response = self._call("CheckConfig", request)
-        except ProviderError as error:
-            if _unimplemented(error):
-                return news
-            raise
+        except UnimplementedError:
+            return news
         return annotate_secrets(decode(response.inputs), news)
 
     def diff_config(self, old: Resource, news: PropertyMap) -> DiffAnswer:
@@ -183,11 +132,9 @@ class Provider:
         )
         try:
             response = self._call("DiffConfig", request)
-        except ProviderError as error:
-            if _unimplemented(error):
-                return DiffAnswer(None)
-            raise
-        return _diff_answer(response)
+        except UnimplementedError:
+            return DiffAnswer(None)
+        return diff_in(response)
 
     def configure(self, inputs: PropertyMap, provider_id: str) -> None:
         """
@@ -270,7 +217,7 @@ class Provider:
             name=_name(urn),
             type=_type(urn),
         )
-        return _diff_answer(self._call("Diff", request))
+        return diff_in(self._call("Diff", request))
 
     def create(
         self, urn: str, inputs: PropertyMap, timeout: float
@@ -294,7 +241,7 @@ class Provider:
         if not response.id:
             message = f"the provider returned no id for {_name(urn)!r} from create"
             raise ProviderError(message)
-        return response.id, _outputs(response.properties, inputs)
+        return response.id, outputs_in(response.properties, inputs)
 
     def update(
         self,
@@ -324,7 +271,7 @@ class Provider:
             type=_type(urn),
         )
         response = self._call("Update", request, inputs)
-        return _outputs(response.properties, inputs)
+        return outputs_in(response.properties, inputs)
 
     def delete(self, old: Resource, timeout: float) -> None:
         """
@@ -371,7 +318,7 @@ class Provider:
             type=_type(urn),
         )
         response = self._call("Read", request, inputs, outputs)
-        found = _outputs(response.properties, outputs)
+        found = outputs_in(response.properties, outputs)
         given: PropertyMap | None = None
         if response.HasField("inputs"):
             given = annotate_secrets(decode(response.inputs), inputs)
@@ -391,7 +338,7 @@ class Provider:
         try:
             response = getattr(self._stub, method)(request)
         except grpc.RpcError as error:
-            failure = _failure(error, masks)
+            failure = failure_in(error, masks)
             if self._recorder:
                 self._recorder.fail(number, method, request, str(failure))
             raise failure from None
@@ -400,85 +347,10 @@ class Provider:
         return response
 
 
-def as_json(message: Message) -> dict[str, Any]:
-    """A message as the engine's debug log writes it."""
-    result: dict[str, Any] = json_format.MessageToDict(message)
-    return result
-
-
-class _UnimplementedError(ProviderError):
-    """The host does not know the method."""
-
-
-def _unimplemented(error: ProviderError) -> bool:
-    return isinstance(error, _UnimplementedError)
-
-
 def _request(kind: type[Message], **fields: Any) -> Message:
     """A request with those of `fields` that the installed SDK's protocol knows."""
     known = kind.DESCRIPTOR.fields_by_name
     return kind(**{key: value for key, value in fields.items() if key in known})
-
-
-def _outputs(struct: Any, mask: PropertyMap) -> PropertyMap:
-    outputs = decode(struct)
-    unknown = sorted(key for key, value in outputs.items() if contains_unknown(value))
-    if unknown:
-        message = (
-            f"the provider returned an unknown value ({UNKNOWN_STRING}) for "
-            f"{', '.join(unknown)} in a real run"
-        )
-        raise ProviderError(message)
-    return annotate_secrets(outputs, mask)
-
-
-def _diff_answer(response: Any) -> DiffAnswer:
-    changes: bool | None = None
-    if response.changes == provider_pb2.DiffResponse.DIFF_SOME:
-        changes = True
-    elif response.changes == provider_pb2.DiffResponse.DIFF_NONE:
-        changes = False
-    return DiffAnswer(changes, tuple(response.replaces), response.deleteBeforeReplace)
-
-
-def _failure(error: grpc.RpcError, masks: tuple[PropertyMap, ...]) -> ProviderError:
-    """
-    The failure as the engine reads it.
-
-    Details count only where the code inside the status equals the code of the call.
-    """
-    if error.code() == grpc.StatusCode.UNIMPLEMENTED:
-        return _UnimplementedError(error.details() or "not implemented")
-    if error.code() == grpc.StatusCode.UNAVAILABLE:
-        # The process is gone. gRPC has several ways to say so, the engine has one.
-        return ProviderError("error reading from server: EOF")
-    message = str(error.details() or error.code().name)
-    for key, value in error.trailing_metadata() or ():
-        if key != _STATUS_DETAILS:
-            continue
-        status = status_pb2.Status()
-        status.ParseFromString(value)
-        if status.code != error.code().value[0]:
-            continue
-        message = status.message or message
-        for detail in status.details:
-            partial = provider_pb2.ErrorResourceInitFailed()
-            if detail.Is(partial.DESCRIPTOR):
-                detail.Unpack(partial)
-                outputs = decode(partial.properties)
-                inputs = decode(partial.inputs) if partial.HasField("inputs") else None
-                for mask in masks:
-                    outputs = annotate_secrets(outputs, mask)
-                    if inputs is not None:
-                        inputs = annotate_secrets(inputs, mask)
-                return InitError(
-                    message,
-                    resource_id=partial.id,
-                    properties=outputs,
-                    inputs=inputs,
-                    reasons=list(partial.reasons),
-                )
-    return ProviderError(message)
 
 
 def _name(urn: str) -> str:

@@ -10,7 +10,6 @@ What it refuses: packs in other languages, and configuration that the engine ref
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -276,17 +275,6 @@ class Analyzer:
             severity=_SEVERITIES.get(item.severity, ""),
             pack_version=self._version or item.policyPackVersion,
         )
-
-
-def environment_of(
-    base: Mapping[str, str], config: Mapping[str, str], *, preview: bool
-) -> dict[str, str]:
-    """A pack's environment: the stack's, its configuration in clear."""
-    return {
-        **base,
-        "PULUMI_DRY_RUN": str(preview).lower(),
-        "PULUMI_CONFIG": json.dumps(dict(config)),
-    }
 
 
 def _manifest(folder: Path) -> tuple[str, dict[str, Any], str, str]:

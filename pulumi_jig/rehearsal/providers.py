@@ -14,11 +14,12 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from .goals import PROVIDER_PREFIX, RefusedError, urn_of
-from .plugins import PACKAGE, DiffAnswer, Provider
+from .plugins import PACKAGE, Provider
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from .answers import DiffAnswer
     from .state import Resource
     from .wire import PropertyMap
 

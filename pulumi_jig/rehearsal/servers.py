@@ -23,11 +23,11 @@ from pulumi.runtime.proto import (
     resource_pb2_grpc,
 )
 
+from .answers import ProviderError
 from .children import ChildError
 from .executor import CancelledError, StepFailedError
 from .goals import Goal, RefusedError, goal_from
-from .planner import StepRefusedError
-from .plugins import ProviderError
+from .lineage import StepRefusedError
 from .policies import PolicyError
 from .wire import UnsupportedValueError, decode, encode
 

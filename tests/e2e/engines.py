@@ -164,12 +164,20 @@ def comparable(act: dict[str, Any], *, ordered: bool) -> dict[str, Any]:
     result = dict(act)
     if not ordered:
         result["order"] = sorted(act["order"])
+    if act["operation"] == "refresh":
+        # Two resources of one URN, one of which waits for its deletion, are read side
+        # by side.
+        result["calls"] = {
+            name: sorted(calls, key=lambda call: call["request"].get("id", ""))
+            for name, calls in act["calls"].items()
+        }
+        result["steps"] = {name: sorted(s) for name, s in act["steps"].items()}
     if not act["ok"]:
         # Nor does it show the step that failed a preview; the rehearsal does.
         hidden = act["operation"] == "preview"
         result["steps"] = {
             name: shown
-            for name, steps in act["steps"].items()
+            for name, steps in result["steps"].items()
             if name.partition(" ")[0] not in {"stack", "Box"}
             and (shown := [s for s in steps if not (hidden and s.endswith("failed"))])
         }

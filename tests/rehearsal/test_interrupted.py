@@ -16,6 +16,7 @@ from pulumi_jig.rehearsal import RehearsalError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from conftest import Theatre
 
@@ -40,6 +41,17 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
+def written(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
+def recorded(theatre: Theatre) -> str:
+    """URNs of the resources that the state has so far."""
+    text = written(theatre.state_file)
+    resources = json.loads(text)["deployment"]["resources"] if text else []
+    return " ".join(item["urn"] for item in resources)
+
+
 def start(theatre: Theatre) -> subprocess.Popen[bytes]:
     """An `up` in a process of its own, stopped inside the create of a."""
     (theatre.world / "faults.json").write_text('{"create:a": "wait"}')
@@ -49,13 +61,9 @@ def start(theatre: Theatre) -> subprocess.Popen[bytes]:
         program=str(theatre.program_dir), env=theatre.env, state=str(theatre.state_file)
     )
     process = subprocess.Popen([sys.executable, "-c", script], start_new_session=True)
-    until(
-        lambda: (
-            (theatre.world / "waiting").exists()
-            and bool((theatre.world / "waiting").read_text())
-        )
-    )
-    until((theatre.world / "b.json").exists)
+    until(lambda: bool(written(theatre.world / "waiting")))
+    # The other toy is made and recorded: only the waiting one is under way.
+    until(lambda: "toy:Toy::b" in recorded(theatre))
     return process
 
 

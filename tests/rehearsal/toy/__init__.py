@@ -149,11 +149,14 @@ class ToyProvider(ResourceProvider):
 
     serialize_as_secret_always = False
 
-    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+    def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         failures = []
         if news.get("size") == 13:
             failures.append(CheckFailure("size", "13 brings bad luck"))
-        return CheckResult(dict(news), failures)
+        inputs = dict(news)
+        if news.get("mark"):
+            inputs["__mark"] = olds.get("__mark", "first" if not olds else "late")
+        return CheckResult(inputs, failures)
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         if news.get("unsure"):

@@ -1,0 +1,156 @@
+"""
+Starting the processes of one operation, each with the environment that it would have.
+
+Why it exists: the program, the plugin hosts and the policy packs run in the project's
+Python, under the loopback guard, and see the variables that the engine gives them.
+
+What it refuses: nothing of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from .children import Child, environment, interpreter
+from .plugins import Provider
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from .events import Events, Watcher
+    from .policies import PolicyPack
+    from .recording import Recorder
+
+_RUNNER: Final = Path(__file__).with_name("run_program.py")
+
+
+@dataclass
+class Settings:
+    """What an operation is about, however it was asked for."""
+
+    root: Path
+    main: Path
+    project: str
+    stack: str
+    organization: str
+    runtime_options: Mapping[str, object]
+    config: Mapping[str, str]
+    secret_keys: frozenset[str]
+    env: Mapping[str, str]
+    home: Path
+    parallel: int
+    replace: frozenset[str] = frozenset()
+    policy_packs: list[PolicyPack] = field(default_factory=list)
+    recorder: Recorder | None = None
+    watchers: list[Watcher] = field(default_factory=list)
+
+
+class Launcher:
+    """Starts processes; `address` is where the engine listens."""
+
+    def __init__(self, settings: Settings, events: Events, *, preview: bool) -> None:
+        self._settings = settings
+        self._events = events
+        self._preview = preview
+        self.address = ""
+
+    def line(self, stream: str, line: str) -> None:
+        """What a process prints becomes a message."""
+        del stream
+        if line.strip():
+            self._events.log("info", line)
+
+    def _environment(self) -> dict[str, str]:
+        settings = self._settings
+        options = {
+            f"PULUMI_RUNTIME_{key.upper()}": str(value)
+            for key, value in settings.runtime_options.items()
+        }
+        extra = {
+            **settings.env,
+            **options,
+            "PULUMI_PROJECT": settings.project,
+            "PULUMI_ROOT_DIRECTORY": str(settings.root),
+        }
+        return environment(extra, home=settings.home)
+
+    def _stack_environment(self) -> dict[str, str]:
+        settings = self._settings
+        return {
+            **self._environment(),
+            "PULUMI_ORGANIZATION": settings.organization,
+            "PULUMI_STACK": settings.stack,
+            "PULUMI_DRY_RUN": str(self._preview).lower(),
+            "PULUMI_CONFIG": json.dumps(dict(settings.config)),
+        }
+
+    def pack_environment(self) -> dict[str, str]:
+        """What a policy pack sees: the stack and its configuration, in clear."""
+        return self._stack_environment()
+
+    def provider(self, urn: str) -> Provider:
+        """
+        Start a plugin host.
+
+        It is told nothing of the stack's configuration but through `Configure`.
+
+        Raises:
+            ChildError: it did not come up.
+        """
+        settings = self._settings
+        return Provider.start(
+            interpreter(settings.root, settings.runtime_options),
+            self.address,
+            urn=urn,
+            cwd=settings.main,
+            env={**self._environment(), "PULUMI_CONFIG": "{}"},
+            on_line=self.line,
+            recorder=settings.recorder,
+        )
+
+    def run_program(self, interrupted: Callable[[], None]) -> int:
+        """
+        Run the program to its end; its exit status.
+
+        `interrupted` is called at a Ctrl-C, before the program is stopped.
+
+        Raises:
+            ChildError: it could not be started.
+        """
+        settings = self._settings
+        env = {
+            **self._stack_environment(),
+            "PULUMI_CONFIG_SECRET_KEYS": json.dumps(sorted(settings.secret_keys)),
+            "PULUMI_PARALLEL": str(settings.parallel),
+            "PULUMI_MONITOR": self.address,
+            "PULUMI_ENGINE": self.address,
+        }
+        child = Child(
+            "the program",
+            [
+                interpreter(settings.root, settings.runtime_options),
+                "-u",
+                str(_RUNNER),
+                *("--monitor", self.address, "--engine", self.address),
+                *("--project", settings.project, "--stack", settings.stack),
+                *("--organization", settings.organization),
+                *("--root", str(settings.root)),
+                *("--parallel", str(settings.parallel)),
+                *(["--dry-run"] if self._preview else []),
+                str(settings.main),
+            ],
+            cwd=settings.main,
+            env=env,
+            on_line=self.line,
+            serves=False,
+        )
+        try:
+            return child.wait()
+        except KeyboardInterrupt:
+            interrupted()
+            raise
+        finally:
+            child.stop()
