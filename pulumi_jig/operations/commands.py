@@ -198,3 +198,178 @@ def orphans(
     else:
         operation.show(found)
     return 1 if found else 0
+
+
+# --- Moving in ------------------------------------------------------------------
+
+
+@jig.command(
+    name="import",
+    epilog="Example: pulumi-jig import llm-prod embedder-prod --program __main__.py",
+)
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--all", "everything", is_flag=True, help="All that no stack has.")
+@click.option("--except", "besides", multiple=True, metavar="NAME", help="Not this.")
+@click.option("--stack", "-s", help="The stack (default: the selected one).")
+@click.option("--project", help="The project (default: that of the folder).")
+@click.option("--take-marked", is_flag=True, help="Also what another stack has marked.")
+@click.option(
+    "--file",
+    "import_file",
+    type=_FILE,
+    default="import.json",
+    help="Import file to write (default: import.json).",
+)
+@click.option(
+    "--program",
+    "program_file",
+    type=_FILE,
+    default="imported.py",
+    help="Program to write (default: imported.py).",
+)
+@click.option("--force", is_flag=True, help="Write over existing files.")
+@click.option("--set-config", is_flag=True, help="Put secret values into the stack.")
+@_DIRECTORY
+@_JSON
+def import_(
+    *,
+    names: tuple[str, ...],
+    everything: bool,
+    besides: tuple[str, ...],
+    stack: str | None,
+    project: str | None,
+    take_marked: bool,
+    import_file: Path,
+    program_file: Path,
+    force: bool,
+    set_config: bool,
+    directory: Path,
+    as_json: bool,
+) -> int:
+    """
+    Write an import file and a program for running deployments.
+
+    Nothing about the deployments is changed. After `pulumi import` with the file, the
+    preview of the program is empty. Values of environment variables become secrets of
+    the stack's configuration.
+    """
+    if bool(names) == everything:
+        raise click.UsageError("Give names, or --all.")
+    from pulumi_jig.operations import account, adopt, files, terminal
+    from pulumi_jig.operations.exported import Place
+    from pulumi_jig.operations.pulumi import Pulumi, project_file
+
+    files.refuse_existing([import_file, program_file], force=force)
+    pulumi = Pulumi(directory, stack)
+    place, held = None, None
+    if project and stack:
+        place = Place(project=project, stack=stack)
+    known = project_file(directory) is not None and Pulumi.installed()
+    if known and (stack or pulumi.selected()):
+        place = place or pulumi.place()
+        held = pulumi.export()
+    else:
+        known = False
+    client = account.connect(pulumi if known else None)
+    try:
+        found = adopt.adopt(
+            client,
+            adopt.Wish(
+                names=names,
+                everything=everything,
+                besides=besides,
+                place=place,
+                held=held,
+                take_marked=take_marked,
+            ),
+        )
+    finally:
+        client.close()
+    if not found:
+        terminal.say("There is nothing to import.")
+        return 0
+    adopt.write(found, import_file=import_file, program_file=program_file)
+    if set_config:
+        adopt.set_config(pulumi, found)
+    if as_json:
+        terminal.dump(
+            {
+                "deployments": [
+                    {
+                        "name": one.name,
+                        "resource": one.resource,
+                        "config_keys": sorted(one.secrets),
+                        "notes": list(one.notes),
+                    }
+                    for one in found
+                ],
+                "import_file": str(import_file),
+                "program": str(program_file),
+            }
+        )
+    else:
+        adopt.show(
+            found,
+            import_file=import_file,
+            program_file=program_file,
+            configured=set_config,
+        )
+    return 0
+
+
+# --- Day two --------------------------------------------------------------------
+
+
+@jig.command(
+    epilog="Example: pulumi-jig drift --stack prod --json > drift.json",
+)
+@click.option("--stack", "-s", help="The stack (default: the selected one).")
+@click.option(
+    "--file",
+    "state_file",
+    type=_FILE,
+    help="A state as `pulumi stack export` prints it, instead of the command.",
+)
+@_DIRECTORY
+@_JSON
+def drift(
+    *, stack: str | None, state_file: Path | None, directory: Path, as_json: bool
+) -> int:
+    """
+    Compare what is declared with what is live.
+
+    The autoscaler's moves and what the platform fills in are no drift; a roll-back made
+    elsewhere is. Values of environment variables are compared, never shown. Nothing is
+    changed, not even the state.
+
+    Exit code 0: no drift. 1: drift. 3: could not find out.
+    """
+    from pulumi_jig.operations import account, terminal
+    from pulumi_jig.operations import drift as operation
+    from pulumi_jig.operations.exported import read_export
+    from pulumi_jig.operations.pulumi import Pulumi
+
+    with _finding_out():
+        pulumi = Pulumi(directory, stack)
+        if state_file:
+            export = read_export(state_file)
+        else:
+            export = pulumi.readable_export()
+        client = account.connect(None if state_file else pulumi)
+        try:
+            found = operation.drift(export, client)
+        finally:
+            client.close()
+    if as_json:
+        terminal.dump(
+            {
+                "drift": any(one.drift for one in found),
+                "deployments": [one.plain() for one in found],
+            }
+        )
+    else:
+        operation.show(found)
+    if any(one.drift for one in found):
+        return 1
+    unseen = any(row.path == "deployment" for one in found for row in one.unknown)
+    return UNKNOWN if unseen else 0

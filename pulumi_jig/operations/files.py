@@ -1,8 +1,8 @@
 """
-Files written whole or not at all, readable by their owner alone.
+Files written whole or not at all, readable by their owner alone unless said otherwise.
 
-An export, an import file and a program made from a running deployment may hold what is
-secret. It refuses to write over a file unless it was told to.
+An export and an import file hold what is secret. It refuses to write over a file unless
+it was told to.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from pulumi_jig.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 PRIVATE = 0o600
 
@@ -51,12 +51,16 @@ def refuse_existing(paths: list[Path], *, force: bool) -> None:
         )
 
 
-def write_all(texts: Mapping[Path, str], *, mode: int = PRIVATE) -> None:
+def write_all(texts: Mapping[Path, str], *, public: Collection[Path] = ()) -> None:
     """
     Write several files, all of them or none.
 
     Each is written beside its place and moved there at the end, so that an
     interruption leaves no half of one.
+
+    Args:
+        texts: What to write, by path.
+        public: Those of them that hold nothing secret.
 
     Raises:
         InputError: One of them cannot be written; none was.
@@ -64,7 +68,7 @@ def write_all(texts: Mapping[Path, str], *, mode: int = PRIVATE) -> None:
     made: list[tuple[str, Path]] = []
     try:
         for path, text in texts.items():
-            made.append((_scratch(path, text, mode), path))
+            made.append((_scratch(path, text, public=path in public), path))
         for scratch, path in made:
             Path(scratch).replace(path)
     except OSError as error:
@@ -76,12 +80,12 @@ def write_all(texts: Mapping[Path, str], *, mode: int = PRIVATE) -> None:
                 Path(scratch).unlink()
 
 
-def _scratch(path: Path, text: str, mode: int) -> str:
+def _scratch(path: Path, text: str, *, public: bool) -> str:
     # The folder is where the file goes: only there is a move one step.
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            os.fchmod(descriptor, mode)
+            os.fchmod(descriptor, 0o644 if public else PRIVATE)
             file.write(text)
             file.flush()
             os.fsync(descriptor)

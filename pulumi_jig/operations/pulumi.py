@@ -19,7 +19,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from pulumi_jig.errors import ConfigError, InputError, JigError
-from pulumi_jig.operations.exported import Export, Place
+from pulumi_jig.operations.exported import Export, Place, sealed_leaves
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,6 +89,20 @@ class Pulumi:
         args = ["stack", "export", *(["--show-secrets"] if show_secrets else [])]
         return Export(_json(self.run(*args)), f"the state of {self.name()}")
 
+    def readable_export(self) -> Export:
+        """
+        The state with readable secrets, to compare them in memory.
+
+        Where they cannot be opened (no passphrase in this pipeline), they stay sealed.
+        """
+        export = self.export()
+        if not any(True for _ in sealed_leaves(export.data["deployment"])):
+            return export
+        try:
+            return self.export(show_secrets=True)
+        except JigError:
+            return export
+
     def import_(self, export: Export) -> None:
         """Replace the stack's state; secrets that are readable are encrypted."""
         self.run("stack", "import", text=export.text(), shielded=True)
@@ -96,6 +110,13 @@ class Pulumi:
     def name(self) -> str:
         """What the stack is called, for messages."""
         return f"stack {self.stack}" if self.stack else "the selected stack"
+
+    def selected(self) -> str | None:
+        """The selected stack, or None."""
+        try:
+            return self.run("stack", "--show-name").strip() or None
+        except JigError:
+            return None
 
     def place(self) -> Place:
         """

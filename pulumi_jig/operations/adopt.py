@@ -1,0 +1,354 @@
+"""
+`pulumi-jig import`: an import file and a program for deployments that run.
+
+The engine cannot read a dynamic resource that it imports, so the import file gives it
+inputs and outputs; the program declares the same, so that the preview after the import
+is empty. Nothing about the running deployments is changed.
+
+It refuses, each with one sentence and before anything is written: what does not exist,
+what carries another stack's mark (unless told otherwise), what is failing, what the
+stack has already, and what no program could declare.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from pulumi_jig.errors import InputError, NotFoundError
+from pulumi_jig.naming import DEPLOYMENT_TYPE, Mark, new_nonce, split_description
+from pulumi_jig.operations import account, files, program, terminal
+from pulumi_jig.operations.exported import PROVIDER_KEY, to_file
+from pulumi_jig.operations.stored import outputs_of
+from pulumi_jig.operations.together import gather
+from pulumi_jig.values import SecretValue
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pulumi_jig.client import JigClient
+    from pulumi_jig.models import DeploymentResponseItem
+    from pulumi_jig.operations.exported import Export, Place, Record
+    from pulumi_jig.operations.pulumi import Pulumi
+
+#: The command that takes the import file. Code generation needs a schema, which a
+#: dynamic provider has not.
+IMPORT: Final = (
+    "import",
+    "--file",
+    "{}",
+    "--generate-code=false",
+    "--protect=false",
+    "--skip-preview",
+    "--yes",
+)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """
+    What is to be imported, and into what.
+
+    Attributes:
+        names: Names or ids; empty with `everything`.
+        everything: All deployments of the account that nobody has marked, or that carry
+            the stack's mark and stand outside of its state.
+        besides: Names to leave out of `everything`.
+        place: The stack, where it is known.
+        held: The stack's state, where it is known.
+        take_marked: Whether another stack's mark is no obstacle.
+    """
+
+    names: Sequence[str] = ()
+    everything: bool = False
+    besides: Sequence[str] = ()
+    place: Place | None = None
+    held: Export | None = None
+    take_marked: bool = False
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """
+    One deployment that can be imported.
+
+    Attributes:
+        name: Its name in the service.
+        resource: The resource's name in the program.
+        entry: Its entry in the import file.
+        args: Its arguments in the program.
+        secrets: Configuration keys of its secret values.
+        notes: What a person should know.
+    """
+
+    name: str
+    resource: str
+    entry: Record = field(repr=False)
+    args: dict[str, Any] = field(repr=False)
+    secrets: dict[str, str] = field(repr=False)
+    notes: tuple[str, ...] = ()
+
+
+def adopt(client: JigClient, wish: Wish) -> list[Adopted]:
+    """
+    What can be imported.
+
+    Raises:
+        InputError: Something of it cannot, with a sentence for each.
+        JigError: The service could not be asked.
+    """
+    whose = account.account(client, account.look())
+    items = _items(client, wish)
+    faults: list[str] = []
+    found: list[Adopted] = []
+    taken: set[str] = set()
+    for reference, item in items:
+        if item is None:
+            faults.append(f'There is no deployment "{reference}" in this account.')
+            continue
+        fault = _fault(item, wish)
+        if fault is not None:
+            faults.append(fault)
+            continue
+        one = _adopted(item, wish, whose, taken)
+        if isinstance(one, str):
+            faults.append(one)
+        else:
+            found.append(one)
+    if faults:
+        raise InputError("\n".join([*faults, "Nothing was written."]))
+    return found
+
+
+def _items(
+    client: JigClient, wish: Wish
+) -> list[tuple[str, DeploymentResponseItem | None]]:
+    references = list(dict.fromkeys(wish.names))
+    if wish.everything:
+        listed = client.deployments.list(account.look())
+        references = sorted(
+            str(item.id or item.name) for item in listed if _wanted(item, wish)
+        )
+
+    def get(reference: str) -> tuple[str, DeploymentResponseItem | None]:
+        try:
+            return reference, client.deployments.get(reference, account.look())
+        except NotFoundError as error:
+            if not error.definitive:
+                raise
+            return reference, None
+
+    with terminal.progress("Reading", len(references)) as done:
+        found = gather(get, references, limit=client.settings.parallel, done=done)
+    return sorted(found, key=lambda pair: str(pair[1].name if pair[1] else pair[0]))
+
+
+def _wanted(item: DeploymentResponseItem, wish: Wish) -> bool:
+    if item.name in wish.besides or _is_held(item, wish):
+        return False
+    mark = split_description(item.description)[1]
+    return mark is None or wish.take_marked or _is_ours(mark, wish)
+
+
+def _is_ours(mark: Mark, wish: Wish) -> bool:
+    place = wish.place
+    return place is not None and (mark.project, mark.stack) == (
+        place.project,
+        place.stack,
+    )
+
+
+def _is_held(item: DeploymentResponseItem, wish: Wish) -> bool:
+    if wish.held is None:
+        return False
+    return any(
+        (resource.get("outputs") or {}).get("deployment_id") == item.id
+        for resource in wish.held.deployments()
+    )
+
+
+def _fault(item: DeploymentResponseItem, wish: Wish) -> str | None:
+    """Why a deployment cannot be imported, in a sentence."""
+    if _is_held(item, wish):
+        return f'Deployment "{item.name}" is a resource of {wish.place} already.'
+    mark = split_description(item.description)[1]
+    if mark is not None and not wish.take_marked and not _is_ours(mark, wish):
+        return (
+            f'Deployment "{item.name}" belongs to {mark.owner}; if that stack is gone '
+            "or shall give it up (`pulumi state delete` there), use --take-marked."
+        )
+    why = _failing(item)
+    if why:
+        return (
+            f'Deployment "{item.name}" is failing ({why}), so the next preview would '
+            "not be empty: repair or delete it first."
+        )
+    return None
+
+
+def _failing(item: DeploymentResponseItem) -> str | None:
+    if item.status == "Failed":
+        return "status Failed"
+    from pulumi_jig.rollout.sight import CRASHED, NOT_PULLED, UNSTARTABLE
+
+    bad = CRASHED | NOT_PULLED | UNSTARTABLE
+    events: Any = item.replica_events
+    for event in events.values() if isinstance(events, dict) else ():
+        reason = getattr(event, "replica_status_reason", None)
+        if reason in bad:
+            return str(reason)
+    return None
+
+
+def _adopted(
+    item: DeploymentResponseItem, wish: Wish, whose: str | None, taken: set[str]
+) -> Adopted | str:
+    from pulumi.dynamic.dynamic import serialize_provider
+
+    from pulumi_jig.lifecycle.deployment.check import check
+    from pulumi_jig.operations.declared import declaration, left_out
+    from pulumi_jig.provider import DeploymentProvider
+
+    mark = split_description(item.description)[1]
+    ours = mark is not None and _is_ours(mark, wish)
+    resource = mark.resource if mark is not None and ours else str(item.name)
+    if resource in taken:
+        resource = str(item.name)
+    taken.add(resource)
+    declared = declaration(item)
+    inputs = {
+        **declared,
+        "__declared": sorted(declared),
+        # A live mark's nonce is what update and delete ask for.
+        "__nonce": mark.nonce if mark is not None else new_nonce(),
+    }
+    checked = check(inputs, _revealed(declared))
+    if checked.faults:
+        path, why = checked.faults[0]
+        where = f"its {path} {why}" if path else why
+        return f'Deployment "{item.name}" cannot be declared: {where}.'
+    provider = serialize_provider(DeploymentProvider())
+    filed = to_file({**inputs, PROVIDER_KEY: provider})
+    entry = {
+        "type": DEPLOYMENT_TYPE,
+        "name": resource,
+        "id": str(item.name),
+        "inputs": filed,
+        "outputs": outputs_of(filed, item, whose, in_clear=True),
+    }
+    args, secrets = _arguments(resource, declared)
+    notes = []
+    if mark is not None and not ours:
+        notes.append(
+            f"belongs to {mark.owner}: remove it from that stack's state "
+            "(`pulumi state delete`) before anybody runs `up` or `destroy` there"
+        )
+    platform = [name for name in left_out(item) if name not in _INJECTED]
+    if platform:
+        notes.append(
+            f"{', '.join(platform)} taken for the platform's own variables and left out"
+        )
+    return Adopted(str(item.name), resource, entry, args, secrets, tuple(notes))
+
+
+#: Variables that the platform is known to inject.
+_INJECTED: Final = frozenset(
+    {"TOGETHER_DEPLOYMENT_REVISION_ID", "TOGETHER_DEPLOYMENT_NAME"}
+)
+
+
+def _revealed(declared: dict[str, Any]) -> dict[str, Any]:
+    from pulumi_jig.values import reveal
+
+    revealed: dict[str, Any] = reveal(declared)
+    return revealed
+
+
+def _arguments(
+    resource: str, declared: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The program's arguments, and the values of the secrets that they read."""
+    secrets: dict[str, str] = {}
+    args = dict(declared)
+    environment: dict[str, Any] = {}
+    for name, value in args.get("environment_variables", {}).items():
+        if isinstance(value, SecretValue):
+            key = program.config_key(resource, name)
+            secrets[key] = value.value
+            environment[name] = program.require_secret(key)
+        else:
+            environment[name] = value
+    if environment:
+        args["environment_variables"] = environment
+    return args, secrets
+
+
+# --- Files ----------------------------------------------------------------------
+
+
+def write(found: Sequence[Adopted], *, import_file: Path, program_file: Path) -> None:
+    """
+    Write the import file (for its owner alone) and the program, both or none.
+
+    Raises:
+        InputError: They cannot be written.
+    """
+    document = {"resources": [one.entry for one in found]}
+    text = program.write(
+        "Deployments that were running before this program.",
+        [program.Resource(one.resource, one.args) for one in found],
+    )
+    files.write_all(
+        {
+            import_file: json.dumps(document, indent=2) + "\n",
+            program_file: text,
+        },
+        public=[program_file],
+    )
+
+
+def set_config(pulumi: Pulumi, found: Sequence[Adopted]) -> None:
+    """
+    Put the secret values into the stack's configuration, through a pipe.
+
+    Raises:
+        JigError: The `pulumi` command failed.
+    """
+    pairs = [pair for one in found for pair in one.secrets.items()]
+    with terminal.progress("Configuring", len(pairs)) as done:
+        for key, value in pairs:
+            # The command takes one line break off the end.
+            pulumi.run("config", "set", "--secret", key, text=f"{value}\n")
+            done()
+
+
+def show(
+    found: Sequence[Adopted],
+    *,
+    import_file: Path,
+    program_file: Path,
+    configured: bool,
+) -> None:
+    """Tell people what was written and what to do next."""
+    count = f"{len(found)} deployment{'' if len(found) == 1 else 's'}"
+    terminal.say(f"Wrote {import_file} and {program_file} for {count}.")
+    for one in found:
+        for note in one.notes:
+            terminal.say(f"{terminal.paint(one.name, 'notice')}: {note}.")
+    terminal.say()
+    terminal.say("Next, in the folder of the program:")
+    keys = [key for one in found for key in one.secrets]
+    if keys and not configured:
+        for key in keys:
+            terminal.verbatim(f"  pulumi config set --secret {key}")
+    command = " ".join(IMPORT).format(import_file)
+    terminal.verbatim(f"  pulumi {command}")
+    terminal.verbatim(f"  rm {import_file}")
+    terminal.verbatim("  pulumi preview --expect-no-changes")
+    terminal.say()
+    terminal.say(
+        f"{import_file} holds the values of environment variables readable; it is "
+        "for you alone, and for the import only."
+    )
