@@ -351,10 +351,7 @@ def drift(
 
     with _finding_out():
         pulumi = Pulumi(directory, stack)
-        if state_file:
-            export = read_export(state_file)
-        else:
-            export = pulumi.readable_export()
+        export = read_export(state_file) if state_file else pulumi.readable_export()
         client = account.connect(None if state_file else pulumi)
         try:
             found = operation.drift(export, client)

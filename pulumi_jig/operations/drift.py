@@ -171,7 +171,7 @@ def _fields(found: Compared, inputs: Record, item: DeploymentResponseItem) -> No
             found.unknown.append(Finding(name, "is not told by the service"))
         elif not is_same(name, value, live[name], declared):
             found.drift += _words(name, reveal(value), live[name])
-    why = foreign(item, {**plain, "deployment_id": None}, found.urn)
+    why = foreign(item, {**plain, "deployment_id": found.deployment_id}, found.urn)
     if why:
         found.drift.append(Finding("description", why))
 

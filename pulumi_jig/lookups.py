@@ -1,0 +1,358 @@
+"""
+Look-ups: what is there already, for programs that do not manage it.
+
+Plain functions that ask the service when they are called, in a preview as well, and a
+twin of each for arguments that are outputs (`get_deployment_output`). Key and address
+follow the same precedence as the provider's: the environment, then the stack's
+`jig:apiKey` and `jig:baseUrl`; a second account's can be given.
+
+It refuses to ask anything while it is imported, to load the HTTP library before the
+first question, and to return the values of environment variables: nobody can tell which
+of them are secret, so only their names are given.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pulumi
+
+    from pulumi_jig.client import JigClient
+    from pulumi_jig.context import CallContext
+    from pulumi_jig.models import DeploymentResponseItem
+
+#: Seconds for one look-up, retries included.
+TIMEOUT: Final = 60.0
+
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeploymentInfo:
+    """
+    A deployment as the service describes it; None stands for what it does not tell.
+
+    Attributes:
+        name: Name in the service.
+        deployment_id: The service's own id.
+        description: Text for people, without the ownership mark.
+        owner: `project/stack/resource` of the mark, or None where there is none.
+        image: Container image.
+        gpu_type: GPU model; `none` for a CPU-only deployment.
+        gpu_count: GPUs per replica.
+        cpu: Cores per replica.
+        memory: GiB per replica.
+        storage: GiB of disk per replica.
+        min_replicas: Fewest replicas.
+        max_replicas: Most replicas.
+        desired_replicas: What the service is aiming at.
+        ready_replicas: Replicas that serve.
+        status: `Updating`, `Scaling`, `Ready`, `Failed`, `ScaledToZero`, or newer.
+        revision_id: The revision that this describes.
+        port: Port that the container listens on.
+        environment_names: Names of its variables, the platform's included.
+        endpoint_url: Where it answers.
+        created_at: ISO 8601.
+        updated_at: ISO 8601.
+    """
+
+    name: str
+    deployment_id: str | None
+    description: str
+    owner: str | None
+    image: str | None
+    gpu_type: str
+    gpu_count: int
+    cpu: float | None
+    memory: float | None
+    storage: int | None
+    min_replicas: int | None
+    max_replicas: int | None
+    desired_replicas: int | None
+    ready_replicas: int | None
+    status: str | None
+    revision_id: str | None
+    port: int | None
+    environment_names: tuple[str, ...]
+    endpoint_url: str
+    created_at: str | None
+    updated_at: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RevisionInfo:
+    """
+    One event of a deployment's history.
+
+    Attributes:
+        event_number: Counts all events.
+        action: `create`, `update`, `system` (the platform did it), `rollback`.
+        revision_number: Counts the revisions of this deployment.
+        revision_id: The revision that came into force.
+        image: Its image.
+        activated_at: ISO 8601.
+    """
+
+    event_number: int | None
+    action: str | None
+    revision_number: int | None
+    revision_id: str | None
+    image: str | None
+    activated_at: str | None
+
+
+# --- Plain functions --------------------------------------------------------------
+
+
+def get_deployment(
+    name: str, *, api_key: str | None = None, base_url: str | None = None
+) -> DeploymentInfo:
+    """
+    One deployment.
+
+    Args:
+        name: Its name or id.
+        api_key: Another account's key, instead of the stack's.
+        base_url: That account's address.
+
+    Raises:
+        ConfigError: There is no key, or an unusable address.
+        NotFoundError: There is none of this name in the account.
+        JigError: The service refused, or could not be asked.
+    """
+    client = _client(api_key, base_url)
+    return _info(client.deployments.get(name, _context()), client)
+
+
+def list_deployments(
+    *, api_key: str | None = None, base_url: str | None = None
+) -> list[DeploymentInfo]:
+    """
+    All deployments of the account, by name.
+
+    Args:
+        api_key: Another account's key, instead of the stack's.
+        base_url: That account's address.
+
+    Raises:
+        ConfigError: There is no key, or an unusable address.
+        JigError: The service refused, or could not be asked.
+    """
+    client = _client(api_key, base_url)
+    items = client.deployments.list(_context())
+    return sorted((_info(item, client) for item in items), key=lambda one: one.name)
+
+
+def get_logs(
+    name: str,
+    *,
+    replica_id: str | None = None,
+    revision: str | None = None,
+    version: str | None = None,
+    api_key: str | None = None,
+    base_url: str | None = None,
+) -> list[str]:
+    """
+    Lines of a deployment's output, oldest first.
+
+    Args:
+        name: Its name or id.
+        replica_id: Only this replica's.
+        revision: Only this revision's (its id).
+        version: Only this image's: its tag, or the last 4 characters of its digest.
+        api_key: Another account's key, instead of the stack's.
+        base_url: That account's address.
+
+    Raises:
+        ConfigError: There is no key, or an unusable address.
+        NotFoundError: There is none of this name in the account.
+        JigError: The service refused, or could not be asked.
+    """
+    return _client(api_key, base_url).deployments.logs(
+        name, _context(), replica_id=replica_id, revision=revision, version=version
+    )
+
+
+def list_revisions(
+    name: str,
+    *,
+    limit: int | None = None,
+    api_key: str | None = None,
+    base_url: str | None = None,
+) -> list[RevisionInfo]:
+    """
+    A deployment's history, newest first.
+
+    Args:
+        name: Its name or id.
+        limit: How many events at most; the service keeps 200.
+        api_key: Another account's key, instead of the stack's.
+        base_url: That account's address.
+
+    Raises:
+        ConfigError: There is no key, or an unusable address.
+        NotFoundError: There is none of this name in the account.
+        JigError: The service refused, or could not be asked.
+    """
+    events = _client(api_key, base_url).deployments.revisions(
+        name, _context(), limit=limit
+    )
+    return [
+        RevisionInfo(
+            event_number=event.event_number,
+            action=event.action,
+            revision_number=event.revision_number,
+            revision_id=event.revision_id,
+            image=event.image,
+            activated_at=event.activated_at,
+        )
+        for event in events
+    ]
+
+
+# --- Twins for outputs --------------------------------------------------------------
+
+
+def get_deployment_output(
+    name: pulumi.Input[str],
+    *,
+    api_key: pulumi.Input[str | None] = None,
+    base_url: pulumi.Input[str | None] = None,
+) -> pulumi.Output[DeploymentInfo]:
+    """`get_deployment` for arguments that may be outputs; unknown while they are."""
+    return _later(get_deployment, name=name, api_key=api_key, base_url=base_url)
+
+
+def list_deployments_output(
+    *,
+    api_key: pulumi.Input[str | None] = None,
+    base_url: pulumi.Input[str | None] = None,
+) -> pulumi.Output[list[DeploymentInfo]]:
+    """`list_deployments` for arguments that may be outputs."""
+    return _later(list_deployments, api_key=api_key, base_url=base_url)
+
+
+def get_logs_output(
+    name: pulumi.Input[str],
+    *,
+    replica_id: pulumi.Input[str | None] = None,
+    revision: pulumi.Input[str | None] = None,
+    version: pulumi.Input[str | None] = None,
+    api_key: pulumi.Input[str | None] = None,
+    base_url: pulumi.Input[str | None] = None,
+) -> pulumi.Output[list[str]]:
+    """`get_logs` for arguments that may be outputs."""
+    return _later(
+        get_logs,
+        name=name,
+        replica_id=replica_id,
+        revision=revision,
+        version=version,
+        api_key=api_key,
+        base_url=base_url,
+    )
+
+
+def list_revisions_output(
+    name: pulumi.Input[str],
+    *,
+    limit: pulumi.Input[int | None] = None,
+    api_key: pulumi.Input[str | None] = None,
+    base_url: pulumi.Input[str | None] = None,
+) -> pulumi.Output[list[RevisionInfo]]:
+    """`list_revisions` for arguments that may be outputs."""
+    return _later(
+        list_revisions, name=name, limit=limit, api_key=api_key, base_url=base_url
+    )
+
+
+def _later(ask: Callable[..., Found], **arguments: Any) -> pulumi.Output[Found]:
+    import pulumi
+
+    def run(known: dict[str, Any]) -> Any:
+        # In a thread: the program's own loop goes on registering resources meanwhile.
+        return asyncio.to_thread(ask, **known)
+
+    found = pulumi.Output.all(**arguments).apply(run)
+    return cast("pulumi.Output[Found]", found)
+
+
+# --- The client ---------------------------------------------------------------------
+
+_clients: dict[str, JigClient] = {}
+_lock = threading.Lock()
+
+
+def _client(api_key: str | None, base_url: str | None) -> JigClient:
+    """One client for each account and address of a program."""
+    import pulumi
+
+    from pulumi_jig.client import JigClient
+    from pulumi_jig.config import URL_VARIABLE, resolve_settings
+
+    stack = pulumi.Config("jig")
+    # A key that is given is another account's: nothing of the stack's goes with it.
+    given = {"apiKey": api_key, "baseUrl": base_url, "ignoreEnvironment": "true"}
+
+    def get(key: str) -> str | None:
+        if api_key is not None:
+            return given.get(key)
+        return base_url if key == "baseUrl" and base_url else stack.get(key)
+
+    environ = dict(os.environ)
+    if base_url is not None:
+        # An address that a program read somewhere must not collect the environment's
+        # key, so it counts as the configuration's does.
+        environ.pop(URL_VARIABLE, None)
+    settings = resolve_settings(get, environ)
+    with _lock:
+        if settings.fingerprint not in _clients:
+            _clients[settings.fingerprint] = JigClient(settings)
+        return _clients[settings.fingerprint]
+
+
+def _context() -> CallContext:
+    from pulumi_jig.context import CallContext
+
+    return CallContext(TIMEOUT)
+
+
+def _info(item: DeploymentResponseItem, client: JigClient) -> DeploymentInfo:
+    from pulumi_jig.naming import endpoint_url, split_description
+
+    description = item.description if isinstance(item.description, str) else ""
+    text, mark = split_description(description)
+    # Answers are tolerant: at run time an element may be of any type.
+    variables: Any = item.environment_variables or ()
+    names = [str(entry.get("name")) for entry in variables if isinstance(entry, dict)]
+    name = str(item.name)
+    return DeploymentInfo(
+        name=name,
+        deployment_id=item.id,
+        description=text,
+        owner=mark.owner if mark else None,
+        image=item.image,
+        gpu_type=item.gpu_type or "none",
+        gpu_count=item.gpu_count or 0,
+        cpu=item.cpu,
+        memory=item.memory,
+        storage=item.storage,
+        min_replicas=item.min_replicas,
+        max_replicas=item.max_replicas,
+        desired_replicas=item.desired_replicas,
+        ready_replicas=item.ready_replicas,
+        status=item.status,
+        revision_id=item.revision_id,
+        port=item.port,
+        environment_names=tuple(sorted(names)),
+        endpoint_url=endpoint_url(name, client.settings.base_url),
+        created_at=item.created_at,
+        updated_at=item.updated_at,
+    )
