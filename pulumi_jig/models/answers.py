@@ -43,7 +43,6 @@ class Response(BaseModel):
 
     model_config = ConfigDict(
         extra="allow",
-        use_attribute_docstrings=True,
         protected_namespaces=(),
         # An id is a text whatever the answer held: state rounds large numbers.
         coerce_numbers_to_str=True,

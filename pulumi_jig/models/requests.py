@@ -7,7 +7,8 @@ at its field, with the source.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import threading
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -37,18 +38,36 @@ from pulumi_jig.models.scalars import (
 )
 from pulumi_jig.models.words import AUTOSCALING_METRICS, HTTP_METRICS
 
+_building = threading.Lock()
+
 
 class Request(BaseModel):
     """A body that we send: unknown keys are refused, values are never in errors."""
 
     model_config = ConfigDict(
+        # Built when first used: a check needs one of these models, and building all of
+        # them was half of what a plugin process took to start. (So was reading their
+        # docstrings, which is why pydantic does not.)
+        defer_build=True,
         extra="forbid",
         hide_input_in_errors=True,
-        use_attribute_docstrings=True,
         frozen=True,
         # `model_mounts` and `model_id` are the API's names.
         protected_namespaces=(),
     )
+
+    @classmethod
+    def parse(cls, data: Any) -> Self:
+        """
+        Validate plain data; the first use builds the model, in one thread only.
+
+        Raises:
+            pydantic.ValidationError: With every fault at once.
+        """
+        if not cls.__pydantic_complete__:
+            with _building:
+                cls.model_rebuild()
+        return cls.model_validate(data)
 
     def body(self) -> dict[str, Any]:
         """The JSON object to send: what was set, nothing else."""

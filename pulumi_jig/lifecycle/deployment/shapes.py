@@ -180,7 +180,7 @@ def shape_faults(inputs: Mapping[str, Any], skip: set[str]) -> list[Fault]:
         faults.append(("environment_variables", f"must be a mapping; it takes {takes}"))
     unknown = set(unknown_paths(body))
     try:
-        CreateDeploymentRequest.model_validate(body)
+        CreateDeploymentRequest.parse(body)
     except ValidationError as error:
         for item in error.errors(include_url=False, include_input=False):
             location = _location(item["loc"])
@@ -276,6 +276,7 @@ _PYDANTIC: Final = {
     "model_type": "must be a mapping",
     "model_attributes_type": "must be a mapping",
     "string_too_short": "must not be empty",
+    "too_short": "must not be empty",
     "greater_than": "is too small",
     "greater_than_equal": "is too small",
     "less_than_equal": "is too large",
