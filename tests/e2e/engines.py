@@ -266,7 +266,10 @@ class PulumiEngine:
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_PYTHON_CMD": sys.executable,
             "PULUMI_DEBUG_COMMANDS": "true",
-            **stage.env,
+        }
+        # The machine's own key must not stand in for one that a scenario took away.
+        self._env = {
+            k: v for k, v in self._env.items() if not k.startswith("TOGETHER_")
         }
         self._pulumi("stack", "init", STACK)
         self._known: set[str] = set()
@@ -275,7 +278,7 @@ class PulumiEngine:
         return subprocess.run(
             ["pulumi", "--non-interactive", "--color", "never", *args],
             cwd=self._stage.program_dir,
-            env={**self._env, **env},
+            env={**self._env, **self._stage.env, **env},
             capture_output=True,
             text=True,
         )
