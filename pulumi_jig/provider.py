@@ -287,3 +287,61 @@ def _announce_adoption(inputs: dict[str, Any], call: host.Call) -> None:
         call.log("info", f"will take over {name} and change {', '.join(fields)}")
     else:
         call.log("info", f"will take over {name} as it is")
+
+
+class GpuBudgetProvider(ResourceProvider):
+    """Budgets, which exist in the state only: their check is what they are for."""
+
+    # Nothing secret is inside, so it need not be encrypted in every resource.
+    serialize_as_secret_always = False
+
+    def configure(self, req: ConfigureRequest) -> None:
+        """Take the configuration and widen the host, once per process."""
+        _configure(req)
+
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """Hold the members to the budget's limits; see `lifecycle.budget`."""
+
+        def run() -> CheckResult:
+            from pulumi_jig.lifecycle.budget import check
+
+            checked = check(host.from_pulumi(news))
+            return CheckResult(
+                host.to_pulumi(checked.inputs),
+                [CheckFailure(path, reason) for path, reason in checked.faults],
+            )
+
+        result: CheckResult = host.guarded(host.current_call(), run)
+        return result
+
+    def diff(
+        self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]
+    ) -> DiffResult:
+        """Say whether limits or members change; never a replacement."""
+        call = host.current_call()
+
+        def run() -> DiffResult:
+            from pulumi_jig.lifecycle.budget import diff
+
+            found = diff(host.from_pulumi(_olds), host.from_pulumi(_news))
+            if found.changes:
+                call.log("info", "differs in " + ", ".join(found.changed))
+            return DiffResult(changes=found.changes, replaces=[])
+
+        result: DiffResult = host.guarded(call, run)
+        return result
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Keep the inputs; the check has let them pass."""
+        inputs = host.from_pulumi(props)
+        return CreateResult(inputs["name"], host.to_pulumi(inputs))
+
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """Echo the state: there is nothing else that could have changed."""
+        return ReadResult(id_, host.to_pulumi(host.from_pulumi(props)))
+
+    def update(
+        self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]
+    ) -> UpdateResult:
+        """Keep the new inputs."""
+        return UpdateResult(host.to_pulumi(host.from_pulumi(_news)))

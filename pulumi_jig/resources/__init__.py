@@ -12,6 +12,7 @@ from pulumi_jig.resources.deployment import (
     DeploymentArgs,
     DeploymentArgsDict,
 )
+from pulumi_jig.resources.gpu_budget import GpuBudget
 from pulumi_jig.resources.parts import (
     CustomMetricAutoscalingArgs,
     CustomMetricAutoscalingArgsDict,
@@ -37,6 +38,7 @@ __all__ = [
     "DeploymentArgsDict",
     "EnvironmentVariableArgs",
     "EnvironmentVariableArgsDict",
+    "GpuBudget",
     "HTTPAutoscalingArgs",
     "HTTPAutoscalingArgsDict",
     "ModelMountArgs",

@@ -16,6 +16,7 @@ from pulumi import dynamic
 
 from pulumi_jig.naming import DEFAULT_BASE_URL, MODULE, endpoint_url
 from pulumi_jig.provider import DeploymentProvider
+from pulumi_jig.resources.gpu_budget import join_active_budget
 from pulumi_jig.resources.parts import environment, plain
 
 if TYPE_CHECKING:
@@ -293,6 +294,7 @@ class Deployment(dynamic.Resource, module=MODULE, name="Deployment"):
             arguments, opts = None, arguments
         props = _props(resource_name, arguments, dict(kwargs))
         _refuse_options(resource_name, opts)
+        opts = join_active_budget(self, resource_name, props, opts)
         super().__init__(DeploymentProvider(), resource_name, props, opts)
         base = _base_url()
         self.endpoint_url = self.name.apply(lambda name: endpoint_url(name, base))
