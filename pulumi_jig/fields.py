@@ -398,7 +398,7 @@ def differing_paths(
 ) -> Iterator[Path]:
     """Where a declared value and a live one differ; the whole field where one is off."""
     declared, live = reveal(declared), reveal(live)
-    if declared is UNKNOWN:
+    if declared is UNKNOWN or live is UNKNOWN:
         yield (name,)
         return
     views = FIELDS[name].views or _plain_views

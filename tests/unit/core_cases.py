@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from pulumi_jig.emulator.backend import Backend
@@ -127,6 +128,9 @@ class Service:
 
 
 # --- Strategies ----------------------------------------------------------------
+
+#: For tests that are run once per field: a share of the profile's examples.
+FEW = settings(max_examples=max(10, settings().max_examples // 4))
 
 TEXTS = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12

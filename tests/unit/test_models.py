@@ -64,9 +64,7 @@ def test_whole_floats_are_sent_as_integers():
     assert "2" == repr(body["gpu_count"])
 
 
-@pytest.mark.parametrize(
-    "value", [2.5, True, "2", math.nan, math.inf, [2], {}]
-)
+@pytest.mark.parametrize("value", [2.5, True, "2", math.nan, math.inf, [2], {}])
 def test_what_is_no_whole_number_is_refused(value):
     """Case V2: half a GPU, a flag and a text are no number of GPUs."""
     assert [(("gpu_count",), "must be a whole number")] == faults(

@@ -80,7 +80,7 @@ def _contradictions(inputs: Mapping[str, Any]) -> Iterator[Fault]:
                 "takes 0 and the containers get no GPU. Say how many each replica "
                 "gets, 0 included",
             )
-    elif gpu_type == "none" and _is_number(gpu_count) and gpu_count > 0:
+    elif gpu_type == "none" and isinstance(gpu_count, int) and gpu_count > 0:
         yield (
             "gpu_count",
             'must be 0 (or left out) with gpu_type "none"; name a GPU type',
