@@ -468,6 +468,7 @@ def test_an_exemption_ends_on_the_day_after(today: str, level: str) -> None:
             [],
         ),
         ({"jig:baseUrl": secret("https://evil.example")}, {}, ["jig-no-escape"]),
+        ({"jig:baseUrl": "https://u:p@api.together.ai"}, {}, ["jig-no-escape"]),
     ],
 )
 def test_the_address_is_the_one_that_will_be_used(
