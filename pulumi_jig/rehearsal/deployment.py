@@ -231,6 +231,7 @@ class Deployment:
             self._interrupted()
             raise
         finally:
+            self._journal.flush()
             self._packs.close()
             self._registry.close()
             servers.close()

@@ -159,7 +159,8 @@ class Executor:
             self._registry.configure(new.urn, new.inputs, new.id)
             new.outputs = old.outputs
         mark(new)
-        self._journal.end(None, done=old, new=new)
+        # What is the same need not be written at once; the operation's end does.
+        self._journal.end(None, done=old, new=new, write=False)
 
     def _create(self, step: Planned) -> None:
         old, new = step.old, step.new

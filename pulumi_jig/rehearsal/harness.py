@@ -180,7 +180,13 @@ class Rehearsal:
         return Outputs({})
 
     def export(self, *, show_secrets: bool = False) -> dict[str, Any]:
-        """The state in the format of `pulumi stack export`."""
+        """
+        The state in the format of `pulumi stack export`.
+
+        With `show_secrets` it can be imported by `pulumi stack import`, once the
+        `secrets_providers` of the stack that it goes to are put into it; and an
+        export that `pulumi stack export --show-secrets` made can be imported here.
+        """
         return to_json(self._load(), self._file.vault, show_secrets=show_secrets)
 
     def import_(self, state: Mapping[str, Any] | str) -> None:

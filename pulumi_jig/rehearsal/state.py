@@ -248,13 +248,16 @@ def to_json(snapshot: Snapshot, vault: Vault, *, show_secrets: bool) -> dict[str
     seal = None if show_secrets else vault
     deployment: dict[str, Any] = {
         "manifest": {"time": now(), "magic": "", "version": ""},
-        "secrets_providers": {
-            "type": PROVIDER_TYPE,
-            "state": {"key": vault.fingerprint},
-        },
         "resources": [resource_to_json(item, seal) for item in snapshot.resources],
         "metadata": {},
     }
+    if not show_secrets:
+        # Left out where all is in clear: the `pulumi` command would look for a
+        # provider of secrets of that name, and can import such an export without.
+        deployment["secrets_providers"] = {
+            "type": PROVIDER_TYPE,
+            "state": {"key": vault.fingerprint},
+        }
     if snapshot.pending:
         deployment["pending_operations"] = [
             {"resource": resource_to_json(item.resource, seal), "type": item.kind}

@@ -14,11 +14,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
+from acts import written
+from engines import Stage
+from scenarios import SCENARIOS
 
-from engines import Stage, written  # noqa: E402 - Found through the line above.
-from scenarios import SCENARIOS  # noqa: E402
+HERE = Path(__file__).parent
 
 
 def main(names: list[str]) -> int:

@@ -7,7 +7,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from engines import Stage, comparable
+from acts import comparable
+from engines import Stage
 from scenarios import ORDERED, SCENARIOS
 
 TRANSCRIPTS = Path(__file__).parent / "transcripts"
