@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 
 from hypothesis import settings
@@ -99,7 +100,11 @@ class Service:
             self._ask("POST", "/deployments/storage/volumes", body)
 
     def create(self, body):
-        """The answer to a creation."""
+        """The answer to a creation, in place of what was there before."""
+        if any(
+            d["name"] == body["name"] for d in self._ask("GET", "/deployments")["data"]
+        ):
+            self._ask("DELETE", f"/deployments/{body['name']}")
         return self._item("POST", "/deployments", body)
 
     def update(self, name, body):
@@ -109,10 +114,6 @@ class Service:
     def get(self, name):
         """The deployment as it is."""
         return self._item("GET", f"/deployments/{name}")
-
-    def delete(self, name):
-        """Take a deployment down."""
-        self._ask("DELETE", f"/deployments/{name}")
 
     def _item(self, method, path, body=None):
         shown = self._ask(method, path, body)
@@ -125,6 +126,12 @@ class Service:
         told = self._api.handle(Request(method, f"/v1{path}", headers, sent))
         assert told.status < 400, told.body
         return json.loads(told.body or b"{}")
+
+
+@functools.cache
+def service():
+    """One service for all examples of a test: starting one takes longer than a use."""
+    return Service()
 
 
 # --- Strategies ----------------------------------------------------------------

@@ -8,10 +8,10 @@ from core_cases import (
     JUNK,
     LEAST,
     OLDER,
-    Service,
     answer,
     checked,
     programs,
+    service,
     wired,
 )
 from hypothesis import given
@@ -374,7 +374,7 @@ def test_a_real_change_says_enough():
 def test_the_second_preview_is_empty(program):
     """Case C1: after a creation nothing differs, whatever was declared."""
     inputs = checked(program)
-    item = Service().create(create_body(inputs, None))
+    item = service().create(create_body(inputs, None))
     state = wired(state_of(inputs, item))
 
     assert () == diff(state, checked(program, wired(inputs)), old_inputs=inputs).changed
@@ -384,7 +384,7 @@ def test_the_second_preview_is_empty(program):
 def test_a_diff_names_declared_or_dropped_fields_only(before, after):
     """Nobody is told of a field that the program never mentioned."""
     inputs = checked(before)
-    state = wired(state_of(inputs, Service().create(create_body(inputs, None))))
+    state = wired(state_of(inputs, service().create(create_body(inputs, None))))
     # What has no way back stays declared.
     kept = {k: v for k, v in before.items() if k not in CLEARED}
     kept.pop("gpu_count", None)
@@ -405,7 +405,7 @@ def test_a_changed_field_is_found(before, data):
         st.sampled_from([case for case in CHANGES if case[0] in before])
     )
     inputs = checked(before)
-    state = wired(state_of(inputs, Service().create(create_body(inputs, None))))
+    state = wired(state_of(inputs, service().create(create_body(inputs, None))))
     news = {**inputs, name: value}
 
     found = diff(state, news, old_inputs=inputs).changed
