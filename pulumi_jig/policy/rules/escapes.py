@@ -118,8 +118,8 @@ def _address(url: Any, settings: EscapeSettings, subject: str) -> Iterator[Findi
             return
         if settings.allow_loopback and _is_loopback(place[1]):
             return
-    # Only scheme and host are shown: the rest of an address may hold a password.
-    said = "not an address" if place is None else f"{place[0]}://{place[1]}"
+    # Only scheme, host and port are shown: the rest of an address may hold a password.
+    said = "not an address" if place is None else f"{place[0]}://{place[1]}:{place[2]}"
     yield violation(
         f"{subject} must be made through a known address; the base URL of its provider "
         f"is {said}. Use one of: {', '.join(settings.base_urls) or 'none'}; or have "
