@@ -15,6 +15,7 @@ from typing import Any
 SECRET = "4dabf18193072939515e22adb298388d"
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+_TRACEBACK = r"^(Preview failed: )?Traceback \(most recent call last\)"
 PROVIDER_CALLS = frozenset(
     {
         "CheckConfig",
@@ -83,7 +84,7 @@ def mask(value: Any, key: str = "") -> Any:
 def mask_traceback(text: str) -> str:
     """The last line of a Python traceback, which holds the exception."""
     # At the start of a line only: a container's own output may hold one, too.
-    if re.search(r"^Traceback \(most recent call last\)", text, re.MULTILINE):
+    if re.search(_TRACEBACK, text, re.MULTILINE):
         return text.strip().splitlines()[-1]
     return text
 
