@@ -223,7 +223,10 @@ class _Life:
             self._progress.end()
         self._done.append(as_data(result))
         if not self._args.json:
-            sys.stdout.write(report(result, self._paint) + "\n\n")
+            text = report(result, self._paint)
+            # The table of a preview follows its heading; all else is set apart.
+            gap = "" if kind == "preview" and not result.is_empty else "\n"
+            sys.stdout.write(f"{gap}{text}\n\n")
         if not result.ok:
             self._fault(f"{kind} failed")
         elif empty and not result.is_empty:

@@ -297,13 +297,16 @@ class Deployment:
 
     def _side_by_side(self, chains: list[list[Planned]]) -> None:
         """Carry out chains at once; raises the first failure when all have ended."""
-        with ThreadPoolExecutor(max(1, min(self.parallel, len(chains)))) as pool:
-            runs = [pool.submit(self.executor.run, chain) for chain in chains]
-            try:
-                failures = [run.exception() for run in runs]
-            except KeyboardInterrupt:
-                self.executor.cancel()  # Before the pool waits for what runs.
-                raise
+        pool = ThreadPoolExecutor(max(1, min(self.parallel, len(chains))))
+        runs = [pool.submit(self.executor.run, chain) for chain in chains]
+        try:
+            failures = [run.exception() for run in runs]
+        except KeyboardInterrupt:
+            self._interrupted()
+            # Waiting for steps that were abandoned would be waiting for ever.
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        pool.shutdown()
         for failure in failures:
             if failure is not None:
                 raise failure

@@ -25,7 +25,7 @@ import sys
 from pulumi_jig.rehearsal import Rehearsal
 stack = Rehearsal({program!r}, env={env!r}, state_file={state!r})
 try:
-    stack.up()
+    stack.{operation}()
 except KeyboardInterrupt:
     sys.exit(130)
 """
@@ -52,15 +52,22 @@ def recorded(theatre: Theatre) -> str:
     return " ".join(item["urn"] for item in resources)
 
 
+def run(theatre: Theatre, operation: str) -> subprocess.Popen[bytes]:
+    script = RUN.format(
+        program=str(theatre.program_dir),
+        env=theatre.env,
+        state=str(theatre.state_file),
+        operation=operation,
+    )
+    return subprocess.Popen([sys.executable, "-c", script], start_new_session=True)
+
+
 def start(theatre: Theatre) -> subprocess.Popen[bytes]:
     """An `up` in a process of its own, stopped inside the create of a."""
     (theatre.world / "faults.json").write_text('{"create:a": "wait"}')
     theatre.program(WAITING)
     theatre.state_file.parent.mkdir(exist_ok=True)
-    script = RUN.format(
-        program=str(theatre.program_dir), env=theatre.env, state=str(theatre.state_file)
-    )
-    process = subprocess.Popen([sys.executable, "-c", script], start_new_session=True)
+    process = run(theatre, "up")
     until(lambda: bool(written(theatre.world / "waiting")))
     # The other toy is made and recorded: only the waiting one is under way.
     until(lambda: "toy:Toy::b" in recorded(theatre))
@@ -138,3 +145,35 @@ def test_two_operations_at_once_are_refused(theatre: Theatre) -> None:
     let_go(theatre)
     assert process.wait() == 0
     assert stack.destroy().ok
+
+
+def test_an_interrupted_destroy_records_its_deletes(theatre: Theatre) -> None:
+    """The delete under way ends and is recorded; what comes after it is not begun."""
+    theatre.rehearse(
+        'Toy("a"); Toy("b", {}, pulumi.ResourceOptions(parent=Toy("c")))'
+    ).up()
+    (theatre.world / "faults.json").write_text('{"delete:b": "wait"}')
+    process = run(theatre, "destroy")
+    until(lambda: bool(written(theatre.world / "waiting")))
+    os.kill(process.pid, signal.SIGINT)
+    let_go(theatre)
+    assert process.wait() == 130
+    assert "pending_operations" not in state(theatre)
+    assert theatre.toys() == ["a", "c"]
+    left = [urn.rpartition("::")[2] for urn in recorded(theatre).split()]
+    assert sorted(left) == ["a", "c", "default", "toys-dev"]
+
+
+def test_two_interrupts_abandon_a_destroy(theatre: Theatre) -> None:
+    """At the second SIGINT the delete stays pending, with the resource."""
+    theatre.rehearse('Toy("a")').up()
+    (theatre.world / "faults.json").write_text('{"delete:a": "wait"}')
+    process = run(theatre, "destroy")
+    until(lambda: bool(written(theatre.world / "waiting")))
+    os.kill(process.pid, signal.SIGINT)
+    time.sleep(0.5)  # Two signals in one instant are one signal.
+    os.kill(process.pid, signal.SIGINT)
+    assert process.wait() == 130
+    [pending] = state(theatre)["pending_operations"]
+    assert pending["type"] == "deleting"
+    assert "toy:Toy::a" in recorded(theatre)
