@@ -53,7 +53,7 @@ imports: $(STAMP) ## Check the import rules.
 check: lint types imports test ## All of it, as in continuous integration.
 
 bench: $(STAMP) ## Print the benchmarks, as ratios within one run.
-	@$(CLEAN_ENV) $(BIN)/python tests/perf/bench.py
+	@$(CLEAN_ENV) $(BIN)/python tests/perf/bench.py $(WHAT)
 
 clean: ## Remove what was built.
 	rm -rf $(VENV) dist build

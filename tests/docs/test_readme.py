@@ -1,0 +1,70 @@
+"""What README shows is what happens."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+from pulumi_jig.rehearsal import Rehearsal
+from pulumi_jig.rehearsal.draw import Paint, heading, report
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def block(language: str) -> str:
+    """The first fenced block of a language."""
+    found = re.search(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """README's first program, as a project."""
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    (folder / "Pulumi.yaml").write_text("name: shop\nruntime: python\n")
+    (folder / "__main__.py").write_text(block("python"))
+    return folder
+
+
+def test_the_first_program_previews_as_shown(shop: Path) -> None:
+    """The transcript of the preview is the preview, name and address included."""
+    paint = Paint(io.StringIO())
+    with Rehearsal(
+        shop, secret_config={"hfToken": "hf_x"}, env={"TOGETHER_API_KEY": "key"}
+    ) as stack:
+        result = stack.preview()
+    drawn = f"{heading('preview', 'dev', paint)}\n{report(result, paint)}\n"
+    assert block("text") == drawn
+
+
+def test_the_first_program_comes_up_and_goes(shop: Path, jig_rehearsal) -> None:  # type: ignore[no-untyped-def]
+    """The program runs against the emulator, from nothing to nothing."""
+    stack = jig_rehearsal(shop, secret_config={"hfToken": "hf_x"})
+    stack.up().raise_if_failed()
+    assert stack.preview().is_empty
+    stack.destroy().raise_if_failed()
+
+
+def test_every_make_target_that_is_named_exists() -> None:
+    """No document sends anybody to a target that is not there."""
+    targets = set(
+        re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    )
+    named = set()
+    for name in ("README.md", "DESIGN.md"):
+        named |= set(re.findall(r"[`$] ?make ([a-z]+)", (ROOT / name).read_text()))
+    assert named - targets == set()
+    assert named
+
+
+def test_every_linked_file_exists() -> None:
+    """Links in the documents lead somewhere."""
+    for name in ("README.md", "DESIGN.md", "CHANGELOG.md"):
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / name).read_text()):
+            assert (ROOT / target).exists(), (name, target)
