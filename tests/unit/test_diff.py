@@ -158,6 +158,22 @@ def test_nothing_differs_after_a_creation():
     assert ((), (), False) == (found.changed, found.replaces, found.changes)
 
 
+def test_numbers_from_a_state_are_floats():
+    """Case V1: every number comes back from a state as a float, and is the same."""
+
+    def floats(value):
+        if isinstance(value, dict):
+            return {k: floats(v) for k, v in value.items()}
+        if isinstance(value, list):
+            return [floats(v) for v in value]
+        return float(value) if type(value) is int else value
+
+    volumes = [{"name": "weights", "mount_path": "/m", "version": 3}]
+    inputs, state = shown({**BASE, "volumes": volumes, "extra": {"new": {"a": 1}}})
+
+    assert () == diff(floats(state), inputs, old_inputs=floats(wired(inputs))).changed
+
+
 @pytest.mark.parametrize(("name", "value", "paths"), CHANGES)
 def test_a_change_of_one_field_shows_that_field(name, value, paths):
     """Peers' bugs 18 and 19: every field shows, replaces only where the table says."""

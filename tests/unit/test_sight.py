@@ -353,3 +353,10 @@ def test_no_answer_confuses_a_look(fields, events):
         "desired_replicas",
         "ready_replicas",
     }
+
+
+def test_a_summary_holds_what_the_answer_told():
+    """Zeros are told, what the answer left out is not."""
+    told = summary(answer(ready_replicas=0, desired_replicas=...))
+
+    assert {"status": "Ready", "revision_id": REVISION, "ready_replicas": 0} == told

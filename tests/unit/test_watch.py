@@ -483,3 +483,10 @@ def test_looks_are_frequent_at_first_and_rare_later():
 
     assert (0.25, 10.0) == (round(pauses[0], 2), round(max(pauses), 2))
     assert pauses == sorted(pauses)
+
+
+def test_nobody_has_to_listen():
+    """A wait works without anybody who takes its lines."""
+    ctx = CallContext(10)
+
+    assert SERVING is Watch(GOAL, lambda: SERVING, ctx).run()
