@@ -44,6 +44,10 @@ _FIRST_LOOK, _LONGEST_PAUSE = 0.02, 1.0
 _active: ContextVar[GpuBudget | None] = ContextVar("pulumi_jig_budget", default=None)
 
 
+class BlockError(Exception):
+    """What ended the block of a budget, where the SDK would reword the error itself."""
+
+
 @dataclass(frozen=True)
 class _Member:
     """A deployment of the block, and what it asks for as the program wrote it."""
@@ -169,6 +173,11 @@ class GpuBudget(dynamic.Resource, module=MODULE, name="GpuBudget"):
         """Register the budget; after an error, let all its members fail with it."""
         if self._token is not None:
             _active.reset(self._token)
+        if isinstance(error, (ValueError, AssertionError)):
+            # The SDK takes these for faults of an argument and buries their words.
+            cause = error
+            error = BlockError(f"{type(cause).__name__}: {cause}")
+            error.__cause__ = cause
         if error is not None and not isinstance(error, Exception):
             # An event loop would end at once if a task of its own ended in this.
             error = pulumi.RunError(

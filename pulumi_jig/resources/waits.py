@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: The name of the SDK's coroutine that registers one resource.
-_REGISTRATION: Final = "register_resource.<locals>.do_register"
+#: The names of the coroutines of the SDK that register or read one resource.
+_REGISTRATIONS: Final = frozenset(
+    {"register_resource.<locals>.do_register", "read_resource.<locals>.do_read"}
+)
 
 _Future = asyncio.Future[Any]
 
@@ -97,7 +99,7 @@ def _resolvers() -> dict[int, asyncio.Task[Any]]:
     found: dict[int, asyncio.Task[Any]] = {}
     for task in asyncio.all_tasks():
         coroutine = task.get_coro()
-        if getattr(coroutine, "__qualname__", "") != _REGISTRATION:
+        if getattr(coroutine, "__qualname__", "") not in _REGISTRATIONS:
             continue
         frame = getattr(coroutine, "cr_frame", None)
         resource = None if frame is None else frame.f_locals.get("res")
