@@ -209,3 +209,9 @@ def test_each_line_of_a_key_is_hidden():
         "got MIIEvQIBADAN and indented-line", secrets
     )
     assert "end" == redact("end", secrets)
+
+
+@pytest.mark.parametrize(("value", "hidden"), [("12345", []), ("123456", ["123456"])])
+def test_short_values_are_not_looked_for(value, hidden):
+    """A value of fewer than six characters stands in too many words."""
+    assert hidden == secret_texts({"environment_variables": {"A": value}})
