@@ -114,9 +114,16 @@ def main() -> int:
             pack.profile("prod")
             base = best(lambda: ask(nothing, 100), 2 * rounds)
             hundred = best(lambda: ask(pack, 100), 2 * rounds)
-            thousand = best(lambda: ask(pack, 1000), rounds)
+            # Ten stacks of a hundred meet as many disturbances as one of a thousand,
+            # so the two are compared as blocks of one length, in turn.
+            blocks = [
+                (sum(ask(pack, 100) for _ in range(10)), ask(pack, 1000))
+                for _ in range(rounds)
+            ]
+            tens, thousand = (min(column) for column in zip(*blocks, strict=True))
         # Alternating, so that a busy moment meets both.
-        starts = [(spawn(empty), spawn(wire.PACK)) for _ in range(2 * rounds + 1)]
+        starts = [(spawn(empty), spawn(wire.PACK)) for _ in range(4 * rounds + 1)]
+    ratio = statistics.median(own / other for other, own in starts)
     ours = statistics.median(own for _, own in starts)
     theirs = statistics.median(other for other, _ in starts)
     print(f"     100 deployments: {hundred:.3f} s, an empty pack {base:.3f} s")
@@ -124,8 +131,8 @@ def main() -> int:
     print(f"     start: {ours:.3f} s, an empty pack {theirs:.3f} s of processor time")
     results = [
         claim("whole pack / empty pack, 100 deployments", hundred / base, 25),
-        claim("1,000 deployments / 100", thousand / hundred, 11),
-        claim("start / start of an empty pack", ours / theirs, 1.15),
+        claim("1,000 deployments / 100", 10 * thousand / tens, 11),
+        claim("start / start of an empty pack", ratio, 1.15),
     ]
     return 0 if all(results) else 1
 

@@ -12,6 +12,7 @@ passes. The owner adds patterns of their own.
 from __future__ import annotations
 
 import fnmatch
+import functools
 import math
 import re
 from collections import Counter
@@ -42,37 +43,41 @@ _ABOUT: Final = frozenset(
 
 # What a value looks like, and what to call it. Left boundaries keep `risk-and-...` from
 # reading as `sk-and-...`.
-_LOOKS: Final = tuple(
-    (re.compile(pattern), what)
-    for pattern, what in (
-        (r"(?<![A-Za-z0-9])sk[-_][A-Za-z0-9_-]{16,}", "an API key"),
-        (r"(?<![A-Za-z0-9])hf_[A-Za-z0-9]{16,}", "a Hugging Face token"),
-        (r"(?<![A-Za-z0-9])(AKIA|ASIA)[0-9A-Z]{16}", "an AWS access key id"),
-        (r"(?<![A-Za-z0-9])gh[pousr]_[A-Za-z0-9]{20,}", "a GitHub token"),
-        (r"(?<![A-Za-z0-9])github_pat_[A-Za-z0-9_]{20,}", "a GitHub token"),
-        (r"(?<![A-Za-z0-9])glpat-[A-Za-z0-9_-]{16,}", "a GitLab token"),
-        (r"(?<![A-Za-z0-9])tgp_[A-Za-z0-9_]{16,}", "a Together key"),
-        (r"(?<![A-Za-z0-9])xox[abprs]-[A-Za-z0-9-]{10,}", "a Slack token"),
-        (r"(?<![A-Za-z0-9])AIza[A-Za-z0-9_-]{30,}", "a Google API key"),
-        (
-            r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}",
-            "a signed web token",
-        ),
-        (r"-----BEGIN [A-Z ]*PRIVATE KEY-----", "a private key"),
-        (
-            r"[a-z][a-z0-9+.-]*://[^\s/:@]+:[^\s/@$][^\s/@]*@",
-            "an address with a password",
-        ),
-        (r"(?i)\bbearer\s+[A-Za-z0-9._~+/-]{16,}", "a bearer token"),
-    )
+_LOOKS: Final = (
+    (r"(?<![A-Za-z0-9])sk[-_][A-Za-z0-9_-]{16,}", "an API key"),
+    (r"(?<![A-Za-z0-9])hf_[A-Za-z0-9]{16,}", "a Hugging Face token"),
+    (r"(?<![A-Za-z0-9])(AKIA|ASIA)[0-9A-Z]{16}", "an AWS access key id"),
+    (r"(?<![A-Za-z0-9])gh[pousr]_[A-Za-z0-9]{20,}", "a GitHub token"),
+    (r"(?<![A-Za-z0-9])github_pat_[A-Za-z0-9_]{20,}", "a GitHub token"),
+    (r"(?<![A-Za-z0-9])glpat-[A-Za-z0-9_-]{16,}", "a GitLab token"),
+    (r"(?<![A-Za-z0-9])tgp_[A-Za-z0-9_]{16,}", "a Together key"),
+    (r"(?<![A-Za-z0-9])xox[abprs]-[A-Za-z0-9-]{10,}", "a Slack token"),
+    (r"(?<![A-Za-z0-9])AIza[A-Za-z0-9_-]{30,}", "a Google API key"),
+    (
+        r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}",
+        "a signed web token",
+    ),
+    (r"-----BEGIN [A-Z ]*PRIVATE KEY-----", "a private key"),
+    (
+        r"[a-z][a-z0-9+.-]*://[^\s/:@]+:[^\s/@$][^\s/@]*@",
+        "an address with a password",
+    ),
+    (r"(?i)\bbearer\s+[A-Za-z0-9._~+/-]{16,}", "a bearer token"),
 )
+
+
+@functools.cache
+def _patterns() -> list[tuple[re.Pattern[str], str]]:
+    # Compiled when the first value is judged: a pack's start pays for every pattern.
+    return [(re.compile(pattern), what) for pattern, what in _LOOKS]
+
+
 _RUN: Final = re.compile(r"[A-Za-z0-9]{32,}")
 _ENTROPY_BITS: Final = 4.0
 _ASSIGNMENT: Final = re.compile(
     r"(?<![A-Za-z0-9_])([A-Za-z_][A-Za-z0-9_]*)=([^\s;&|]+)"
 )
 _FLAG: Final = re.compile(r"--?([A-Za-z][A-Za-z0-9_-]*)(?:=(.*))?", re.DOTALL)
-_READ_ONLY: Final = "value_from_secret_expires_at"
 
 
 class SecretSettings(Settings):
@@ -191,7 +196,7 @@ def looks_like_secret(value: Any, more: tuple[re.Pattern[str], ...] = ()) -> str
     """What a value looks like, in words, or None; the value is never part of it."""
     if not isinstance(value, str):
         return None
-    for pattern, what in _LOOKS:
+    for pattern, what in _patterns():
         if pattern.search(value):
             return what
     if any(pattern.search(value) for pattern in more):
