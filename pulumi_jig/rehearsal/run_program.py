@@ -16,6 +16,8 @@ import logging
 import os
 import runpy
 import sys
+import threading
+import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -33,6 +35,17 @@ def _user_traceback(program: str, error: BaseException) -> str:
     return "".join(traceback.format_exception(error))
 
 
+def _end_with(parent: int) -> None:
+    """
+    End this process when the rehearsal that started it has died.
+
+    The SDK would go on waiting for answers that nobody is left to give.
+    """
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
 def main() -> int:
     """Parse the addresses, run the program inside its stack resource."""
     parser = argparse.ArgumentParser()
@@ -42,6 +55,8 @@ def main() -> int:
     parser.add_argument("--dry-run", action="store_true")
     parser.add_argument("program")
     args = parser.parse_args()
+
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
 
     import pulumi
     import pulumi.runtime

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +18,6 @@ from pulumi_jig.rehearsal import RehearsalError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from conftest import Theatre
 
@@ -43,6 +44,17 @@ def until(condition: Callable[[], bool]) -> None:
 
 def written(path: Path) -> str:
     return path.read_text() if path.exists() else ""
+
+
+def programs_of(theatre: Theatre) -> list[str]:
+    """Command lines of the processes that run the theatre's program."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            line = path.read_bytes().decode(errors="replace")
+            if "run_program.py" in line and str(theatre.program_dir) in line:
+                found.append(line)
+    return found
 
 
 def recorded(theatre: Theatre) -> str:
@@ -97,6 +109,8 @@ def test_a_kill_leaves_a_pending_operation(theatre: Theatre) -> None:
     assert "canary" not in theatre.state_file.read_text()
     let_go(theatre)
     until((theatre.world / "a.json").exists)
+    # The program has nobody left to talk to, and ends.
+    until(lambda: not programs_of(theatre))
 
 
 def test_the_next_up_warns_and_creates_again(theatre: Theatre) -> None:
