@@ -8,6 +8,7 @@ immediate.
 from __future__ import annotations
 
 import contextlib
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,12 +62,18 @@ def run(arguments: list[str]) -> int:
     Returns:
         The exit code.
     """
+    # Not `jig.main`: it would answer a closed pipe and Ctrl-C itself. And by default
+    # it takes every terminal to be 50 columns wide at least.
+    width = min(shutil.get_terminal_size().columns, 80)
     try:
-        code = jig.main(arguments, prog_name="pulumi-jig", standalone_mode=False)
+        with jig.make_context("pulumi-jig", arguments, terminal_width=width) as ctx:
+            code = jig.invoke(ctx)
     except click.exceptions.NoArgsIsHelpError as error:
         # Nothing was asked for, so what can be asked for is shown.
         error.show()
         return 2
+    except click.exceptions.Exit as exit_:
+        return exit_.exit_code
     except click.UsageError as error:
         error.show()
         return error.exit_code
@@ -370,3 +377,61 @@ def drift(
         return 1
     unseen = any(row.path == "deployment" for one in found for row in one.unknown)
     return UNKNOWN if unseen else 0
+
+
+@jig.command(
+    epilog="Example: pulumi-jig convert --config staging_jig.toml --program __main__.py",
+)
+@click.option(
+    "--config",
+    "-c",
+    type=_FILE,
+    help="The file (default: jig.toml, else pyproject.toml with [tool.jig]).",
+)
+@click.option(
+    "--program",
+    "program_file",
+    type=_FILE,
+    default="converted.py",
+    help="Program to write (default: converted.py).",
+)
+@click.option("--adopt", is_flag=True, help="Take over the running deployment.")
+@click.option("--drop-unknown", is_flag=True, help="Report unknown keys only.")
+@click.option("--force", is_flag=True, help="Write over an existing file.")
+@_DIRECTORY
+@_JSON
+def convert(
+    *,
+    config: Path | None,
+    program_file: Path,
+    adopt: bool,
+    drop_unknown: bool,
+    force: bool,
+    directory: Path,
+    as_json: bool,
+) -> int:
+    """
+    Write a Pulumi program from the vendor's jig.toml.
+
+    Defaults that the vendor's tool fills in are written out; keys that mean nothing are
+    reported.
+    """
+    from pulumi_jig.operations import convert as operation
+    from pulumi_jig.operations import files, jigfile, terminal
+
+    files.refuse_existing([program_file], force=force)
+    source = config or jigfile.find(directory)
+    found = operation.convert(source, drop_unknown=drop_unknown, adopt=adopt)
+    files.write_all({program_file: found.text(source.name)}, public=[program_file])
+    if as_json:
+        terminal.dump(
+            {
+                "name": found.name,
+                "program": str(program_file),
+                "settings": found.settings,
+                "report": found.report,
+            }
+        )
+    else:
+        operation.show(found, program_file)
+    return 0

@@ -8,7 +8,6 @@ one file, no helper. It refuses to write a secret's value: where one belongs sta
 
 from __future__ import annotations
 
-import json
 import keyword
 import re
 from dataclasses import dataclass, field
@@ -66,11 +65,11 @@ def write(title: str, resources: Sequence[Resource]) -> str:
         _resource(resource, _variable(resource.name, used)) for resource in resources
     ]
     lines = [f'"""{title}"""', ""]
-    secret = any(_has_code(resource.args) for resource in resources)
-    if secret:
+    reads = any(_has_code(resource.args) for resource in resources)
+    if reads:
         lines += ["import pulumi", ""]
     lines += ["from pulumi_jig import Deployment", ""]
-    if secret:
+    if reads:
         lines += ["config = pulumi.Config()", ""]
     return "\n".join(lines) + "\n" + "\n\n".join(bodies) + "\n"
 
@@ -109,8 +108,21 @@ def _has_code(value: Any) -> bool:
 
 
 def _text(value: str) -> str:
-    # JSON's strings are Python's, escapes included.
-    return json.dumps(value, ensure_ascii=not value.isprintable())
+    """A string in double quotes, as the formatters of Python write it."""
+    return '"' + "".join(_character(character) for character in value) + '"'
+
+
+def _character(character: str) -> str:
+    if character in '"\\':
+        return f"\\{character}"
+    if character.isprintable():
+        return character
+    if character in "\n\t\r":
+        return {"\n": "\\n", "\t": "\\t", "\r": "\\r"}[character]
+    code = ord(character)
+    if code <= 0xFF:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 
 def _value(value: Any, indent: int, used: int) -> str:

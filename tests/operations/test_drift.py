@@ -1,0 +1,184 @@
+"""Declared against live, in words."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from desks import CANARY, Engine, needs_pulumi
+
+if TYPE_CHECKING:
+    from desks import Desk
+
+    from pulumi_jig.client import JigClient
+    from pulumi_jig.context import CallContext
+    from pulumi_jig.emulator import RunningEmulator
+
+ONE = """
+    Deployment(
+        "llm", image="registry.together.ai/p/llm:1", gpu_type="h100-80gb", gpu_count=1,
+        name="llm-one", memory=64, port=8000, min_replicas=1, max_replicas=4,
+        autoscaling={"metric": "HTTPTotalRequests"},
+        environment_variables={"LEVEL": "info", "MODE": "fast"},
+    )
+"""
+
+
+@pytest.fixture
+def up(desk: Desk) -> Desk:
+    """A stack with one deployment."""
+    desk.write(ONE)
+    with desk.stack() as stack:
+        stack.up().raise_if_failed()
+    return desk
+
+
+def found(desk: Desk) -> tuple[int, dict[str, Any]]:
+    """Exit code and the only deployment of the JSON answer."""
+    done = desk.jig("drift", "--file", str(desk.state), "--json")
+    assert done.stderr == ""
+    return done.returncode, json.loads(done.stdout)["deployments"][0]
+
+
+def paths(one: dict[str, Any], kind: str = "drift") -> list[str]:
+    return [row["path"] for row in one[kind]]
+
+
+def test_nothing_changed_is_no_drift(up: Desk) -> None:
+    """Right after `up` there is no drift, and the exit code is 0."""
+    code, one = found(up)
+    assert (code, one["drift"], one["notes"], one["unknown"]) == (0, [], [], [])
+
+
+def test_a_changed_field_is_told_in_words(
+    up: Desk, client: JigClient, ctx: CallContext
+) -> None:
+    """A declared field that was changed elsewhere is drift, with both values."""
+    client.deployments.update("llm-one", {"memory": 32}, ctx)
+    code, one = found(up)
+    assert code == 1
+    assert one["drift"] == [{"path": "memory", "words": "declared 64 GiB, live 32 GiB"}]
+
+
+def test_the_autoscalers_moves_are_none(up: Desk, emulator: RunningEmulator) -> None:
+    """What the autoscaler does between the bounds is no drift."""
+    emulator.admin.patch("llm-one", desired_replicas=3)
+    assert found(up)[0] == 0
+
+
+def test_an_undeclared_field_is_a_note(
+    up: Desk, client: JigClient, ctx: CallContext
+) -> None:
+    """A change of what nobody declared is told, and is no drift."""
+    client.deployments.update("llm-one", {"storage": 200}, ctx)
+    code, one = found(up)
+    assert (code, paths(one), paths(one, "notes")) == (0, [], ["revision"])
+
+
+def test_values_of_variables_are_never_shown(
+    up: Desk, client: JigClient, ctx: CallContext
+) -> None:
+    """Variables are compared one by one; their values stay out of every output."""
+    variables = [
+        {"name": "LEVEL", "value": CANARY},
+        {"name": "NEW", "value": CANARY},
+    ]
+    client.deployments.update("llm-one", {"environment_variables": variables}, ctx)
+    assert paths(found(up)[1]) == [
+        "environment_variables.LEVEL",
+        "environment_variables.MODE",
+        "environment_variables.NEW",
+    ]
+    for flags in ((), ("--json",)):
+        done = up.jig("drift", "--file", str(up.state), *flags)
+        assert done.returncode == 1
+        assert CANARY not in done.stdout + done.stderr
+
+
+def test_a_rollback_elsewhere_is_drift(
+    up: Desk, client: JigClient, ctx: CallContext
+) -> None:
+    """A roll-back outside of Pulumi is drift, and is called by its name."""
+    up.write(ONE.replace("64", "96"))
+    with up.stack() as stack:
+        stack.up().raise_if_failed()
+    client.deployments.rollback("llm-one", 1, ctx)
+    code, one = found(up)
+    assert code == 1
+    assert sorted(paths(one)) == ["memory", "revision"]
+    assert "rolled back" in one["drift"][-1]["words"]
+
+
+def test_a_deleted_deployment_is_drift(
+    up: Desk, client: JigClient, ctx: CallContext
+) -> None:
+    """A deployment that was deleted elsewhere is drift."""
+    client.deployments.delete("llm-one", ctx)
+    code, one = found(up)
+    assert (code, paths(one)) == (1, ["deployment"])
+
+
+def test_a_namesake_is_drift(up: Desk, client: JigClient, ctx: CallContext) -> None:
+    """Another deployment under the name is not compared as if it were ours."""
+    client.deployments.delete("llm-one", ctx)
+    body = {"name": "llm-one", "image": "i:1", "gpu_type": "none"}
+    client.deployments.create(body, ctx)
+    code, one = found(up)
+    assert (code, paths(one)) == (1, ["deployment"])
+
+
+def test_another_accounts_deployments_are_unknown(up: Desk) -> None:
+    """With a key of another account the answer is "could not find out", 3."""
+    done = up.jig(
+        "drift", "--file", str(up.state), TOGETHER_API_KEY="key-of-somebody-else"
+    )
+    assert done.returncode == 3
+    assert "belongs to account" in done.stdout
+
+
+def test_an_encrypted_value_is_named(desk: Desk) -> None:
+    """A value that the file holds encrypted is named as not compared."""
+    desk.secrets = {"token": CANARY}
+    desk.write(
+        """
+        token = pulumi.Config().require_secret("token")
+        Deployment(
+            "llm", image="i:1", gpu_type="none", name="llm-one",
+            environment_variables={"TOKEN": token},
+        )
+        """
+    )
+    with desk.stack() as stack:
+        stack.up().raise_if_failed()
+    code, one = found(desk)
+    assert (code, paths(one, "unknown")) == (0, ["environment_variables.TOKEN"])
+
+
+class TestEngine:
+    """With the real `pulumi` command."""
+
+    pytestmark = needs_pulumi
+
+    def test_secrets_are_compared_and_not_shown(
+        self, engine: Engine, client: JigClient, ctx: CallContext
+    ) -> None:
+        """The command opens secrets in memory, so a changed one is drift."""
+        engine.pulumi("config", "set", "--secret", "token", CANARY)
+        engine.write(
+            """
+            token = pulumi.Config().require_secret("token")
+            Deployment(
+                "llm", image="i:1", gpu_type="none", name="llm-one",
+                environment_variables={"TOKEN": token},
+            )
+            """
+        )
+        assert engine.pulumi("up", "--yes", "--skip-preview").returncode == 0
+        assert engine.jig("drift").returncode == 0
+        variables = [{"name": "TOKEN", "value": "another"}]
+        client.deployments.update("llm-one", {"environment_variables": variables}, ctx)
+        done = engine.jig("drift", "--stack", "dev")
+        assert done.returncode == 1
+        assert "environment_variables.TOKEN: has another value" in done.stdout
+        assert CANARY not in done.stdout + done.stderr

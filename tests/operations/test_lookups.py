@@ -1,0 +1,143 @@
+"""Look-ups from a program, in preview and update."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from desks import CANARY, clean_environment
+
+if TYPE_CHECKING:
+    from desks import Desk
+
+    from pulumi_jig.client import JigClient
+    from pulumi_jig.context import CallContext
+
+BODY = {
+    "name": "there-one",
+    "image": "registry.together.ai/p/x:1",
+    "gpu_type": "h100-80gb",
+    "gpu_count": 2,
+    "memory": 64,
+    "description": "ours [pulumi-jig web/prod/x 0123456789ab]",
+    "environment_variables": [{"name": "TOKEN", "value": CANARY}],
+}
+PLAIN = """
+    from pulumi_jig import lookups
+
+    one = lookups.get_deployment("there-one")
+    pulumi.export("gpus", one.gpu_count)
+    pulumi.export("memory", one.memory)
+    pulumi.export("owner", one.owner)
+    pulumi.export("text", one.description)
+    pulumi.export("names", list(one.environment_names))
+    pulumi.export("all", [d.name for d in lookups.list_deployments()])
+    pulumi.export("actions", [r.action for r in lookups.list_revisions("there-one")])
+    pulumi.export("lines", len(lookups.get_logs("there-one")) > 0)
+"""
+TWINS = """
+    from pulumi_jig import lookups
+
+    name = pulumi.Output.from_input("there-one")
+    pulumi.export("gpus", lookups.get_deployment_output(name).gpu_count)
+    pulumi.export("all", lookups.list_deployments_output().apply(len))
+    pulumi.export(
+        "actions",
+        lookups.list_revisions_output(name, limit=1).apply(
+            lambda found: [event.action for event in found]
+        ),
+    )
+    pulumi.export("lines", lookups.get_logs_output(name).apply(lambda l: len(l) > 0))
+"""
+
+
+def test_a_preview_really_reads(
+    desk: Desk, client: JigClient, ctx: CallContext
+) -> None:
+    """Plain look-ups give what is live, without values, in a preview as in an update."""
+    client.deployments.create(BODY, ctx)
+    desk.write(PLAIN)
+    with desk.stack() as stack:
+        for result in (stack.preview(), stack.up()):
+            outputs = result.raise_if_failed().outputs
+            found = {key: outputs[key] for key in ("gpus", "memory", "owner", "text")}
+            assert found == {
+                "gpus": 2,
+                "memory": 64,
+                "owner": "web/prod/x",
+                "text": "ours",
+            }
+            assert "TOKEN" in outputs["names"]
+            assert outputs["all"] == ["there-one"]
+            assert outputs["actions"] == ["create"]
+            assert outputs["lines"] is True
+        assert CANARY not in desk.state.read_text()
+
+
+def test_the_twins_take_outputs(
+    desk: Desk, client: JigClient, ctx: CallContext
+) -> None:
+    """The twins give the same as outputs."""
+    client.deployments.create(BODY, ctx)
+    desk.write(TWINS)
+    with desk.stack() as stack:
+        outputs = stack.preview().raise_if_failed().outputs
+        found = [outputs[key] for key in ("gpus", "all", "actions", "lines")]
+        assert found == [2, 1, ["create"], True]
+
+
+def test_what_is_not_there_says_so(desk: Desk) -> None:
+    """A name that does not exist fails the program with one sentence."""
+    desk.write("from pulumi_jig import lookups\nlookups.get_deployment('not-there')\n")
+    with desk.stack() as stack:
+        preview = stack.preview()
+        assert not preview.ok
+        said = " ".join(d.message for d in preview.diagnostics)
+        assert "found nothing" in said
+
+
+def test_the_stacks_configuration_is_the_second_source(
+    desk: Desk, client: JigClient, ctx: CallContext
+) -> None:
+    """Without the environment's, the stack's `jig:apiKey` and `jig:baseUrl` count."""
+    from pulumi_jig.rehearsal import Rehearsal
+
+    client.deployments.create(BODY, ctx)
+    desk.write(TWINS)
+    with Rehearsal(
+        desk.folder,
+        config={"jig:baseUrl": desk.url},
+        secret_config={"jig:apiKey": desk.env["TOGETHER_API_KEY"]},
+    ) as stack:
+        assert stack.preview().raise_if_failed().outputs["gpus"] == 2
+
+
+def test_the_environments_key_does_not_follow_a_given_address() -> None:
+    """An address from the program must not collect the environment's key."""
+    code = """
+from pulumi_jig.lookups import get_deployment
+from pulumi_jig.errors import ConfigError
+try:
+    get_deployment("x-one", base_url="https://collector.example")
+except ConfigError as error:
+    print(error.message)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**clean_environment(), "TOGETHER_API_KEY": CANARY},
+        capture_output=True,
+        text=True,
+    )
+    assert "is not the service's own host" in done.stdout, done.stderr
+    assert CANARY not in done.stdout + done.stderr
+
+
+def test_importing_them_loads_no_http_library() -> None:
+    """`import pulumi_jig.lookups` loads neither httpx nor pydantic nor pulumi."""
+    code = (
+        "import sys, pulumi_jig.lookups;"
+        "print({'httpx', 'pydantic', 'pulumi'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "set()"
