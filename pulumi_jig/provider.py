@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 #: Names in the configuration, without their namespace.
 NAMESPACE = "jig"
+#: Key under which a program hands a deployment's check the reason why its budget does
+#: not stand for it. It is never stored.
+UNCOUNTED = "__uncounted"
 
 
 class _Session:
@@ -152,18 +155,23 @@ class DeploymentProvider(ResourceProvider):
         def run() -> CheckResult:
             from pulumi_jig.lifecycle.deployment.check import check
 
+            declared = host.from_pulumi(news)
+            uncounted = declared.pop(UNCOUNTED, None)
             checked = check(
                 host.from_pulumi(_olds),
-                host.from_pulumi(news),
+                declared,
                 urn=call.urn,
                 log=call.log,
                 config_faults=_session.faults(),
             )
-            if not checked.faults and not _olds:
+            faults = list(checked.faults)
+            if isinstance(uncounted, str):
+                faults.append(("budget", uncounted))
+            if not faults and not _olds:
                 _announce_adoption(checked.inputs, call)
             return CheckResult(
                 host.to_pulumi(checked.inputs),
-                [CheckFailure(path, reason) for path, reason in checked.faults],
+                [CheckFailure(path, reason) for path, reason in faults],
             )
 
         result: CheckResult = host.guarded(call, run)

@@ -20,14 +20,14 @@ import asyncio
 import inspect
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Self, cast
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import pulumi
 from pulumi import dynamic
 
 from pulumi_jig.naming import MODULE
 from pulumi_jig.policy.budget import BUDGET_INPUT, MEMBER_KEYS, member_of
-from pulumi_jig.provider import GpuBudgetProvider
+from pulumi_jig.provider import UNCOUNTED, GpuBudgetProvider
 from pulumi_jig.resources import waits
 
 if TYPE_CHECKING:
@@ -198,8 +198,8 @@ class GpuBudget(dynamic.Resource, module=MODULE, name="GpuBudget"):
 
     def _join(
         self, resource: pulumi.Resource, name: str, props: dict[str, Any]
-    ) -> pulumi.Output[list[pulumi.Resource]]:
-        """Count a deployment; returns what it must wait for."""
+    ) -> None:
+        """Count a deployment."""
         if self._closed.done():
             raise pulumi.RunError(
                 f"Deployment {name}: it is declared by something that was begun in the "
@@ -220,28 +220,27 @@ class GpuBudget(dynamic.Resource, module=MODULE, name="GpuBudget"):
         props[BUDGET_INPUT] = self._called
         member = _Member(resource, name, member_of(name, props))
         self._joined.append(member)
-        return pulumi.Output.from_input(self._granted(member))
+        # The plugin refuses it, not the program: a refresh or a destroy that runs the
+        # program compares it with an old budget, and must not fail for that.
+        props[UNCOUNTED] = pulumi.Output.from_input(self._uncounted(member))
 
-    async def _granted(self, member: _Member) -> list[pulumi.Resource]:
-        """Wait for the budget, and see that it counts this member as it is."""
+    async def _uncounted(self, member: _Member) -> str | None:
+        """Why the budget that the engine holds does not stand for this member."""
         listed = await self.members.future()
-        if listed is None and not pulumi.runtime.is_dry_run():
-            # Where a run goes on after a failure, what has failed looks like this.
-            raise pulumi.RunError(
-                f"Deployment {member.name}: its budget {self._called} has failed, so it "
-                "is not created."
-            )
         size = await pulumi.Output.from_input(member.size).future()
         if listed is None or size is None:
-            return [self]
+            # A preview need not know. Where a run goes on after a failure, what has
+            # failed looks like this as well.
+            failed = listed is None and not pulumi.runtime.is_dry_run()
+            return f"the budget {self._called} has failed." if failed else None
         asked = {key: value for key, value in size.items() if value is not None}
-        if not any(_counts(entry, asked) for entry in listed):
-            raise pulumi.RunError(
-                f"Deployment {member.name}: its budget {self._called} does not count it "
-                "as it is now, since the budget was not part of this run or ignores "
-                "changes. Run the whole program, or add the budget to --target."
-            )
-        return [self]
+        if any(_counts(entry, asked) for entry in listed):
+            return None
+        return (
+            f"the budget {self._called} does not count this deployment as it is now, "
+            "since the budget is not part of this run, or ignores changes. Run the "
+            "whole program, or add the budget to --target."
+        )
 
     async def _tell(self) -> list[dict[str, Any]]:
         """The members, as soon as their sizes are known or can be seen never to be."""
@@ -337,7 +336,7 @@ def join_active_budget(
     Args:
         resource: The deployment, before it is registered.
         resource_name: Its name in the program.
-        props: Its inputs; `budget` is set in them.
+        props: Its inputs; `budget` and a note for its check are set in them.
         opts: Its options.
 
     Returns:
@@ -350,8 +349,6 @@ def join_active_budget(
     # What is only looked up belongs to somebody else, who pays for it.
     if budget is None or (opts is not None and opts.id is not None):
         return opts
-    granted = budget._join(resource, resource_name, props)  # noqa: SLF001 - not for programs
-    waiting = pulumi.ResourceOptions(
-        depends_on=cast("pulumi.Input[list[pulumi.Input[pulumi.Resource]]]", granted)
-    )
+    budget._join(resource, resource_name, props)  # noqa: SLF001 - not for programs
+    waiting = pulumi.ResourceOptions(depends_on=[budget])
     return pulumi.ResourceOptions.merge(opts, waiting)
