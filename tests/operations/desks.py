@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -16,7 +17,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pulumi_jig.context import CallContext
+from pulumi_jig.lifecycle.deployment.inputs import create_body
+from pulumi_jig.naming import DEPLOYMENT_TYPE
+from pulumi_jig.operations.exported import opened
 from pulumi_jig.rehearsal import Rehearsal
+from pulumi_jig.values import reveal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -178,5 +183,53 @@ def descendants(root: int, word: str) -> list[int]:
 def steps(result: Any) -> dict[str, str]:
     """What an operation did to each resource that it changed."""
     return {
-        step.name: step.operation for step in result.steps if step.operation != "same"
+        step.name: step.operation
+        for step in result.steps
+        # The engine hides its own steps as well: providers take the configuration.
+        if step.operation != "same" and not step.internal
     }
+
+
+@dataclass
+class Template:
+    """A stack that was brought up once, to be put back for each test."""
+
+    state: dict[str, Any]
+    key: str
+    inputs: dict[str, dict[str, Any]]
+
+    @classmethod
+    def of(cls, folder: Path, url: str, source: str, **secrets: str) -> Template:
+        """Bring a program's stack up."""
+        folder.mkdir()
+        (folder / "Pulumi.yaml").write_text(SHOP)
+        desk = Desk(folder, url, secrets)
+        desk.write(source)
+        with desk.stack() as stack:
+            stack.up().raise_if_failed()
+            clear = stack.export(show_secrets=True)["deployment"]["resources"]
+        return cls(
+            json.loads(desk.state.read_text()),
+            desk.state.with_name("state.json.key").read_text(),
+            {r["urn"]: opened(r.get("inputs") or {}) for r in clear},
+        )
+
+    def put(self, desk: Desk, client: JigClient) -> None:
+        """Put deployments and state back, as the `up` left them."""
+        state = json.loads(json.dumps(self.state))
+        ctx = CallContext(30)
+        for resource in state["deployment"]["resources"]:
+            if resource["type"] != DEPLOYMENT_TYPE:
+                continue
+            urn = resource["urn"]
+            body = create_body(reveal(self.inputs[urn]), urn)
+            client.deployments.create(body, ctx)
+            item = client.deployments.get(body["name"], ctx)
+            resource["outputs"] |= {
+                "deployment_id": item.id,
+                "revision_id": item.revision_id,
+                "created_at": item.created_at,
+                "updated_at": item.updated_at,
+            }
+        desk.state.write_text(json.dumps(state))
+        desk.state.with_name("state.json.key").write_text(self.key)

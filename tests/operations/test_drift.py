@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from desks import CANARY, Engine, needs_pulumi
+from desks import CANARY, Engine, Template, needs_pulumi
 
 if TYPE_CHECKING:
     from desks import Desk
@@ -25,12 +25,20 @@ ONE = """
 """
 
 
+@pytest.fixture(scope="module")
+def template(
+    tmp_path_factory: pytest.TempPathFactory, emulator_process: RunningEmulator
+) -> Template:
+    folder = tmp_path_factory.mktemp("once") / "program"
+    emulator_process.admin.reset()
+    return Template.of(folder, emulator_process.url, ONE)
+
+
 @pytest.fixture
-def up(desk: Desk) -> Desk:
+def up(template: Template, desk: Desk, client: JigClient) -> Desk:
     """A stack with one deployment."""
     desk.write(ONE)
-    with desk.stack() as stack:
-        stack.up().raise_if_failed()
+    template.put(desk, client)
     return desk
 
 

@@ -6,12 +6,14 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from desks import Template
 
 if TYPE_CHECKING:
     from desks import Desk
 
     from pulumi_jig.client import JigClient
     from pulumi_jig.context import CallContext
+    from pulumi_jig.emulator import RunningEmulator
 
 PROGRAM = """
     Deployment("llm", image="i:1", gpu_type="none", name="llm-one")
@@ -31,11 +33,20 @@ def create(client: JigClient, ctx: CallContext, name: str, mark: str) -> None:
     )
 
 
+@pytest.fixture(scope="module")
+def template(
+    tmp_path_factory: pytest.TempPathFactory, emulator_process: RunningEmulator
+) -> Template:
+    folder = tmp_path_factory.mktemp("once") / "program"
+    emulator_process.admin.reset()
+    return Template.of(folder, emulator_process.url, PROGRAM)
+
+
 @pytest.fixture
-def up(desk: Desk) -> Desk:
+def up(template: Template, desk: Desk, client: JigClient) -> Desk:
+    """A stack with one deployment."""
     desk.write(PROGRAM)
-    with desk.stack() as stack:
-        stack.up().raise_if_failed()
+    template.put(desk, client)
     return desk
 
 

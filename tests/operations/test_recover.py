@@ -14,6 +14,7 @@ from desks import (
     CANARY,
     Desk,
     Engine,
+    Template,
     clean_environment,
     names,
     needs_pulumi,
@@ -66,13 +67,21 @@ def interrupted(desk: Desk, kind: str, **inputs: Any) -> dict[str, Any]:
     return data
 
 
+@pytest.fixture(scope="module")
+def template(
+    tmp_path_factory: pytest.TempPathFactory, emulator_process: RunningEmulator
+) -> Template:
+    folder = tmp_path_factory.mktemp("once") / "program"
+    emulator_process.admin.reset()
+    return Template.of(folder, emulator_process.url, ONE, token=CANARY)
+
+
 @pytest.fixture
-def up(desk: Desk) -> Desk:
+def up(template: Template, desk: Desk, client: JigClient) -> Desk:
     """A stack with one deployment."""
     desk.secrets = {"token": CANARY}
     desk.write(ONE)
-    with desk.stack() as stack:
-        stack.up().raise_if_failed()
+    template.put(desk, client)
     return desk
 
 
