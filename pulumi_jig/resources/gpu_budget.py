@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 PATIENCE: Final = 60.0
 #: Seconds after which a budget that nobody has opened is taken to be a mistake.
 OPENING: Final = 2.0
-_FIRST_LOOK, _LONGEST_PAUSE = 0.02, 1.0
+_FIRST_LOOK, _LONGEST_PAUSE = 0.02, 0.25
 
 _active: ContextVar[GpuBudget | None] = ContextVar("pulumi_jig_budget", default=None)
 
@@ -121,8 +121,9 @@ class GpuBudget(dynamic.Resource, module=MODULE, name="GpuBudget"):
         self._joined: list[_Member] = []
         self._opened = False
         self._token: Token[GpuBudget | None] | None = None
-        # Resolved when the block ends; the registration below waits for it.
-        self._closed: asyncio.Future[None] = asyncio.Future()
+        # Set when the block ends; the registration below waits for it.
+        self._closed = False
+        self._failure: Exception | None = None
         self._limits = {
             "max_gpus": max_gpus,
             "max_total_gpus": max_total_gpus,
@@ -187,12 +188,8 @@ class GpuBudget(dynamic.Resource, module=MODULE, name="GpuBudget"):
         self._end(error)
 
     def _end(self, error: Exception | None) -> None:
-        if self._closed.done():
-            return
-        if error is None:
-            self._closed.set_result(None)
-        else:
-            self._closed.set_exception(error)
+        self._closed = True
+        self._failure = self._failure or error
 
     # --- Members ---------------------------------------------------------------
 
@@ -200,7 +197,7 @@ class GpuBudget(dynamic.Resource, module=MODULE, name="GpuBudget"):
         self, resource: pulumi.Resource, name: str, props: dict[str, Any]
     ) -> None:
         """Count a deployment."""
-        if self._closed.done():
+        if self._closed:
             raise pulumi.RunError(
                 f"Deployment {name}: it is declared by something that was begun in the "
                 f"block of the budget {self._called} (an `apply`, a task) and runs after "
@@ -248,9 +245,10 @@ class GpuBudget(dynamic.Resource, module=MODULE, name="GpuBudget"):
         begun, pause, told = loop.time(), _FIRST_LOOK, False
         while True:
             waiting = self._waiting()
-            if self._closed.done():
+            if self._failure is not None:
                 # The error of the block is the error of the budget.
-                self._closed.result()
+                raise self._failure
+            if self._closed:
                 if not waiting:
                     members = sorted(self._joined, key=lambda member: member.name)
                     return [member.size for member in members]
@@ -306,7 +304,7 @@ class GpuBudget(dynamic.Resource, module=MODULE, name="GpuBudget"):
 
     def _patience(self, waiting: list[tuple[str, pulumi.Output[Any]]]) -> str:
         begin = f"GpuBudget {self._called} and its deployments still wait"
-        if not self._closed.done():
+        if not self._closed:
             return (
                 f"{begin}: its block has not ended. Nothing inside the block may wait "
                 "for a deployment of the block."
