@@ -381,3 +381,19 @@ def test_an_adoption_whose_look_finds_a_page_touches_nothing(
     with pytest.raises(NotFoundError):
         engine.create(ADOPT)
     assert world.writes() == []
+
+
+def test_a_failed_adoption_is_not_rolled_back(world: World, engine: Engine) -> None:
+    """on_failed_update is about updates; an adoption that fails is kept and repaired."""
+    world.as_somebody("POST", "/deployments", PROGRAM)
+    world.let_pass(120)
+    bad = {
+        **ADOPT,
+        "image": "registry.example/crashloop:1",
+        "on_failed_update": "rollback",
+    }
+    with pytest.raises(JigError, match="keeps crashing"):
+        engine.create(bad)
+    assert world.writes() == ["PATCH"]
+    engine.update(ADOPT)
+    assert engine.diff(ADOPT).changes is False

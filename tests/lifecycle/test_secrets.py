@@ -97,3 +97,31 @@ def test_an_update_tells_fields_and_no_values(world: World, engine: Engine) -> N
     engine.update(changed)
     assert engine.diff(changed).changed == ("environment_variables.TOKEN",)
     assert leaks(engine) == []
+
+
+def test_a_line_beside_the_resource_shows_no_secret(
+    world: World, engine: Engine
+) -> None:
+    """Case S1: a replica's reason goes into the progress line without the value."""
+
+    def chatty(_: str, shown: dict[str, Any]) -> None:
+        for event in (shown.get("replica_events") or {}).values():
+            event["replica_status"] = "Waiting"
+            event["replica_status_reason"] = f"Starting {CANARY}"
+
+    world.spoil.append(chatty)
+    engine.timeout = 30
+    with pytest.raises(JigError):
+        engine.create(PROGRAM)
+    assert any("Starting [secret]" in line for line in engine.lines)
+    assert leaks(engine) == []
+
+
+def test_a_warning_shows_no_secret(world: World, engine: Engine) -> None:
+    """Case S1: what the service shows of others goes into a warning without the value."""
+    engine.create(PROGRAM)
+    mark = f"[pulumi-jig shop/test/{CANARY} abcdef123456]"
+    world.as_somebody("PATCH", "/deployments/llm-prod", {"description": mark})
+    engine.refresh()
+    assert "carries the mark of shop/test/[secret]" in engine.logged[-1][1]
+    assert leaks(engine) == []
