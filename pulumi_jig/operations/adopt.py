@@ -12,6 +12,7 @@ stack has already, and what no program could declare.
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -205,11 +206,8 @@ def _failing(item: DeploymentResponseItem) -> str | None:
 def _adopted(
     item: DeploymentResponseItem, wish: Wish, whose: str | None, taken: set[str]
 ) -> Adopted | str:
-    from pulumi.dynamic.dynamic import serialize_provider
-
     from pulumi_jig.lifecycle.deployment.check import check
     from pulumi_jig.operations.declared import declaration, left_out
-    from pulumi_jig.provider import DeploymentProvider
 
     mark = split_description(item.description)[1]
     ours = mark is not None and _is_ours(mark, wish)
@@ -229,8 +227,7 @@ def _adopted(
         path, why = checked.faults[0]
         where = f"its {path} {why}" if path else why
         return f'Deployment "{item.name}" cannot be declared: {where}.'
-    provider = serialize_provider(DeploymentProvider())
-    filed = to_file({**inputs, PROVIDER_KEY: provider})
+    filed = to_file({**inputs, PROVIDER_KEY: _provider()})
     entry = {
         "type": DEPLOYMENT_TYPE,
         "name": resource,
@@ -251,6 +248,16 @@ def _adopted(
             f"{', '.join(platform)} taken for the platform's own variables and left out"
         )
     return Adopted(str(item.name), resource, entry, args, secrets, tuple(notes))
+
+
+@functools.cache
+def _provider() -> str:
+    """What a state holds for the provider of every deployment."""
+    from pulumi.dynamic.dynamic import serialize_provider
+
+    from pulumi_jig.provider import DeploymentProvider
+
+    return str(serialize_provider(DeploymentProvider()))
 
 
 #: Variables that the platform is known to inject.

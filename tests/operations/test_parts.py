@@ -1,0 +1,177 @@
+"""The desk's tools: requests together, states in order, programs as text, files whole."""
+
+from __future__ import annotations
+
+import ast
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pulumi_jig.errors import InputError
+from pulumi_jig.operations import exported, files, program
+from pulumi_jig.operations.together import gather
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+# --- gather ---------------------------------------------------------------------
+
+
+def test_results_come_in_the_order_of_the_items() -> None:
+    """The order of results is that of the items, whoever ends first."""
+    last = threading.Event()
+
+    def work(number: int) -> int:
+        if number == 0:
+            last.wait(10)
+        if number == 3:
+            last.set()
+        return number * 10
+
+    assert gather(work, range(4), limit=4) == [0, 10, 20, 30]
+
+
+def test_never_more_than_the_limit_at_a_time() -> None:
+    """As many as allowed run at a time, and no more."""
+    lock = threading.Lock()
+    running, most = 0, 0
+    together = threading.Barrier(3, timeout=10)
+
+    def work(_: int) -> None:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        together.wait()
+        with lock:
+            running -= 1
+
+    gather(work, range(9), limit=3)
+    assert most == 3
+
+
+def test_the_first_failure_is_raised_and_all_are_waited_for() -> None:
+    """The failure of the first item counts, after all have ended."""
+    ended = []
+
+    def work(number: int) -> None:
+        ended.append(number)
+        if number in {1, 3}:
+            raise ValueError(str(number))
+
+    with pytest.raises(ValueError, match="1"):
+        gather(work, range(5), limit=2, done=lambda: None)
+    assert sorted(ended) == [0, 1, 2, 3, 4]
+
+
+# --- States ---------------------------------------------------------------------
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """Resources that need earlier ones, in any order."""
+    count = draw(st.integers(1, 8))
+    items = []
+    for index in range(count):
+        needs = draw(st.sets(st.integers(0, index - 1))) if index else set()
+        items.append(
+            {"urn": f"u{index}", "dependencies": [f"u{n}" for n in sorted(needs)]}
+        )
+    return draw(st.permutations(items))
+
+
+@given(items=graphs())
+def test_everything_stands_after_what_it_needs(items: list[dict[str, Any]]) -> None:
+    """No resource stands before a dependency, and none is lost or doubled."""
+    seen: set[str] = set()
+    for item in exported.in_order(items):
+        assert set(item["dependencies"]) <= seen
+        seen.add(item["urn"])
+    assert seen == {item["urn"] for item in items}
+
+
+def test_an_ordered_state_stays_as_it_is() -> None:
+    """What is in order keeps its order."""
+    items = [{"urn": f"u{n}", "dependencies": []} for n in (3, 1, 2)]
+    assert exported.in_order(items) == items
+
+
+def test_long_chains_are_no_problem() -> None:
+    """A chain of thousands of resources does not exhaust the stack."""
+    items = [
+        {"urn": f"u{n}", "dependencies": [f"u{n - 1}"] if n else []}
+        for n in range(5000)
+    ]
+    assert exported.in_order(items[::-1]) == items
+
+
+def test_sealed_values_go_out_and_come_back() -> None:
+    """What is sealed is replaced by what is live, and is back at its place after."""
+    sealed = {exported.SIGNATURE: exported.SECRET, "ciphertext": "c"}
+    data = {"env": {"A": sealed, "B": "b"}, "args": [sealed]}
+    plain = exported.unsealed(data, {"env": {"A": "live"}})
+    assert plain["env"] == {"A": "live", "B": "b"}
+    assert isinstance(plain["args"][0], str)
+    leaves = dict(exported.sealed_leaves(data))
+    assert exported.resealed(plain, leaves) == data
+
+
+# --- Programs -------------------------------------------------------------------
+
+DATA = st.recursive(
+    st.one_of(
+        st.text(),
+        st.integers(),
+        st.floats(allow_nan=False, allow_infinity=False),
+        st.booleans(),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4), st.dictionaries(st.text(), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@given(args=st.dictionaries(st.sampled_from(["a", "b", "c"]), DATA), name=st.text())
+def test_a_program_says_what_it_was_made_from(args: dict[str, Any], name: str) -> None:
+    """Whatever the values, Python reads them back as they were."""
+    text = program.write("Title.", [program.Resource(name, args)])
+    call = next(n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Call))
+    assert ast.literal_eval(call.args[0]) == name
+    found = {str(k.arg): ast.literal_eval(k.value) for k in call.keywords}
+    assert found == args
+
+
+def test_variables_are_names_of_their_own() -> None:
+    """Names that are no identifiers, keywords or taken become others."""
+    names = ["class", "1st", "a-b", "a_b", "config", "Ä"]
+    text = program.write("T.", [program.Resource(name, {}) for name in names])
+    targets = [
+        node.targets[0].id
+        for node in ast.parse(text).body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    ]
+    assert targets == ["d_class", "d_1st", "a_b", "a_b_2", "config_2", "deployment"]
+
+
+# --- Files ----------------------------------------------------------------------
+
+
+def test_files_are_written_all_or_none(tmp_path: Path) -> None:
+    """Where one file cannot be written, the other is not written either."""
+    good = tmp_path / "good"
+    with pytest.raises(InputError):
+        files.write_all({good: "x", tmp_path / "no" / "bad": "y"})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_what_is_public_is_readable_by_others(tmp_path: Path) -> None:
+    """Files are their owner's alone unless said otherwise."""
+    own, public = tmp_path / "own", tmp_path / "public"
+    files.write_all({own: "x", public: "y"}, public=[public])
+    modes = [path.stat().st_mode & 0o777 for path in (own, public)]
+    assert modes == [0o600, 0o644]
