@@ -380,3 +380,64 @@ class TestEngine:
         assert engine.is_empty()
         assert CANARY not in engine.pulumi("stack", "export").stdout
         assert engine.jig("orphans").returncode == 0
+
+    def _up(self, engine: Engine) -> None:
+        self._prepare(engine)
+        done = engine.pulumi("up", "--yes", "--skip-preview")
+        assert done.returncode == 0, done.stdout
+
+    def _settle(self, engine: Engine) -> str:
+        engine.pulumi("cancel", "--yes")
+        exported = json.loads(engine.pulumi("stack", "export").stdout)
+        # Otherwise this would be a test of nothing.
+        assert len(exported["deployment"]["pending_operations"]) == 1
+        done = engine.jig("recover", "--yes")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    @pytest.mark.deep
+    def test_a_killed_update(
+        self,
+        engine: Engine,
+        emulator: RunningEmulator,
+        client: JigClient,
+        ctx: CallContext,
+    ) -> None:
+        """An update that arrived, its secret value included, leaves nothing to do."""
+        self._up(engine)
+        emulator.admin.hold("llm-one")
+        engine.pulumi("config", "set", "--secret", "token", f"{CANARY}-new")
+        engine.write(ONE.replace("64", "96"))
+        engine.killed_up(
+            lambda: client.deployments.get("llm-one", ctx).memory == 96, "run"
+        )
+        emulator.admin.release("llm-one")
+        assert "arrived" in self._settle(engine)
+        assert engine.is_empty()
+
+    @pytest.mark.deep
+    def test_a_killed_replacement(
+        self, engine: Engine, emulator: RunningEmulator, client: JigClient
+    ) -> None:
+        """The new one is taken, and the next `up` deletes the old one."""
+        self._up(engine)
+        engine.write(ONE.replace("llm-one", "llm-two"))
+        emulator.admin.hold("llm-two")
+        engine.killed_up(lambda: "llm-two" in names(client), "run")
+        emulator.admin.release("llm-two")
+        self._settle(engine)
+        assert engine.pulumi("up", "--yes", "--skip-preview").returncode == 0
+        assert names(client) == ["llm-two"]
+        assert engine.is_empty()
+
+    @pytest.mark.deep
+    def test_a_killed_delete(
+        self, engine: Engine, emulator: RunningEmulator, client: JigClient
+    ) -> None:
+        """What the killed run deleted leaves the state."""
+        self._up(engine)
+        engine.write("")
+        emulator.admin.fault("DELETE", "/deployments/*", delay=20, acted=True)
+        engine.killed_up(lambda: names(client) == [], "run")
+        assert "is gone" in self._settle(engine)
+        assert engine.is_empty()
