@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 
 #: Names in the configuration, without their namespace.
 NAMESPACE = "jig"
-#: Key under which a program hands a deployment's check the reason why its budget does
-#: not stand for it. It is never stored.
-UNCOUNTED = "__uncounted"
+#: Key under which a program tells a deployment's check how its budget counts it. It is
+#: never stored.
+COUNTED = "__counted"
 
 
 class _Session:
@@ -153,10 +153,11 @@ class DeploymentProvider(ResourceProvider):
         call = host.current_call()
 
         def run() -> CheckResult:
+            from pulumi_jig.lifecycle.budget import uncounted
             from pulumi_jig.lifecycle.deployment.check import check
 
             declared = host.from_pulumi(news)
-            uncounted = declared.pop(UNCOUNTED, None)
+            counted = declared.pop(COUNTED, None)
             checked = check(
                 host.from_pulumi(_olds),
                 declared,
@@ -164,9 +165,7 @@ class DeploymentProvider(ResourceProvider):
                 log=call.log,
                 config_faults=_session.faults(),
             )
-            faults = list(checked.faults)
-            if isinstance(uncounted, str):
-                faults.append(("budget", uncounted))
+            faults = [*checked.faults, *uncounted(counted, declared)]
             if not faults and not _olds:
                 _announce_adoption(checked.inputs, call)
             return CheckResult(

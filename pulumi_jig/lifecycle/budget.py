@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_jig.lifecycle.invocation import Checked, Diffed
-from pulumi_jig.policy.budget import judge_budget
+from pulumi_jig.policy.budget import BUDGET_INPUT, MEMBER_KEYS, judge_budget
 from pulumi_jig.values import (
     UNKNOWN,
     changed_paths,
@@ -85,6 +85,41 @@ def diff(state: Mapping[str, Any], news: Mapping[str, Any]) -> Diffed:
     """
     before, after = _comparable(state), _comparable(news)
     return Diffed(tuple(format_path(path) for path in changed_paths(before, after)))
+
+
+def uncounted(counted: Any, inputs: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """
+    Say why a budget does not stand for a deployment, as faults of its check.
+
+    Args:
+        counted: What the program tells: `fault`, a sentence about the budget that the
+            engine holds, and `size`, what the budget was told. Anything else (not
+            known yet, not a member) is no fault.
+        inputs: What the deployment asks for, after everything that changed it on its
+            way from the program.
+    """
+    if not isinstance(counted, dict):
+        return []
+    fault, size = counted.get("fault"), counted.get("size")
+    if isinstance(fault, str):
+        return [(BUDGET_INPUT, fault)]
+    if not isinstance(size, dict):
+        return []
+    changed = [
+        source
+        for key, source in MEMBER_KEYS.items()
+        if inputs.get(source) is not UNKNOWN and inputs.get(source) != size.get(key)
+    ]
+    if not changed:
+        return []
+    return [
+        (
+            BUDGET_INPUT,
+            f"its budget was told another {' and '.join(changed)} than it has, since a "
+            "transformation changed it on the way. Declare it where the deployment is "
+            "declared.",
+        )
+    ]
 
 
 def _comparable(data: Mapping[str, Any]) -> dict[str, Any]:

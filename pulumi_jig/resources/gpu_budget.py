@@ -27,7 +27,7 @@ from pulumi import dynamic
 
 from pulumi_jig.naming import MODULE
 from pulumi_jig.policy.budget import BUDGET_INPUT, MEMBER_KEYS, member_of
-from pulumi_jig.provider import UNCOUNTED, GpuBudgetProvider
+from pulumi_jig.provider import COUNTED, GpuBudgetProvider
 from pulumi_jig.resources import waits
 
 if TYPE_CHECKING:
@@ -219,25 +219,27 @@ class GpuBudget(dynamic.Resource, module=MODULE, name="GpuBudget"):
         self._joined.append(member)
         # The plugin refuses it, not the program: a refresh or a destroy that runs the
         # program compares it with an old budget, and must not fail for that.
-        props[UNCOUNTED] = pulumi.Output.from_input(self._uncounted(member))
+        props[COUNTED] = pulumi.Output.from_input(self._counted(member))
 
-    async def _uncounted(self, member: _Member) -> str | None:
-        """Why the budget that the engine holds does not stand for this member."""
+    async def _counted(self, member: _Member) -> dict[str, Any] | None:
+        """How the budget that the engine holds counts a member; see its check."""
         listed = await self.members.future()
         size = await pulumi.Output.from_input(member.size).future()
         if listed is None or size is None:
             # A preview need not know. Where a run goes on after a failure, what has
             # failed looks like this as well.
             failed = listed is None and not pulumi.runtime.is_dry_run()
-            return f"the budget {self._called} has failed." if failed else None
+            return (
+                {"fault": f"the budget {self._called} has failed."} if failed else None
+            )
         asked = {key: value for key, value in size.items() if value is not None}
         if any(_counts(entry, asked) for entry in listed):
-            return None
-        return (
-            f"the budget {self._called} does not count this deployment as it is now, "
-            "since the budget is not part of this run, or ignores changes. Run the "
-            "whole program, or add the budget to --target."
-        )
+            return {"size": asked}
+        return {
+            "fault": f"the budget {self._called} does not count this deployment as it "
+            "is now, since the budget is not part of this run, or ignores changes. Run "
+            "the whole program, or add the budget to --target."
+        }
 
     async def _tell(self) -> list[dict[str, Any]]:
         """The members, as soon as their sizes are known or can be seen never to be."""

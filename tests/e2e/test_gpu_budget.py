@@ -410,6 +410,28 @@ def test_a_budget_that_stands_still_lets_no_member_pass(jig: BudgetStage) -> Non
     assert jig.names() == ["a", "b"]
 
 
+def test_a_transformation_does_not_pass_the_budget(
+    jig: BudgetStage, engine: str
+) -> None:
+    """What changes a size after the budget was told of it is refused, in both forms."""
+    # The newer form is the engine's, and a rehearsal refuses it by name.
+    kind = {"rehearsal": "transformations", "pulumi": "transforms"}[engine]
+    result = {"transforms": "Result", "transformations": "ationResult"}[kind]
+    jig.program(f"""
+    def larger(args):
+        props = {{**args.props, "gpu_count": 8}}
+        return pulumi.ResourceTransform{result}(props=props, opts=args.opts)
+
+
+    with GpuBudget("team", max_total_gpus=1):
+        deployment("a", opts=pulumi.ResourceOptions({kind}=[larger]))
+    """)
+
+    assert not jig.up().ok
+    assert "its budget was told another gpu_count than it has" in jig.errors()
+    assert jig.live() == []
+
+
 @pytest.mark.engine
 def test_a_target_does_not_pass_its_budget(tmp_path: Path) -> None:
     """With --target, a member needs its budget in the run; destroy never does."""

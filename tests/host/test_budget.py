@@ -11,7 +11,7 @@ from pulumi.dynamic.dynamic import serialize_provider
 from pulumi.runtime.proto import provider_pb2
 
 from pulumi_jig.naming import GPU_BUDGET_TYPE
-from pulumi_jig.provider import UNCOUNTED, GpuBudgetProvider
+from pulumi_jig.provider import COUNTED, GpuBudgetProvider
 from pulumi_jig.resources import GpuBudget
 
 if TYPE_CHECKING:
@@ -155,15 +155,29 @@ def test_a_change_is_an_update_in_place(host: Plugin) -> None:
     assert (some, []) == diff(host, INPUTS, {**INPUTS, "members": []})
 
 
+@pytest.mark.parametrize(
+    ("counted", "expected"),
+    [
+        ({"fault": "it is not counted."}, ["it is not counted."]),
+        ({"size": {"gpu_type": "none", "max_replicas": 2.0}}, []),
+        (UNKNOWN, []),
+        (
+            {"size": {"gpu_type": "none"}},
+            [
+                "its budget was told another max_replicas than it has, since a "
+                "transformation changed it on the way. Declare it where the deployment "
+                "is declared."
+            ],
+        ),
+    ],
+)
 def test_an_uncounted_deployment_is_refused_and_the_note_not_stored(
-    plugin: Plugin,
+    plugin: Plugin, counted: Any, expected: list[str]
 ) -> None:
-    """The program's word about the budget is a fault of the check, and no input."""
-    program = {"name": "uncounted", "image": "r/app:1", "gpu_type": "none"}
+    """What the program tells of its budget is judged by the check, and is no input."""
+    program = {"image": "r/app:1", "gpu_type": "none", "max_replicas": 2.0}
 
-    inputs, failures = plugin.check({**program, UNCOUNTED: "it is not counted."})
-    later, none = plugin.check({**program, UNCOUNTED: UNKNOWN})
+    inputs, failures = plugin.check({**program, COUNTED: counted})
 
-    assert [("budget", "it is not counted.")] == failures
-    assert [] == none
-    assert UNCOUNTED not in {**inputs, **later}
+    assert [("budget", sentence) for sentence in expected] == failures
+    assert COUNTED not in inputs
