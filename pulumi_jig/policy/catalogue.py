@@ -37,10 +37,9 @@ if TYPE_CHECKING:
     from pulumi_jig.policy.findings import Finding
 
 PREFIX: Final = "jig-"
-#: Where the catalogue is explained to people.
-URL: Final = (
-    "https://github.com/pulumi-jig/pulumi-jig/tree/main/policies/gpu-guardrails"
-)
+#: Where the catalogue is explained to people: beside the pack, in its README. (The
+#: project names no address of its own on the web.)
+URL: Final = "policies/gpu-guardrails/README.md"
 
 #: The properties that stack policies read. Others are not even unwrapped: a stack has
 #: many resources, and every stack policy meets all of them anew.
