@@ -165,6 +165,7 @@ def recover(
 
 
 @jig.command(
+    short_help="Find marked deployments that stand in no state.",
     epilog="Example: pulumi-jig orphans --stack dev --stack prod",
 )
 @click.option("--stack", "-s", "stacks", multiple=True, help="A stack; repeatable.")
@@ -215,11 +216,21 @@ def orphans(
     epilog="Example: pulumi-jig import llm-prod embedder-prod --program __main__.py",
 )
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@click.option("--all", "everything", is_flag=True, help="All that no stack has.")
-@click.option("--except", "besides", multiple=True, metavar="NAME", help="Not this.")
+@click.option("--all", "everything", is_flag=True, help="All that no stack has marked.")
+@click.option(
+    "--except",
+    "besides",
+    multiple=True,
+    metavar="NAME",
+    help="Leave this one out of --all; repeatable.",
+)
 @click.option("--stack", "-s", help="The stack (default: the selected one).")
 @click.option("--project", help="The project (default: that of the folder).")
-@click.option("--take-marked", is_flag=True, help="Also what another stack has marked.")
+@click.option(
+    "--take-marked",
+    is_flag=True,
+    help="Also what another stack has marked; that stack must give it up.",
+)
 @click.option(
     "--file",
     "import_file",
@@ -235,7 +246,11 @@ def orphans(
     help="Program to write (default: imported.py).",
 )
 @click.option("--force", is_flag=True, help="Write over existing files.")
-@click.option("--set-config", is_flag=True, help="Put secret values into the stack.")
+@click.option(
+    "--set-config",
+    is_flag=True,
+    help="Put the secret values into the stack's configuration now.",
+)
 @_DIRECTORY
 @_JSON
 def import_(

@@ -75,9 +75,18 @@ class Export:
         self._body: Record = body if isinstance(body, dict) else {}
         if body is None:
             data["deployment"] = self._body
-        for item in [*self.resources, *(p.get("resource") for p in self.pending)]:
+        self._require_shape()
+
+    def _require_shape(self) -> None:
+        lists = [self._body.get(key) for key in ("resources", "pending_operations")]
+        if not all(isinstance(items, (list, type(None))) for items in lists):
+            raise InputError(f"{self.source} has no list of resources.")
+        pending: list[Any] = self.pending
+        begun = [p.get("resource") if isinstance(p, dict) else p for p in pending]
+        items: list[Any] = [*self.resources, *begun]
+        for item in items:
             if not isinstance(item, dict) or not (item.get("urn") and item.get("type")):
-                raise InputError(f"{source} holds a resource without URN or type.")
+                raise InputError(f"{self.source} holds a resource without URN or type.")
 
     @property
     def resources(self) -> list[Record]:

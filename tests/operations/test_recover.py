@@ -290,6 +290,42 @@ def test_an_explicit_providers_operation_needs_its_key(up: Desk) -> None:
     assert "exists and is ours" in found.stdout
 
 
+@pytest.mark.parametrize(("memory", "taken"), [(64, True), (96, False)])
+def test_without_a_mark_only_a_twin_is_taken(
+    up: Desk, client: JigClient, ctx: CallContext, memory: int, taken: bool
+) -> None:
+    """With marks turned off, only what is exactly as asked for counts as ours."""
+    interrupted(up, "creating", ownership_mark=False)
+    body = {"description": "", "memory": memory}
+    client.deployments.update("llm-one", body, ctx)
+    done = up.jig("recover", "--file", str(up.state), "--yes")
+    assert (done.returncode, "becomes a resource" in done.stdout) == (
+        0 if taken else 1,
+        taken,
+    )
+
+
+def test_another_runs_deployment_of_the_resource_is_left(
+    up: Desk, client: JigClient, ctx: CallContext
+) -> None:
+    """The same resource with another nonce may be another backend's: it is left."""
+    interrupted(up, "creating")
+    mark = "[pulumi-jig shop/dev/llm ffffffffffff]"
+    client.deployments.update("llm-one", {"description": mark}, ctx)
+    before = up.state.read_bytes()
+    done = up.jig("recover", "--file", str(up.state), "--yes")
+    assert (done.returncode, up.state.read_bytes()) == (1, before)
+
+
+def test_other_kinds_of_resources_are_left(up: Desk) -> None:
+    """An interrupted operation on something else is none of this command's."""
+    data = interrupted(up, "creating")
+    data["deployment"]["pending_operations"][0]["resource"]["type"] = "aws:s3:Bucket"
+    up.state.write_text(json.dumps(data))
+    done = up.jig("recover", "--file", str(up.state), "--yes")
+    assert (done.returncode, "Not a deployment" in done.stdout) == (1, True)
+
+
 def test_strays_of_the_stack_are_told(up: Desk) -> None:
     """A marked deployment that the state lost is found by its mark."""
     data = json.loads(up.state.read_text())
@@ -320,6 +356,11 @@ def test_nothing_to_recover(up: Desk) -> None:
             '{"version": 3, "deployment": {"resources": [{"urn": "u"}]}}',
             "without URN or type",
         ),
+        (
+            '{"version": 3, "deployment": {"pending_operations": [3]}}',
+            "without URN or type",
+        ),
+        ('{"version": 3, "deployment": {"resources": 3}}', "no list of resources"),
     ],
 )
 def test_what_is_no_export_is_refused(desk: Desk, text: str, words: str) -> None:
