@@ -297,7 +297,10 @@ class Deployment(dynamic.Resource, module=MODULE, name="Deployment"):
         opts = join_active_budget(self, resource_name, props, opts)
         super().__init__(DeploymentProvider(), resource_name, props, opts)
         base = _base_url()
-        self.endpoint_url = self.name.apply(lambda name: endpoint_url(name, base))
+        self.endpoint_url = self.name.apply(
+            # Under Pulumi's own mocks no name is made, so there may be none.
+            lambda name: endpoint_url(name, base) if name else ""
+        )
 
     @classmethod
     def get(

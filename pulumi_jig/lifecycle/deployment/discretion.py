@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from pulumi_jig.errors import APIError, JigError, RolloutError
 from pulumi_jig.lifecycle.deployment.inputs import redact, secret_texts
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pulumi_jig.lifecycle.invocation import Severity
-
-#: Characters below which a line of a secret is taken for punctuation.
-SHORTEST_SECRET: Final = 6
 
 
 @contextmanager
@@ -58,9 +55,7 @@ def discreet(inv: Invocation, *data: Mapping[str, Any]) -> Iterator[Invocation]:
 
 
 def confidential(*data: Mapping[str, Any]) -> list[str]:
-    """What must not be shown: secret values, and each line of those that have several."""
-    values = {value for each in data for value in secret_texts(each)}
-    lines = {line.strip() for value in values for line in value.splitlines()}
-    found = {*values, *(line for line in lines if len(line) >= SHORTEST_SECRET)}
+    """What must not be shown of any of the data."""
+    found = {text for each in data for text in secret_texts(each)}
     # The longest first: a part of a secret must not hide the whole of it.
     return sorted(found, key=len, reverse=True)

@@ -16,7 +16,14 @@ from pulumi_jig.errors import (
     NotSentError,
     RateLimitError,
 )
-from pulumi_jig.fields import FIELDS, NO_RESET, clearing_value, is_same, live_values
+from pulumi_jig.fields import (
+    FIELDS,
+    NO_RESET,
+    clearing_value,
+    is_same,
+    live_values,
+    same_extra,
+)
 from pulumi_jig.lifecycle.deployment.diff import implied_ceiling
 from pulumi_jig.lifecycle.deployment.inputs import (
     EXTRA,
@@ -75,8 +82,14 @@ def patch_body(
             body[name] = request_value(name, value)
     for name in clear:
         value = clearing_value(name, declared)
-        if value is not NO_RESET and not is_ignored(name):
-            body[name] = value
+        if value is NO_RESET or is_ignored(name):
+            continue
+        if name == "environment_variables" and ignored.get(name):
+            left = _with_live(
+                declared.get(name, {}), live.get(name, {}), ignored[name] or ()
+            )
+            value = request_value(name, left)
+        body[name] = value
     ceiling = implied_ceiling(declared, body)
     if (
         ceiling is not None
@@ -93,7 +106,7 @@ def patch_body(
         for key, value in extra_fields(inputs).items()
         if ignored_extra is not None
         and key not in ignored_extra
-        and raw.get(key) != value
+        and not same_extra(value, raw.get(key))
     }
     _mark_description(inputs, live_item, body, inv)
     return body

@@ -8,7 +8,7 @@ state by mistake goes on billing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_jig.errors import NotFoundError
 from pulumi_jig.fields import FIELDS
@@ -23,6 +23,7 @@ from pulumi_jig.lifecycle.deployment.inputs import (
     HIDDEN_INPUTS,
     OPTIONS,
     UNCONFIRMED,
+    UNREADY,
     declared_keys,
 )
 from pulumi_jig.lifecycle.deployment.sending import is_ours
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pulumi_jig.lifecycle.invocation import Invocation
+
+
+#: Words that say of a deployment that it does what was asked of it.
+SERVING: Final = ("Ready", "ScaledToZero")
 
 
 def read(id_: str, state: Mapping[str, Any], inv: Invocation) -> Stored:
@@ -80,6 +85,8 @@ def _read(id_: str, state: Mapping[str, Any], inv: Invocation) -> Stored:
         inv.log("warning", f"{why} It is shown as it is and will not be changed.")
     inputs = inv.old_inputs or _inputs_in(state)
     outputs = state_of({**_inputs_in(state), **inputs}, item, account=account)
+    if state.get(UNREADY) and item.status not in SERVING:
+        outputs[UNREADY] = state[UNREADY]
     return Stored(str(item.name or name), outputs, inputs_of(inputs, item))
 
 

@@ -21,6 +21,7 @@ from pulumi_jig.fields import FIELDS
 from pulumi_jig.lifecycle.deployment.inputs import (
     NONCE,
     UNCONFIRMED,
+    UNREADY,
     declared_fields,
 )
 from pulumi_jig.lifecycle.deployment.sending import (
@@ -92,7 +93,12 @@ class _RollOut:
                 reasons = [_reason(error, self._name)]
                 if isinstance(error, RolloutError) and not self._change.created:
                     reasons += self._roll_back()
-                raise PartialFailureError(self._name, self._state(), reasons) from None
+                # A refresh clears what the engine remembers of a failure; this does not
+                # go until it serves.
+                unready = {UNREADY: [reason.splitlines()[0] for reason in reasons]}
+                raise PartialFailureError(
+                    self._name, {**self._state(), **unready}, reasons
+                ) from None
         return Stored(self._name, self._state())
 
     def _state(self) -> dict[str, Any]:
@@ -213,6 +219,7 @@ class _RollOut:
             floor=int(floor) if isinstance(floor, (int, float)) else 1,
             revision_id=revision,
             not_before=before.updated_at if before is not None and rolls else None,
+            status_before=before.status if before is not None else None,
             health_checked=bool(declared.get("health_check_path")),
             pull_grace=self._inv.pull_grace,
         )
