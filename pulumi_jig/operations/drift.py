@@ -27,7 +27,7 @@ from pulumi_jig.operations.exported import (
 )
 from pulumi_jig.operations.stored import live_of
 from pulumi_jig.operations.together import gather
-from pulumi_jig.values import format_path, reveal
+from pulumi_jig.values import format_path, reveal, whole_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -146,6 +146,8 @@ def _compare(resource: Record, client: JigClient, whose: str | None) -> Compared
         found.drift.append(Finding("deployment", words))
         return found
     _fields(found, inputs, item)
+    _extra(found, inputs, item)
+    _ignore(found, resource.get("ignoreChanges") or [])
     _revision(found, state, item, client)
     if item.status == "Failed" and state.get("wait_for") != "none":
         found.drift.append(Finding("status", "the deployment does not serve (Failed)"))
@@ -174,6 +176,29 @@ def _fields(found: Compared, inputs: Record, item: DeploymentResponseItem) -> No
     why = foreign(item, {**plain, "deployment_id": found.deployment_id}, found.urn)
     if why:
         found.drift.append(Finding("description", why))
+
+
+def _extra(found: Compared, inputs: Record, item: DeploymentResponseItem) -> None:
+    """Fields newer than this package; one that the service does not echo is as sent."""
+    from pulumi_jig.lifecycle.deployment.inputs import extra_fields
+
+    raw = item.plain()
+    for name, value in extra_fields(inputs).items():
+        if raw.get(name) is not None and whole_numbers(raw[name]) != value:
+            path = format_path(("extra", name))
+            found.drift.append(Finding(path, "has another value live than is declared"))
+
+
+def _ignore(found: Compared, paths: Sequence[str]) -> None:
+    """What the program ignores is no drift."""
+    for one in list(found.drift):
+        if any(
+            one.path == path or one.path.startswith((f"{path}.", f"{path}["))
+            for path in paths
+        ):
+            found.drift.remove(one)
+            words = f"{one.words} (the program ignores it)"
+            found.notes.append(Finding(one.path, words))
 
 
 def _words(name: str, declared: Any, live: Any) -> Iterator[Finding]:

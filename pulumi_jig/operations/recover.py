@@ -245,3 +245,9 @@ def show(outcome: Outcome, *, yes: bool) -> None:
         terminal.say("Nothing could be done without you.")
     else:
         terminal.say("Nothing was changed. Do it with --yes.")
+        if any(taken.why_not is None for taken in outcome.found):
+            # A mark names project and stack, not where their state is kept.
+            terminal.say(
+                "Make sure first that no other backend has a stack of this name: its "
+                "deployments carry the same mark."
+            )

@@ -145,6 +145,41 @@ def test_another_accounts_deployments_are_unknown(up: Desk) -> None:
     assert "belongs to account" in done.stdout
 
 
+def test_what_the_program_ignores_is_a_note(
+    desk: Desk, client: JigClient, ctx: CallContext
+) -> None:
+    """A change of a field in `ignore_changes` is told, and is no drift."""
+    desk.write(
+        """
+        Deployment(
+            "llm", image="i:1", gpu_type="none", name="llm-one", memory=4,
+            extra={"flavour": "mild"},
+            opts=pulumi.ResourceOptions(ignore_changes=["memory"]),
+        )
+        """
+    )
+    with desk.stack() as stack:
+        stack.up().raise_if_failed()
+    client.deployments.update("llm-one", {"memory": 8}, ctx)
+    code, one = found(desk)
+    assert (code, paths(one)) == (0, [])
+    assert "memory" in paths(one, "notes")
+
+
+def test_a_passed_through_field_is_compared(
+    up: Desk, emulator: RunningEmulator
+) -> None:
+    """A field of `extra` that the service shows with another value is drift."""
+    data = json.loads(up.state.read_text())
+    for resource in data["deployment"]["resources"]:
+        if resource["type"].endswith(":Deployment"):
+            resource["inputs"]["extra"] = {"flavour": "mild"}
+    up.state.write_text(json.dumps(data))
+    assert found(up)[0] == 0
+    emulator.admin.patch("llm-one", shown={"flavour": "hot"})
+    assert paths(found(up)[1]) == ["extra.flavour"]
+
+
 def test_an_encrypted_value_is_named(desk: Desk) -> None:
     """A value that the file holds encrypted is named as not compared."""
     desk.secrets = {"token": CANARY}
