@@ -1,0 +1,72 @@
+"""What does not serve is remembered until it does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pulumi_jig.lifecycle.deployment.inputs import UNREADY
+from pulumi_jig.lifecycle.invocation import PartialFailureError
+
+if TYPE_CHECKING:
+    from simulated import Engine, World
+
+GOOD = {"name": "llm-prod", "image": "registry.example/app:1", "gpu_type": "none"}
+BAD = {**GOOD, "image": "registry.example/crashloop:1"}
+
+
+def test_a_refresh_does_not_make_a_failure_forgotten(engine: Engine) -> None:
+    """A refresh clears the engine's own note of a failed creation, not ours (19)."""
+    with pytest.raises(PartialFailureError):
+        engine.create(BAD)
+    assert engine.state[UNREADY]
+
+    engine.refresh()
+
+    assert engine.state[UNREADY]
+    assert engine.diff(BAD).changes
+
+
+def test_what_serves_is_not_called_unready(engine: Engine) -> None:
+    """The note goes with the update that serves."""
+    with pytest.raises(PartialFailureError):
+        engine.create(BAD)
+
+    engine.update(GOOD)
+
+    assert UNREADY not in engine.state
+    assert not engine.diff(GOOD).changes
+
+
+def test_the_note_has_no_container_output(engine: Engine) -> None:
+    """Only the first line of a reason is kept, not the container's last words."""
+    with pytest.raises(PartialFailureError) as failed:
+        engine.create(BAD)
+
+    assert "\n" in "".join(failed.value.reasons)
+    assert "\n" not in "".join(engine.state[UNREADY])
+
+
+def test_an_ignored_variable_survives_a_dropped_one(
+    world: World, engine: Engine
+) -> None:
+    """Dropping a variable replaces the list; an ignored one stays as it is live."""
+    variables = {"A": "1", "B": "2", "TOGETHER_DEBUG": "1"}
+    engine.create({**GOOD, "environment_variables": variables})
+    engine.ignore = ("environment_variables.A",)
+    live = world.live()
+    listed = [
+        {"name": v["name"], "value": "9" if v["name"] == "A" else v["value"]}
+        for v in live["environment_variables"]
+        if v["name"] != "TOGETHER_DEPLOYMENT_REVISION_ID"
+    ]
+    world.as_somebody(
+        "PATCH", f"/deployments/{live['id']}", {"environment_variables": listed}
+    )
+
+    engine.update({**GOOD, "environment_variables": {"A": "1", "B": "2"}})
+
+    after = {v["name"]: v.get("value") for v in world.live()["environment_variables"]}
+    assert after["A"] == "9"
+    assert "TOGETHER_DEBUG" not in after
