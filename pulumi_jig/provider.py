@@ -12,6 +12,7 @@ cycle and the HTTP client are loaded in the plugin process, when they are first 
 
 from __future__ import annotations
 
+import gc
 import math
 import os
 import threading
@@ -101,6 +102,9 @@ _session = _Session()
 def _configure(request: ConfigureRequest) -> None:
     config = request.config
     _session.configure(lambda key: config.get(f"{NAMESPACE}:{key}"))
+    # What is loaded by now lives as long as the process; going through all of it again
+    # and again while the life cycle is loaded was a quarter of the way to a check.
+    gc.freeze()
     from pulumi_jig.config import DEFAULT_PARALLEL, MAX_PARALLEL
 
     threads = int(_session.number("parallel", DEFAULT_PARALLEL))

@@ -18,21 +18,9 @@ Nothing here knows Pulumi or HTTP. Error texts never hold an input's value.
 
 from __future__ import annotations
 
-from pulumi_jig.models.answers import (
-    DeploymentListResponse,
-    DeploymentLogs,
-    DeploymentResponseItem,
-    DeploymentRevision,
-    DeploymentRevisionEvent,
-    DeploymentRevisionEventList,
-    ListSecretsResponse,
-    ListVolumesResponse,
-    ReplicaEvent,
-    Response,
-    SecretResponseItem,
-    VersionHistoryItem,
-    VolumeResponseItem,
-)
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from pulumi_jig.models.requests import (
     Autoscaling,
     CreateDeploymentRequest,
@@ -65,6 +53,23 @@ from pulumi_jig.models.words import (
     PLATFORM_PREFIX,
     REVISION_VARIABLE,
 )
+
+if TYPE_CHECKING:
+    from pulumi_jig.models.answers import (
+        DeploymentListResponse,
+        DeploymentLogs,
+        DeploymentResponseItem,
+        DeploymentRevision,
+        DeploymentRevisionEvent,
+        DeploymentRevisionEventList,
+        ListSecretsResponse,
+        ListVolumesResponse,
+        ReplicaEvent,
+        Response,
+        SecretResponseItem,
+        VersionHistoryItem,
+        VolumeResponseItem,
+    )
 
 __all__ = [
     "AUTOSCALING_METRICS",
@@ -109,3 +114,10 @@ __all__ = [
     "VolumeOrigin",
     "VolumeResponseItem",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the answers when one is first needed: a check of inputs needs none."""
+    if name in __all__:
+        return getattr(importlib.import_module("pulumi_jig.models.answers"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

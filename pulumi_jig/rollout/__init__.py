@@ -29,9 +29,14 @@ What is known of roll-outs (no document enumerates the reasons, they are Kuberne
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from pulumi_jig.rollout.goal import PULL_GRACE, WAIT_FOR, Goal, WaitFor
-from pulumi_jig.rollout.sight import Sight, look, summary
-from pulumi_jig.rollout.watch import Watch
+
+if TYPE_CHECKING:
+    from pulumi_jig.rollout.sight import Sight, look, summary
+    from pulumi_jig.rollout.watch import Watch
 
 __all__ = [
     "PULL_GRACE",
@@ -43,3 +48,11 @@ __all__ = [
     "look",
     "summary",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load what looks at answers when it is first needed: a check needs the words."""
+    if name in __all__:
+        home = "watch" if name == "Watch" else "sight"
+        return getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

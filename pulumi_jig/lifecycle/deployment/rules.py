@@ -24,10 +24,9 @@ from pulumi_jig.models import (
     GPU_TYPES,
     REVISION_VARIABLE,
     CreateDeploymentRequest,
-    DeploymentResponseItem,
 )
 from pulumi_jig.naming import split_description
-from pulumi_jig.rollout import WAIT_FOR
+from pulumi_jig.rollout.goal import WAIT_FOR
 from pulumi_jig.values import UNKNOWN, format_path, has_unknown, storable_fault
 
 if TYPE_CHECKING:
@@ -152,6 +151,8 @@ def _extra_faults(inputs: Mapping[str, Any]) -> Iterator[Fault]:
         yield EXTRA, "must be a mapping of field names to values"
         return
     settable = {name.casefold() for name in (*FIELDS, *OPTIONS, EXTRA)}
+    from pulumi_jig.models import DeploymentResponseItem
+
     read_only = {name.casefold() for name in DeploymentResponseItem.model_fields}
     for key, value in extra.items():
         path = format_path((EXTRA, key))
