@@ -1,0 +1,377 @@
+"""
+One run: chaos, then calm, then the questions that every run must answer well.
+
+A run is a function of its seed. While faults rule, operations follow one another and
+may fail, but after each of them the books are checked. Then the faults end, the person
+does what the messages say (recover, import, state delete, another name), and one `up`
+must bring everything about.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import random
+import secrets
+import uuid
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import chaos_plans as plans
+from chaos_engine import CANARY, PREFIX, Declared, Engine, GoneError, Program
+from chaos_world import ACCOUNT, KEY, Death, World
+
+from pulumi_jig.emulator import replicas
+from pulumi_jig.lifecycle.deployment.check import check
+from pulumi_jig.models import DeploymentResponseItem
+from pulumi_jig.naming import DEPLOYMENT_TYPE, split_description
+from pulumi_jig.operations.exported import opened, to_file
+from pulumi_jig.operations.pending import judge
+from pulumi_jig.operations.stored import outputs_of
+from pulumi_jig.operations.verdicts import Desk, Verdict, settle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Record = dict[str, Any]
+
+
+@dataclass
+class Outcome:
+    """
+    What a run found.
+
+    Attributes:
+        seed: Replays it.
+        violations: What must never happen and did.
+        trail: What happened, in order.
+        operations: How many operations the engine made.
+        counts: How often what was met.
+    """
+
+    seed: str
+    violations: list[str]
+    trail: list[str] = field(repr=False)
+    operations: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+def play(seed: str) -> Outcome:
+    """Make one run."""
+    with _reproducible(random.Random(f"ids {seed}")):
+        story = Story(seed)
+        try:
+            story.run()
+        except Exception as error:
+            story.world.violations.append(f"the run broke: {error!r}")
+            raise_on = error if story.debug else None
+            if raise_on is not None:
+                raise
+        finally:
+            story.world.backend.store.close()
+    world = story.world
+    return Outcome(seed, world.violations, world.trail, story.operations, story.counts)
+
+
+@contextmanager
+def _reproducible(rng: random.Random) -> Iterator[None]:
+    """Draw nonces and ids from a generator, so that a seed replays a run exactly."""
+    before = uuid.uuid4, secrets.token_hex
+    uuid.uuid4 = lambda: uuid.UUID(int=rng.getrandbits(128), version=4)
+    secrets.token_hex = lambda size=32: f"{rng.getrandbits(8 * size):0{2 * size}x}"
+    try:
+        yield
+    finally:
+        uuid.uuid4, secrets.token_hex = before
+
+
+class Story:
+    """One run."""
+
+    debug = False
+
+    def __init__(self, seed: str) -> None:
+        self.rng = random.Random(seed)
+        self.world = World(self.rng)
+        self.engine = Engine(self.world, green=self._green)
+        self.others = plans.Others(self.world, self.engine)
+        self.program: Program = plans.program(self.rng)
+        self.operations = 0
+        self.counts: dict[str, int] = {}
+
+    def run(self) -> None:
+        """Chaos, calm, and the end."""
+        rng = self.rng
+        for _ in range(rng.randint(1, 5)):
+            self._prepare()
+            self._operate()
+            self._books()
+            if self.world.violations:
+                return
+            if rng.random() < 0.6:
+                self.program = plans.edited(rng, self.program)
+            if rng.random() < 0.5:
+                self.others.between(self.program)
+            if self.engine.pending and rng.random() < 0.7:
+                self._recover()
+            self.world.clock.sleep(rng.choice([1, 60, 1000]))
+        self._calm()
+        if not self.world.violations:
+            self._end()
+
+    # --- Chaos -----------------------------------------------------------------
+
+    def _prepare(self) -> None:
+        rng, world = self.rng, self.world
+        world.rate = rng.choice([0.0, 0.02, 0.1, 0.3])
+        world.outage = (0.0, "")
+        world.meddle = self.others.meanwhile if rng.random() < 0.3 else None
+        world.death = None
+        if rng.random() < 0.35:
+            # Small numbers more often: that is where things begin.
+            nth = rng.choice([rng.randint(1, 8), rng.randint(1, 40)])
+            whom = rng.choice(["plugin", "engine", "both"])
+            world.death = Death(nth, rng.random() < 0.5, whom)
+
+    def _operate(self) -> None:
+        rng = self.rng
+        name = rng.choice(["up", "up", "up", "up", "refresh", "destroy"])
+        engine = self.engine
+        self.world.note(f"== {name}")
+        self.operations += 1
+        try:
+            if name == "up":
+                replaced = rng.random() < 0.1
+                again = rng.choice(sorted(self.program)) if replaced else ""
+                good = engine.up(self.program, frozenset({again}))
+            elif name == "refresh":
+                good = engine.refresh()
+            else:
+                good = engine.destroy()
+        except GoneError:
+            self._count("killed")
+        else:
+            self._count("good" if good else "failed")
+        self.world.meddle = self.world.death = None
+        self.world.rate, self.world.outage = 0.0, (0.0, "")
+        self.world.dead, self.world.alive = False, True
+        self.world.settle()
+
+    def _count(self, what: str) -> None:
+        self.counts[what] = self.counts.get(what, 0) + 1
+        self.world.note(f"== {what}")
+
+    # --- What must hold at any time --------------------------------------------
+
+    def _green(self, declared: Declared, resource: Record) -> None:
+        """A step that went well: what was asked for serves, at this moment."""
+        inputs = opened(resource["inputs"])
+        if inputs.get("wait_for") == "none":
+            return
+        d = self.world.record(str(opened(resource["outputs"]).get("deployment_id")))
+        urn = resource["urn"].removeprefix(PREFIX)
+        if d is None:
+            self.world.violations.append(f"green without a deployment: {urn}")
+            return
+        target = self.world.backend.deployments.rollouts.target(d)
+        serving = sum(map(replicas.is_serving, target))
+        floor = d["spec"]["min_replicas"]
+        needed = 1 if inputs.get("wait_for") == "first_replica" else floor
+        if serving < min(needed, floor):
+            self.world.violations.append(
+                f"green, but {serving} of {needed} replicas serve: {urn}"
+            )
+        if "image" not in declared.ignore and d["spec"]["image"] != inputs["image"]:
+            self.world.violations.append(f"green with another image: {urn}")
+
+    def _books(self) -> None:
+        """No deployment of ours that nothing knows, none twice, no secret told."""
+        world, engine = self.world, self.engine
+        for d in self._unknown():
+            if world.owner[d["id"]] not in engine.orphaned:
+                world.violations.append(
+                    f"orphan: {d['name']} ({d['id']}) of {world.owner[d['id']]}"
+                )
+        nonces = [
+            world.owner.get(d["id"])
+            for d in world.records()
+            if world.owner.get(d["id"]) is not None
+        ]
+        if len(nonces) != len(set(nonces)):
+            world.violations.append("two deployments of one resource")
+        for text in engine.said:
+            if CANARY in text or KEY in text or "key-canary" in text:
+                world.violations.append(f"a secret was told: {text}")
+        engine.said.clear()
+
+    def _unknown(self) -> list[Record]:
+        """Deployments of ours that neither state nor pending operation knows."""
+        engine, world = self.engine, self.world
+        ids, nonces = set(), set()
+        for resource in engine.resources:
+            outputs = resource["outputs"]
+            ids.add(outputs.get("deployment_id"))
+            if outputs.get("__unconfirmed"):
+                nonces.add(outputs.get("__nonce"))
+        nonces |= {op["resource"]["inputs"].get("__nonce") for op in engine.pending}
+        return [
+            d
+            for d in world.records()
+            if world.owner.get(d["id"]) is not None
+            and d["id"] not in ids
+            and world.owner[d["id"]] not in nonces
+        ]
+
+    # --- What people do ---------------------------------------------------------
+
+    def _recover(self) -> None:
+        """`pulumi-jig recover --yes`."""
+        engine = self.engine
+        engine.begin()
+        export = engine.export()
+        inv = engine._invocation("", None, None)
+        desk = Desk(inv.client, lambda: inv.context(60.0), ACCOUNT)
+        findings = [judge(export, i, desk) for i in range(len(export.pending))]
+        for finding in findings:
+            self.world.note(f"recover: {finding.urn}: {finding.words}")
+        settled = settle(export, findings)
+        # What a person has to decide is dropped, as the finding says.
+        left = [f.urn for f in findings if f.verdict is Verdict.LEAVE]
+        settled.pending = []
+        if left:
+            self._count("left to a person")
+        engine.take(settled)
+
+    def _reclaim(self) -> None:
+        """Orphans of killed plugins: imported where declared, else deleted by hand."""
+        world, engine = self.world, self.engine
+        for d in self._unknown():
+            text, mark = split_description(d["spec"]["description"])
+            name = next(
+                (
+                    name
+                    for name, declared in self.program.items()
+                    if engine.live(PREFIX + name) is None
+                    and self._name(name, declared) == d["name"]
+                    and (mark is None or mark.resource == name)
+                ),
+                None,
+            )
+            if name is None:
+                world.note(f"by hand: {d['name']} is deleted ({text})")
+                world.as_somebody("DELETE", f"/deployments/{d['id']}")
+                continue
+            inputs = self._inputs(name, self.program[name])
+            inputs["__nonce"] = mark.nonce if mark else world.owner[d["id"]]
+            shown = world.as_somebody("GET", f"/deployments/{d['id']}")
+            item = DeploymentResponseItem.model_validate(shown)
+            filed = to_file(inputs)
+            world.note(f"by hand: {d['name']} is imported as {name}")
+            engine.resources.append(
+                {
+                    "urn": PREFIX + name,
+                    "type": DEPLOYMENT_TYPE,
+                    "custom": True,
+                    "id": d["name"],
+                    "inputs": filed,
+                    "outputs": outputs_of(filed, item, ACCOUNT, in_clear=True),
+                }
+            )
+        engine.orphaned.clear()
+        world.settle()
+
+    def _inputs(self, name: str, declared: Declared) -> Record:
+        self.engine.begin()
+        return check({}, declared.props, urn=PREFIX + name).inputs
+
+    def _name(self, name: str, declared: Declared) -> Any:
+        return self._inputs(name, declared).get("name")
+
+    def _make_way(self) -> None:
+        """What the messages ask for where somebody else stands in the way."""
+        world, engine = self.world, self.engine
+        for resource in list(engine.resources):
+            outputs = resource["outputs"]
+            d = world.record(str(outputs.get("deployment_id")))
+            if d is not None and world.owner.get(d["id"]) != outputs.get("__nonce"):
+                world.note(f"by hand: state delete {resource['urn']}")
+                engine.resources = [r for r in engine.resources if r is not resource]
+        held = {
+            d["name"]
+            for d in world.records()
+            if world.owner.get(d["id"]) is None or d["account"] != "home"
+        }
+        for number, (name, declared) in enumerate(self.program.items()):
+            declared.props.pop("adopt", None)
+            declared.props["image"] = "registry.example/app:9"
+            declared.ignore = ()
+            declared.timeout = None
+            old = engine.live(PREFIX + name)
+            stands = opened(old["inputs"]).get("name") if old else None
+            if {
+                stands or self._name(name, declared),
+                declared.props.get("name"),
+            } & held:
+                declared.props["name"] = f"free-{number}"
+        self._one_name_each()
+
+    def _one_name_each(self) -> None:
+        """Two resources cannot have one name; an edit may have tried."""
+        seen: set[Any] = set()
+        states = {
+            opened(r["inputs"]).get("name"): r["urn"] for r in self.engine.resources
+        }
+        for number, (name, declared) in enumerate(self.program.items()):
+            wanted = declared.props.get("name")
+            others = states.get(wanted, PREFIX + name) != PREFIX + name
+            old = self.engine.live(PREFIX + name)
+            now = opened(old["inputs"]).get("name") if old else None
+            if wanted is not None and (wanted in seen or (others and wanted != now)):
+                declared.props["name"] = f"sole-{number}"
+            seen.add(declared.props.get("name"))
+
+    # --- Calm -------------------------------------------------------------------
+
+    def _calm(self) -> None:
+        self.world.note("== calm")
+        self._recover()
+        self._reclaim()
+        self._books()
+        self._make_way()
+        stale = self.others.acted or self.engine.half_deleted
+        if stale or self.rng.random() < 0.5:
+            self._must("refresh", self.engine.refresh())
+        self._books()
+        self.program = copy.deepcopy(self.program)
+        self._must("up", self.engine.up(self.program))
+        self._books()
+        self._must_be_empty("after up")
+        self._must("refresh", self.engine.refresh())
+        self._must_be_empty("after refresh")
+        for name, declared in self.program.items():
+            resource = self.engine.live(PREFIX + name)
+            if resource is not None:
+                self._green(declared, resource)
+
+    def _end(self) -> None:
+        self._must("destroy", self.engine.destroy())
+        self.world.settle()
+        left = [
+            d["name"]
+            for d in self.world.records()
+            if self.world.owner.get(d["id"]) is not None
+        ]
+        if left or self.engine.resources:
+            self.world.violations.append(f"destroy left {left}")
+
+    def _must(self, what: str, good: bool) -> None:
+        self.world.note(f"== final {what}: {good}")
+        if not good:
+            last = self.engine.errors[-1] if self.engine.errors else "?"
+            self.world.violations.append(f"after the faults, {what} failed: {last}")
+
+    def _must_be_empty(self, when: str) -> None:
+        steps = self.engine.preview(self.program)
+        if steps:
+            self.world.violations.append(f"{when}, a preview shows {json.dumps(steps)}")
