@@ -27,6 +27,9 @@ T = TypeVar("T")
 _REGISTRATIONS: Final = frozenset(
     {"register_resource.<locals>.do_register", "read_resource.<locals>.do_read"}
 )
+#: The coroutine behind `apply`, and what older versions of the SDK resolve in it.
+_APPLY: Final = "Output.apply.<locals>.run"
+_APPLY_RESULTS: Final = ("result_resources", "result_is_known", "result_is_secret")
 
 _Future = asyncio.Future[Any]
 
@@ -95,15 +98,19 @@ def _blockers(future: _Future) -> Iterable[_Future]:
 
 
 def _resolvers() -> dict[int, asyncio.Task[Any]]:
-    """The futures that running registrations will resolve, each with its task."""
+    """The futures that running tasks of the SDK will resolve, each with its task."""
     found: dict[int, asyncio.Task[Any]] = {}
     for task in asyncio.all_tasks():
         coroutine = task.get_coro()
-        if getattr(coroutine, "__qualname__", "") not in _REGISTRATIONS:
+        kind = getattr(coroutine, "__qualname__", "")
+        if kind not in _REGISTRATIONS and kind != _APPLY:
             continue
         frame = getattr(coroutine, "cr_frame", None)
-        resource = None if frame is None else frame.f_locals.get("res")
-        if isinstance(resource, pulumi.Resource):
+        variables = {} if frame is None else frame.f_locals
+        resource = variables.get("res")
+        if kind == _APPLY:
+            found.update((id(variables.get(name)), task) for name in _APPLY_RESULTS)
+        elif isinstance(resource, pulumi.Resource):
             for _, output in attributes(resource):
                 found.update((id(future), task) for future in futures(output))
     return found

@@ -147,6 +147,8 @@ def met(make: Any) -> str | None:
         source.set_result(1)
         other.set_result(1)
         await output.future()
+        await output.is_secret()
+        await asyncio.sleep(0)
         assert waits.is_settled(output)
         return found
 
