@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import pickle
 import subprocess
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 import pytest
@@ -19,6 +20,9 @@ from pulumi_jig.lifecycle.deployment.check import check
 from pulumi_jig.lifecycle.deployment.diff import diff
 from pulumi_jig.naming import DEPLOYMENT_TYPE
 from pulumi_jig.provider import DeploymentProvider
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 STATES = sorted(GOLDEN.glob("state-*.json"))
 
@@ -66,6 +70,17 @@ class Mocks(pulumi.runtime.Mocks):
         raise NotImplementedError
 
 
+@pytest.fixture
+def own_loop() -> Iterator[None]:
+    """An event loop of this test's: whoever ran before may have left none."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield
+    asyncio.set_event_loop(None)
+    loop.close()
+
+
+@pytest.mark.usefixtures("own_loop")
 def test_the_type_token_survives_subclasses() -> None:
     """Cases L8, V-token: users who subclass `Deployment` keep their resources."""
 
