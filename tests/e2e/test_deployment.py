@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,10 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from jig_stage import CANARY, IMAGE, JigStage, dep
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @pytest.fixture

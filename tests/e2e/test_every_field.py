@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 import pytest
 
@@ -15,6 +14,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 from jig_stage import IMAGE, JigStage, dep
 
 from pulumi_jig.fields import FIELDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SEED = 20261122
 

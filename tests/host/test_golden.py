@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import pickle
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import pulumi
 import pytest
 from plugin import GOLDEN, PROVIDERS, URN, Plugin
 from pulumi.dynamic.dynamic import serialize_provider
 from pulumi.runtime.proto import provider_pb2
 
-from pulumi_jig import Deployment, DeploymentArgs
 from pulumi_jig.lifecycle.deployment.check import check
 from pulumi_jig.lifecycle.deployment.diff import diff
 from pulumi_jig.naming import DEPLOYMENT_TYPE
 from pulumi_jig.provider import DeploymentProvider
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 STATES = sorted(GOLDEN.glob("state-*.json"))
 
@@ -52,54 +46,41 @@ def test_importing_the_provider_is_cheap() -> None:
     assert done.stdout.strip() == "[]"
 
 
+SUBCLASSES = """
+import pulumi
+from pulumi_jig import Deployment, DeploymentArgs
+
 class Mocks(pulumi.runtime.Mocks):
-    """Remembers the types of what a program registers."""
-
-    def __init__(self) -> None:
-        self.types: list[str] = []
-
-    def new_resource(
-        self, args: pulumi.runtime.MockResourceArgs
-    ) -> tuple[str | None, dict[Any, Any]]:
-        """Register a resource."""
-        self.types.append(args.typ)
+    def new_resource(self, args):
+        print(args.typ)
         return args.name, args.inputs
-
-    def call(self, _: pulumi.runtime.MockCallArgs) -> dict[Any, Any]:
-        """Refuse an invoke."""
+    def call(self, args):
         raise NotImplementedError
 
+class Ours(Deployment):
+    pass
 
-@pytest.fixture
-def own_loop() -> Iterator[None]:
-    """An event loop of this test's: whoever ran before may have left none."""
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    yield
-    asyncio.set_event_loop(None)
-    loop.close()
+class OursToo(Ours):
+    pass
+
+pulumi.runtime.set_mocks(Mocks(), preview=False)
+
+@pulumi.runtime.test
+def run():
+    for kind in (Deployment, Ours, OursToo):
+        kind(kind.__name__, DeploymentArgs(name="llm", image="i", gpu_type="none"))
+
+run()
+"""
 
 
-@pytest.mark.usefixtures("own_loop")
 def test_the_type_token_survives_subclasses() -> None:
     """Cases L8, V-token: users who subclass `Deployment` keep their resources."""
-
-    class Ours(Deployment):
-        pass
-
-    class OursToo(Ours):
-        pass
-
-    mocks = Mocks()
-    pulumi.runtime.set_mocks(mocks, preview=False)
-
-    @pulumi.runtime.test
-    def run() -> None:
-        for kind in (Deployment, Ours, OursToo):
-            kind(kind.__name__, DeploymentArgs(name="llm", image="i", gpu_type="none"))
-
-    run()
-    assert mocks.types == [DEPLOYMENT_TYPE] * 3
+    # In a process of its own: Pulumi's mocks and event loop outlive a test.
+    done = subprocess.run(
+        [sys.executable, "-c", SUBCLASSES], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == [DEPLOYMENT_TYPE] * 3
     assert DEPLOYMENT_TYPE == "pulumi-python:dynamic/jig:Deployment"
 
 
