@@ -100,7 +100,7 @@ def _failed(error: Exception) -> int:
 def _emulator(arguments: list[str]) -> int:
     from pulumi_jig.emulator.__main__ import main as emulate
 
-    return emulate(arguments)
+    return emulate(arguments, prog="pulumi-jig emulator")
 
 
 def _rehearse(arguments: list[str]) -> int:

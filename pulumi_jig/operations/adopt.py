@@ -105,10 +105,15 @@ def adopt(client: JigClient, wish: Wish) -> list[Adopted]:
     faults: list[str] = []
     found: list[Adopted] = []
     taken: set[str] = set()
+    seen: set[str] = set()
     for reference, item in items:
         if item is None:
             faults.append(f'There is no deployment "{reference}" in this account.')
             continue
+        if str(item.id) in seen:
+            # Named twice, by its name and by its id.
+            continue
+        seen.add(str(item.id))
         fault = _fault(item, wish)
         if fault is not None:
             faults.append(fault)

@@ -226,6 +226,16 @@ def test_existing_files_stay(running: Desk) -> None:
     assert not (running.folder / "import.json").exists()
 
 
+def test_named_twice_is_imported_once(
+    running: Desk, client: JigClient, ctx: CallContext
+) -> None:
+    """A deployment that is named by name and id stands in the file once."""
+    id_ = str(client.deployments.get("run-plain", ctx).id)
+    write(running, "run-plain", id_)
+    document = json.loads((running.folder / "import.json").read_text())
+    assert [entry["id"] for entry in document["resources"]] == ["run-plain"]
+
+
 def test_names_or_all(running: Desk) -> None:
     """Names and `--all` exclude each other; neither is wrong usage too."""
     assert running.jig("import").returncode == 2
