@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 #: Names in the configuration, without their namespace.
 NAMESPACE = "jig"
 #: Key under which a program tells a deployment's check how its budget counts it. It is
-#: never stored.
-COUNTED = "__counted"
+#: never stored. (Older plugin hosts drop keys that begin with two underscores.)
+COUNTED = "counted_by_budget"
 
 
 class _Session:
