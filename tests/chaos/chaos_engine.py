@@ -203,9 +203,8 @@ class Engine:
             inputs = self._check(urn, None, declared)
             if declared.delete_first:
                 self._delete(old, declared)
-            self._create(urn, inputs, declared)
-            if not declared.delete_first:
-                old["delete"] = True
+            replaced = None if declared.delete_first else old
+            self._create(urn, inputs, declared, replaced)
         elif found.changes or old.get("initErrors"):
             self._update(old, inputs, declared)
         else:
@@ -227,7 +226,13 @@ class Engine:
         state = opened(old["outputs"])
         return diff(state, inputs, old_inputs=opened(old["inputs"]))
 
-    def _create(self, urn: str, inputs: Record, declared: Declared) -> None:
+    def _create(
+        self,
+        urn: str,
+        inputs: Record,
+        declared: Declared,
+        replaced: Record | None = None,
+    ) -> None:
         resource = {
             "urn": urn,
             "type": DEPLOYMENT_TYPE,
@@ -245,6 +250,7 @@ class Engine:
                 stored = self._call(step)
         except PartialFailureError as error:
             resource["initErrors"] = list(error.reasons)
+            self._replace(replaced)
             self.resources.append(self._filled(resource, error.id, error.outputs))
             self._failed(error.message)
         except Killed:
@@ -253,8 +259,15 @@ class Engine:
         except JigError as error:
             self._failed(error.message)
         else:
+            self._replace(replaced)
             self.resources.append(self._filled(resource, stored.id, stored.outputs))
             self.green(declared, resource)
+
+    @staticmethod
+    def _replace(old: Record | None) -> None:
+        """What is replaced waits for its deletion, whether the new one serves or not."""
+        if old is not None:
+            old["delete"] = True
 
     def _update(self, old: Record, inputs: Record, declared: Declared) -> None:
         state, nonce = opened(old["outputs"]), inputs["__nonce"]

@@ -174,8 +174,15 @@ class Others:
         self._world.as_somebody("PATCH", f"/deployments/{victim['id']}", body)
 
     def _unmark(self, victim: Record, _planned: Program) -> None:
-        # Without its mark, nothing tells an interrupted creation from anybody's.
-        self._engine.orphaned.add(str(self._world.owner.get(victim["id"])))
+        owner = self._world.owner
+        if owner.get(victim["id"]) is None:
+            return
+        # Without its mark, nothing tells an interrupted creation from anybody's; and
+        # whoever knows its id has it.
+        self._engine.orphaned.add(str(owner[victim["id"]]))
+        for resource in self._engine.resources:
+            if resource["outputs"].get("deployment_id") == victim["id"]:
+                owner[victim["id"]] = resource["outputs"]["__nonce"]
         self._world.as_somebody(
             "PATCH", f"/deployments/{victim['id']}", {"description": "by hand"}
         )

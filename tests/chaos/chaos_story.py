@@ -288,8 +288,8 @@ class Story:
     def _name(self, name: str, declared: Declared) -> Any:
         return self._inputs(name, declared).get("name")
 
-    def _make_way(self) -> None:
-        """What the messages ask for where somebody else stands in the way."""
+    def _let_go(self) -> None:
+        """`pulumi state delete` of what belongs to somebody else now."""
         world, engine = self.world, self.engine
         for resource in list(engine.resources):
             outputs = resource["outputs"]
@@ -297,6 +297,10 @@ class Story:
             if d is not None and world.owner.get(d["id"]) != outputs.get("__nonce"):
                 world.note(f"by hand: state delete {resource['urn']}")
                 engine.resources = [r for r in engine.resources if r is not resource]
+
+    def _make_way(self) -> None:
+        """What the messages ask for where somebody else has a name."""
+        world, engine = self.world, self.engine
         held = {
             d["name"]
             for d in world.records()
@@ -336,6 +340,7 @@ class Story:
     def _calm(self) -> None:
         self.world.note("== calm")
         self._recover()
+        self._let_go()
         self._reclaim()
         self._books()
         self._make_way()

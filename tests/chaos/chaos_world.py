@@ -281,10 +281,13 @@ class World:
 
     def record(self, reference: str) -> Record | None:
         """The service's own record of a deployment of the account, by name or id."""
-        for d in self.records():
-            if reference in (d["id"], d["name"]) and d["account"] == "home":
-                return d
-        return None
+        store, rollouts = self.backend.store, self.backend.deployments.rollouts
+        found = store.by_name("deployments", reference)
+        found = found or store.by_id("deployments", reference)
+        if found is None or found["account"] != "home":
+            return None
+        d = self.backend.run(lambda now: rollouts.bring_up(found, now))
+        return None if d is None or "deleting_since" in d else d
 
     def records(self) -> list[Record]:
         """All deployments that are there and not going away, of all accounts."""
