@@ -236,6 +236,16 @@ def test_named_twice_is_imported_once(
     assert [entry["id"] for entry in document["resources"]] == ["run-plain"]
 
 
+def test_the_tools_own_queue_name_is_left_out(running: Desk) -> None:
+    """The name that the vendor's tool adds to any metric is not declared again."""
+    write(running, "run-full")
+    text = (running.folder / "__main__.py").read_text()
+    assert ('"custom_metric_name": "vllm:x"' in text, '"model"' in text) == (
+        True,
+        False,
+    )
+
+
 def test_names_or_all(running: Desk) -> None:
     """Names and `--all` exclude each other; neither is wrong usage too."""
     assert running.jig("import").returncode == 2
