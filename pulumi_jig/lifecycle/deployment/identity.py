@@ -67,6 +67,17 @@ def whose(
     return Whose.SAME_RESOURCE if same else Whose.OTHERS
 
 
+def _is_of_this_stack(
+    item: DeploymentResponseItem, data: Mapping[str, Any], urn: str | None
+) -> bool:
+    _, mark = split_description(item.description)
+    place = place_of(data, urn)
+    return mark is not None and (mark.project, mark.stack) == (
+        place.project,
+        place.stack,
+    )
+
+
 def account_of(inv: Invocation, ctx: CallContext) -> str | None:
     """
     The API's word for whose key this is; None where it does not say.
@@ -244,7 +255,12 @@ def foreign(
         return f"Deployment {name} was taken over by another resource in this very run."
     verdict = whose(item, state, urn)
     marked = state.get("ownership_mark") is not False
-    if verdict is Whose.OURS or (known and (verdict is Whose.UNMARKED or not marked)):
+    # A resource without a mark has no say in what the description holds, except where
+    # it is the mark of this very stack: only an adoption by another resource writes it.
+    unclaimed = verdict is Whose.UNMARKED or not (
+        marked or _is_of_this_stack(item, state, urn)
+    )
+    if verdict is Whose.OURS or (known and unclaimed):
         return None
     if not known and not (marked and verdict is not Whose.UNMARKED):
         return (
