@@ -115,12 +115,6 @@ def _creating(
     if item is None:
         words = f'There is no deployment "{name}": the run ended before it was created.'
         return _made(finding, Verdict.DROP, words, name)
-    if holds(export, resource["urn"], item):
-        words = (
-            f'Deployment "{name}" is the one that this resource already has; the new '
-            "one was never created."
-        )
-        return _made(finding, Verdict.DROP, words, name, item)
     if inputs.get("ownership_mark") is False:
         from pulumi_jig.lifecycle.deployment.sending import differences
 
@@ -129,6 +123,13 @@ def _creating(
         ours = ours and not differences(plain, item)
     else:
         ours = whose(item, inputs, resource["urn"]) is Whose.OURS
+    adopted = inputs.get("adopt") is True and ours and not _knows(export, inputs)
+    if holds(export, resource["urn"], item) and not adopted:
+        words = (
+            f'Deployment "{name}" is the one that this resource already has; the new '
+            "one was never created."
+        )
+        return _made(finding, Verdict.DROP, words, name, item)
     if not ours:
         _, mark = split_description(item.description)
         belongs = f"belongs to {mark.owner}" if mark else "carries no mark"
@@ -143,7 +144,35 @@ def _creating(
     taken = {**resource, "id": str(item.name or name), **times()}
     taken["outputs"] = outputs_of(inputs, item, desk.account, in_clear=desk.in_clear)
     taken.pop("initErrors", None)
+    # What was adopted is older than anything, and not this program's to delete.
+    if inputs.get("adopt") is not True and _is_outlived(export, resource["urn"], item):
+        taken["delete"] = True
+        words = (
+            f'Deployment "{name}" exists and is ours, but a later run gave this '
+            "resource another one: it waits in the state for its deletion, which the "
+            "next `pulumi up` makes."
+        )
     return _made(finding, Verdict.TAKE, words, name, item, resource=taken)
+
+
+def _knows(export: Export, inputs: Record) -> bool:
+    """Whether the nonce of an operation stands in the state already."""
+    return any(
+        (resource.get("inputs") or {}).get("__nonce") == inputs.get("__nonce")
+        for resource in export.deployments()
+    )
+
+
+def _is_outlived(export: Export, urn: str, item: DeploymentResponseItem) -> bool:
+    """Whether the state has a younger deployment under this URN: a later run made it."""
+    for resource in export.deployments():
+        outputs = resource.get("outputs") or {}
+        made = outputs.get("created_at")
+        if resource["urn"] != urn or resource.get("delete") or not item.created_at:
+            continue
+        if outputs.get("deployment_id") != item.id and isinstance(made, str):
+            return made > item.created_at
+    return False
 
 
 def _updating(

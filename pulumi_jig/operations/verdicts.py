@@ -174,6 +174,8 @@ def settle(export: Export, findings: Sequence[Finding]) -> Export:
 
 def _with(resources: list[Record], new: Record) -> list[Record]:
     """The resources with a new one; what it replaces waits for its deletion."""
+    if new.get("delete"):
+        return [*resources, new]
     found = []
     for item in resources:
         if item["urn"] == new["urn"] and not item.get("delete"):

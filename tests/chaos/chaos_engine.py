@@ -161,7 +161,9 @@ class Engine:
             GoneError: The run was killed.
         """
         self.begin()
-        return all([self._try(self._read, item, None) for item in [*self.resources]])
+        # One that fails does not keep the others from being read.
+        went = [self._try(self._read, item, None) for item in list(self.resources)]
+        return all(went)
 
     def destroy(self) -> bool:
         """
@@ -172,7 +174,8 @@ class Engine:
         """
         self.begin()
         items = reversed(list(self.resources))
-        return all([self._try(self._delete, item, None) for item in items])
+        went = [self._try(self._delete, item, None) for item in items]
+        return all(went)
 
     # --- The state -------------------------------------------------------------
 

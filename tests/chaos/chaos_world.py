@@ -10,7 +10,6 @@ whatever the client came to believe.
 from __future__ import annotations
 
 import json
-import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlencode
@@ -24,6 +23,7 @@ from pulumi_jig.emulator.backend import Backend
 from pulumi_jig.emulator.responses import Api, Request
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Callable
 
 Record = dict[str, Any]
