@@ -11,6 +11,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pulumi_jig.lookups import (
+        DeploymentInfo,
+        RevisionInfo,
+        get_deployment,
+        get_deployment_output,
+        get_logs,
+        get_logs_output,
+        list_deployments,
+        list_deployments_output,
+        list_revisions,
+        list_revisions_output,
+    )
     from pulumi_jig.resources import (
         CustomMetricAutoscalingArgs,
         CustomMetricAutoscalingArgsDict,
@@ -34,12 +46,28 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
+_LOOKUPS = frozenset(
+    {
+        "DeploymentInfo",
+        "RevisionInfo",
+        "get_deployment",
+        "get_deployment_output",
+        "get_logs",
+        "get_logs_output",
+        "list_deployments",
+        "list_deployments_output",
+        "list_revisions",
+        "list_revisions_output",
+    }
+)
+
 __all__ = [
     "CustomMetricAutoscalingArgs",
     "CustomMetricAutoscalingArgsDict",
     "Deployment",
     "DeploymentArgs",
     "DeploymentArgsDict",
+    "DeploymentInfo",
     "EnvironmentVariableArgs",
     "EnvironmentVariableArgsDict",
     "GpuBudget",
@@ -50,16 +78,26 @@ __all__ = [
     "Provider",
     "QueueAutoscalingArgs",
     "QueueAutoscalingArgsDict",
+    "RevisionInfo",
     "SecretReferenceDict",
     "VolumeMountArgs",
     "VolumeMountArgsDict",
     "__version__",
+    "get_deployment",
+    "get_deployment_output",
+    "get_logs",
+    "get_logs_output",
+    "list_deployments",
+    "list_deployments_output",
+    "list_revisions",
+    "list_revisions_output",
 ]
 
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        return getattr(importlib.import_module("pulumi_jig.resources"), name)
+        home = "lookups" if name in _LOOKUPS else "resources"
+        return getattr(importlib.import_module(f"pulumi_jig.{home}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

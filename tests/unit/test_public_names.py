@@ -1,0 +1,38 @@
+"""The public face: what is promised exists, and costs nothing until it is used."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import pulumi_jig
+from pulumi_jig import resources
+
+
+@pytest.mark.parametrize("name", pulumi_jig.__all__)
+def test_every_promised_name_exists(name: str) -> None:
+    """`__all__` names nothing that is not there."""
+    assert getattr(pulumi_jig, name) is not None
+
+
+def test_every_resource_is_promised() -> None:
+    """What the resources' room exports is public."""
+    assert set(resources.__all__) <= set(pulumi_jig.__all__)
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    """A typing mistake is told as Python tells it."""
+    with pytest.raises(AttributeError, match="Deploment"):
+        _ = pulumi_jig.Deploment  # type: ignore[attr-defined] # A typing mistake.
+
+
+def test_a_program_loads_neither_http_nor_models() -> None:
+    """Importing a resource in a program loads neither httpx nor pydantic (G2)."""
+    code = (
+        "import sys; from pulumi_jig import Deployment, GpuBudget, Provider; "
+        "print([m for m in ('httpx', 'pydantic', 'tenacity') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
