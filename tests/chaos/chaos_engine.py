@@ -82,6 +82,7 @@ class Engine:
         said: All that people saw, newest last.
         errors: Messages of failed steps, newest last.
         orphaned: Nonces of creations whose plugin was killed: no state can know them.
+        unserved: URNs whose last roll-out failed.
         half_deleted: Whether a deletion failed, so that only a refresh tells what is
             still there.
         green: Called after each successful create or update with resource and inputs.
@@ -93,6 +94,7 @@ class Engine:
     said: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     orphaned: set[str] = field(default_factory=set)
+    unserved: set[str] = field(default_factory=set)
     half_deleted: bool = False
     green: Callable[[Declared, Record], None] = lambda _d, _r: None
 
@@ -252,6 +254,7 @@ class Engine:
             with self._step("creating", resource, nonce, takes):
                 stored = self._call(step)
         except PartialFailureError as error:
+            self.unserved.add(urn)
             resource["initErrors"] = list(error.reasons)
             self._replace(replaced)
             self.resources.append(self._filled(resource, error.id, error.outputs))
@@ -264,6 +267,7 @@ class Engine:
         else:
             self._replace(replaced)
             self.resources.append(self._filled(resource, stored.id, stored.outputs))
+            self.unserved.discard(urn)
             self.green(declared, resource)
 
     @staticmethod
@@ -287,6 +291,7 @@ class Engine:
             # The new outputs are kept with the reasons; the inputs from before stay
             # when an update fails in part.
             old["initErrors"] = list(error.reasons)
+            self.unserved.add(old["urn"])
             self._filled(old, error.id, error.outputs, told=inputs)
             self._failed(error.message)
         except Killed:
@@ -296,6 +301,7 @@ class Engine:
             self._failed(error.message)
         else:
             old.pop("initErrors", None)
+            self.unserved.discard(old["urn"])
             old["inputs"] = wanted["inputs"]
             self._filled(old, stored.id, stored.outputs)
             self.green(declared, old)

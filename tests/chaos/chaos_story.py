@@ -145,6 +145,8 @@ class Story:
                 replaced = rng.random() < 0.1
                 again = rng.choice(sorted(self.program)) if replaced else ""
                 good = engine.up(self.program, frozenset({again}))
+                if good:
+                    self._all_green()
             elif name == "refresh":
                 good = engine.refresh()
             else:
@@ -184,6 +186,13 @@ class Story:
             )
         if "image" not in declared.ignore and d["spec"]["image"] != inputs["image"]:
             self.world.violations.append(f"green with another image: {urn}")
+
+    def _all_green(self) -> None:
+        """A run that went well: nothing that failed before was passed over."""
+        for name, declared in self.program.items():
+            resource = self.engine.live(PREFIX + name)
+            if resource is not None and resource["urn"] in self.engine.unserved:
+                self._green(declared, resource)
 
     def _books(self) -> None:
         """No deployment of ours that nothing knows, none twice, no secret told."""
@@ -236,10 +245,7 @@ class Story:
         for finding in findings:
             self.world.note(f"recover: {finding.urn}: {finding.words}")
         settled = settle(export, findings)
-        # What a person has to decide is dropped, as the finding says.
-        left = [f.urn for f in findings if f.verdict is Verdict.LEAVE]
-        settled.pending = []
-        if left:
+        if any(finding.verdict is Verdict.LEAVE for finding in findings):
             self._count("left to a person")
         engine.take(settled)
 
@@ -340,6 +346,10 @@ class Story:
     def _calm(self) -> None:
         self.world.note("== calm")
         self._recover()
+        # What is left after that is dropped by a person, who has read its name.
+        for operation in self.engine.pending:
+            self.engine.orphaned.add(operation["resource"]["inputs"]["__nonce"])
+        self.engine.pending = []
         self._let_go()
         self._reclaim()
         self._books()
