@@ -124,7 +124,7 @@ class Story:
 
     def _prepare(self) -> None:
         rng, world = self.rng, self.world
-        world.rate = rng.choice([0.0, 0.02, 0.1, 0.3])
+        world.rate = rng.choice([0.0, 0.02, 0.1, 0.3, 0.6])
         world.outage = (0.0, "")
         world.meddle = self.others.meanwhile if rng.random() < 0.3 else None
         world.death = None
@@ -299,8 +299,12 @@ class Story:
         world, engine = self.world, self.engine
         for resource in list(engine.resources):
             outputs = resource["outputs"]
+            nonce = outputs.get("__nonce")
             d = world.record(str(outputs.get("deployment_id")))
-            if d is not None and world.owner.get(d["id"]) != outputs.get("__nonce"):
+            # An unconfirmed one without its mark cannot be told from anybody's, and
+            # the message asks for an import.
+            lost = outputs.get("__unconfirmed") and nonce in engine.orphaned
+            if lost or (d is not None and world.owner.get(d["id"]) != nonce):
                 world.note(f"by hand: state delete {resource['urn']}")
                 engine.resources = [r for r in engine.resources if r is not resource]
 
@@ -330,14 +334,12 @@ class Story:
         """Two resources cannot have one name; an edit may have tried."""
         seen: set[Any] = set()
         states = {
-            opened(r["inputs"]).get("name"): r["urn"] for r in self.engine.resources
+            (opened(r["inputs"]).get("name"), r["urn"]) for r in self.engine.resources
         }
         for number, (name, declared) in enumerate(self.program.items()):
             wanted = declared.props.get("name")
-            others = states.get(wanted, PREFIX + name) != PREFIX + name
-            old = self.engine.live(PREFIX + name)
-            now = opened(old["inputs"]).get("name") if old else None
-            if wanted is not None and (wanted in seen or (others and wanted != now)):
+            others = any(n == wanted and u != PREFIX + name for n, u in states)
+            if wanted is not None and (wanted in seen or others):
                 declared.props["name"] = f"sole-{number}"
             seen.add(declared.props.get("name"))
 
@@ -360,6 +362,7 @@ class Story:
         self._books()
         self.program = copy.deepcopy(self.program)
         self._must("up", self.engine.up(self.program))
+        self.world.settle()
         self._books()
         self._must_be_empty("after up")
         self._must("refresh", self.engine.refresh())

@@ -47,6 +47,7 @@ FAULTS: Final = (
     "quote",
     "page",
     "missing",
+    "forbid",
     "act-reset",
     "act-hang",
     "act-error",
@@ -108,6 +109,7 @@ class World:
         self.violations: list[str] = []
         self.trail: list[str] = []
         self._late: list[tuple[float, WireRequest, str | None, str | None]] = []
+        self._hidden: dict[str, float] = {}
         self._stale: dict[str, tuple[float, Record]] = {}
 
     # --- The wire --------------------------------------------------------------
@@ -173,6 +175,8 @@ class World:
             return WireAnswer(status=200, body=HTML.encode())
         if fault == "missing":
             return WireAnswer(status=404, body=HTML.encode())
+        if fault == "forbid":
+            return said(self.rng.choice([401, 403]), {"error": {"message": "no"}})
         if fault == "quote":
             return said(500, {"error": {"message": f"cannot handle {body}"}})
         if fault == "error":
@@ -221,6 +225,9 @@ class World:
         if request.params:
             target += "?" + urlencode(dict(request.params))
         headers = {k.lower(): v for k, v in request.headers.items()}
+        reference = unquote(request.path.rpartition("/")[2])
+        if request.method == "GET" and self._hidden.get(reference, 0) > self.clock():
+            return said(404, {"error": {"message": "not found"}})
         before = self._meant(request)
         response = self.api.handle(
             Request(request.method, target, headers, request.body or b"")
@@ -251,6 +258,9 @@ class World:
     ) -> None:
         if request.method == "POST" and before is None:
             self.owner[answer["id"]] = self.writer
+            # For a moment, what has just been accepted may not be shown yet.
+            hidden = self.clock() + self.rng.choice([0, 0, 0, 2, 8])
+            self._hidden |= {answer["id"]: hidden, answer["name"]: hidden}
             return
         if before is None:
             return
