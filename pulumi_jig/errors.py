@@ -46,7 +46,11 @@ class JigError(Exception):
     Attributes:
         message: One sentence or more for the person who ran the command: what
             happened, whether something may be running and billing, what to do.
+        uncertain: Whether an earlier attempt of the same request may have taken
+            effect, whatever became of the last one.
     """
+
+    uncertain = False
 
     def __init__(self, message: str) -> None:
         super().__init__(message)

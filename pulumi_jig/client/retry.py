@@ -244,6 +244,7 @@ class Retries:
                 # The last attempt certainly did not act, but that is not the whole
                 # truth about the request.
                 error = AmbiguousError("", method=error.method, path=error.path)
+            error.uncertain = True
         error.message = message
         error.args = (message,)
         return error

@@ -82,6 +82,7 @@ class World:
 
     Attributes:
         rate: Probability that a request meets a fault.
+        planned: Faults that are met next, by method, before any is drawn.
         writer: Nonce of the resource that is being worked on.
         takes: Name that this resource may take over, because its program says so.
         owner: Deployment id -> nonce of the resource that it belongs to; None for
@@ -102,6 +103,7 @@ class World:
         self.requests = 0
         self.writes = 0
         self.outage = (0.0, "")
+        self.planned: dict[str, list[str]] = {}
         self.meddle: Callable[[], None] | None = None
         self.writer: str | None = None
         self.takes: str | None = None
@@ -153,6 +155,8 @@ class World:
         raise Killed
 
     def _fault(self, request: WireRequest) -> str:
+        if self.planned.get(request.method):
+            return self.planned[request.method].pop(0)
         until, kind = self.outage
         if self.clock() < until:
             return kind

@@ -89,3 +89,15 @@ def test_a_stale_operation_does_not_displace_a_later_deployment(story: Story) ->
     assert engine.up(later) is True
     assert {} == engine.preview(later)
     assert ["llm-next"] == [d["name"] for d in world.records()]
+
+
+def test_an_adoption_that_a_late_refusal_hides_is_in_the_state(story: Story) -> None:
+    """The claim took effect, its answer was lost, the repetition was refused."""
+    engine, world = story.engine, story.world
+    body = {"name": "llm-prod", "image": PROPS["image"], "gpu_type": "none"}
+    made = world.as_somebody("POST", "/deployments", body)
+    assert made is not None
+    world.owner[made["id"]] = None
+    world.planned = {"PATCH": ["act-cut", "forbid"]}
+    assert engine.up({"llm": Declared({**PROPS, "adopt": True})}) is True
+    assert [made["id"]] == [r["outputs"]["deployment_id"] for r in engine.resources]

@@ -13,8 +13,6 @@ from pulumi_jig.errors import (
     AmbiguousError,
     ConflictError,
     JigError,
-    NotSentError,
-    RateLimitError,
 )
 from pulumi_jig.fields import (
     FIELDS,
@@ -169,10 +167,9 @@ def patch(
             if sent >= MAX_SENDS or ctx.expired:
                 raise
             still_ours(inv.client.deployments.get(reference_of(change), ctx))
-        except (NotSentError, RateLimitError):
-            # The client has repeated these for as long as there was hope.
-            raise
         except JigError as error:
+            # What was certainly not acted upon the client has repeated for as long as
+            # there was hope.
             if not is_ambiguous(error):
                 raise
             found = _look(change, error, inv, ctx)

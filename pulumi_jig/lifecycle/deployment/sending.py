@@ -183,7 +183,7 @@ def replace_message(error: JigError, message: str) -> JigError:
 
 def is_ambiguous(error: JigError) -> bool:
     """Whether the service may have acted on the request although it failed."""
-    if isinstance(error, AmbiguousError | ServerError):
+    if error.uncertain or isinstance(error, AmbiguousError | ServerError):
         return True
     return isinstance(error, APIError) and error.status == 408
 
