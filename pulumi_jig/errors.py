@@ -22,7 +22,8 @@ attributes: nothing in this package decides by reading the text of a message.
     ├── OwnershipError              the deployment of this name is not ours to touch
     └── RolloutError                accepted by the service, but not serving
         ├── RolloutFailedError      it failed, with the reason
-        └── RolloutTimeoutError     it did not finish in time; the wait ended, not it
+        ├── RolloutTimeoutError     it did not finish in time; the wait ended, not it
+        └── RolloutInterruptedError somebody pressed Ctrl-C; the wait ended, not it
 
 Only statuses that some caller handles have a class of their own. Messages never hold
 an API key, the value of an environment variable, or the body of a request.
@@ -215,3 +216,7 @@ class RolloutFailedError(RolloutError):
 
 class RolloutTimeoutError(RolloutError):
     """The time limit passed. The wait ended; the deployment goes on."""
+
+
+class RolloutInterruptedError(RolloutError):
+    """The run was interrupted. The wait ended; the deployment goes on."""

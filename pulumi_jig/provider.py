@@ -108,6 +108,7 @@ def _configure(request: ConfigureRequest) -> None:
     from pulumi_jig.config import DEFAULT_PARALLEL, MAX_PARALLEL
 
     threads = int(_session.number("parallel", DEFAULT_PARALLEL))
+    host.hear_cancel()
     # One more than there are requests: a check must not wait behind the roll-outs.
     host.widen(min(max(threads, 1), MAX_PARALLEL) + 1)
 
@@ -125,6 +126,7 @@ def _invocation(call: host.Call) -> Invocation:
         log=call.log,
         progress=call.progress,
         engine_alive=call.engine_alive,
+        interrupted=host.cancelled,
         pull_grace=_session.number("pullGraceSeconds", PULL_GRACE),
     )
 

@@ -19,6 +19,7 @@ can do:
     wider thread pool           four operations at a time
     live progress               none
     engine still there?         taken to be there
+    Ctrl-C heard                a wait goes on to its time limit
 
 `PULUMI_JIG_PLAIN_HOST=1` turns all of them off. Every one is pinned by a test against
 the installed SDK. No other module knows that frames exist.
@@ -26,6 +27,7 @@ the installed SDK. No other module knows that frames exist.
     frames      the host's stack, and the switch that turns all of this off
     calls       the request that is being answered, and how it ends
     engine      messages to the engine, and whether it is still there
+    cancel      Ctrl-C
     threads     the pool
     values      Pulumi's form of data, and plain data
 """
@@ -33,6 +35,7 @@ the installed SDK. No other module knows that frames exist.
 from __future__ import annotations
 
 from pulumi_jig.host.calls import Call, HostError, current_call, guarded
+from pulumi_jig.host.cancel import cancelled, hear_cancel
 from pulumi_jig.host.frames import PLAIN_VARIABLE
 from pulumi_jig.host.threads import widen
 from pulumi_jig.host.values import from_pulumi, to_pulumi
@@ -41,9 +44,11 @@ __all__ = [
     "PLAIN_VARIABLE",
     "Call",
     "HostError",
+    "cancelled",
     "current_call",
     "from_pulumi",
     "guarded",
+    "hear_cancel",
     "to_pulumi",
     "widen",
 ]

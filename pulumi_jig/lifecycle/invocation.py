@@ -43,6 +43,10 @@ def _always() -> bool:
     return True
 
 
+def _never() -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Invocation:
     """
@@ -58,6 +62,7 @@ class Invocation:
         log: Tells people something, on the resource.
         progress: Shows a line beside the resource while it is worked on.
         engine_alive: False once the engine that asked is gone.
+        interrupted: True once the run was interrupted, so that nothing is waited for.
         pull_grace: Seconds for which an image pull error may heal.
         clock: A monotonic clock in seconds.
         sleep: Sleeps for so many seconds.
@@ -71,6 +76,7 @@ class Invocation:
     log: Callable[[Severity, str], None] = _ignore_log
     progress: Callable[[str], None] = _ignore_line
     engine_alive: Callable[[], bool] = _always
+    interrupted: Callable[[], bool] = _never
     pull_grace: float = 60.0
     clock: Callable[[], float] = field(default=time.monotonic)
     sleep: Callable[[float], None] = field(default=time.sleep)

@@ -25,6 +25,7 @@ from pulumi_jig.operations.stored import (
     outputs_of,
     refreshed_inputs,
     times,
+    unfinished,
 )
 from pulumi_jig.operations.verdicts import (
     Desk,
@@ -143,6 +144,7 @@ def _creating(
     words += "resource of the stack."
     taken = {**resource, "id": str(item.name or name), **times()}
     taken["outputs"] = outputs_of(inputs, item, desk.account, in_clear=desk.in_clear)
+    taken["outputs"] |= unfinished(item, inputs)
     taken.pop("initErrors", None)
     # What was adopted is older than anything, and not this program's to delete.
     if inputs.get("adopt") is not True and _is_outlived(export, resource["urn"], item):
@@ -206,7 +208,7 @@ def _updating(
         item,
         account if isinstance(account, str) else None,
         in_clear=desk.in_clear,
-    )
+    ) | unfinished(item, inputs)
     words = f'The update of deployment "{name}" ' + (
         f"arrived{condition(item)}: the state takes it over."
         if there

@@ -44,6 +44,21 @@ def condition(item: DeploymentResponseItem) -> str:
     return "" if item.status in (None, "Ready", "ScaledToZero") else " (rolling out)"
 
 
+def unfinished(
+    item: DeploymentResponseItem, inputs: Mapping[str, Any]
+) -> dict[str, Any]:
+    """
+    What the state must remember of a deployment whose roll-out nobody saw to its end.
+
+    Without it the next `pulumi up` would find nothing to do and call it good.
+    """
+    from pulumi_jig.lifecycle.deployment.inputs import UNREADY
+
+    if item.status in ("Ready", "ScaledToZero") or inputs.get("wait_for") == "none":
+        return {}
+    return {UNREADY: ["the run that made it ended before it served"]}
+
+
 def times() -> dict[str, str]:
     """The two times of a new resource, as the engine writes them."""
     now = dt.datetime.now(tz=dt.UTC).isoformat(timespec="microseconds")

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pulumi_jig.errors import JigError
 from pulumi_jig.naming import DEPLOYMENT_TYPE
 from pulumi_jig.operations.exported import Record, at, logical_name, to_file
-from pulumi_jig.operations.stored import live_of, outputs_of
+from pulumi_jig.operations.stored import live_of, outputs_of, unfinished
 from pulumi_jig.values import SecretValue
 
 if TYPE_CHECKING:
@@ -95,7 +95,8 @@ class Route:
             **entry,
             "id": stray.name,
             "inputs": filed,
-            "outputs": outputs_of(filed, stray.item, self._account, in_clear=True),
+            "outputs": outputs_of(filed, stray.item, self._account, in_clear=True)
+            | unfinished(stray.item, filed),
         }
 
     def run(self) -> None:

@@ -11,12 +11,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from pulumi_jig.context import SLICE
 from pulumi_jig.errors import (
     AmbiguousError,
     NotFoundError,
     NotSentError,
     RateLimitError,
     RolloutFailedError,
+    RolloutInterruptedError,
     RolloutTimeoutError,
     ServerError,
 )
@@ -58,6 +60,10 @@ def _no_revision() -> str | None:
     return None
 
 
+def _never() -> bool:
+    return False
+
+
 def _nothing(_line: str) -> None:
     return None
 
@@ -74,6 +80,7 @@ class Watch:
         logs: Last lines of a replica's output, secrets removed; may fail.
         newest_revision: The newest revision in the deployment's history; may be None.
         is_as_sent: Whether an answer's fields are those that were sent.
+        interrupted: True once the run was interrupted, so that nothing is waited for.
         report: Takes one line for people after each look.
     """
 
@@ -84,6 +91,7 @@ class Watch:
     newest_revision: Callable[[], str | None] = _no_revision
     is_as_sent: Callable[[DeploymentResponseItem], bool] = lambda _: True
     report: Callable[[str], None] = _nothing
+    interrupted: Callable[[], bool] = _never
 
     _last: DeploymentResponseItem | None = field(default=None, init=False)
     _line: str = field(default="waiting for the service", init=False)
@@ -172,8 +180,18 @@ class Watch:
         self._outlast(sight, item)
 
     def _wait(self, seconds: float) -> None:
-        if not self.ctx.expired:
-            self.ctx.pause(seconds)
+        until = self.ctx.clock() + seconds
+        while not self.ctx.expired and (left := until - self.ctx.clock()) > 0:
+            if self.interrupted():
+                raise RolloutInterruptedError(
+                    f"The run was interrupted while deployment {self.goal.name} was "
+                    f"rolling out ({self._line}). The wait ended, the deployment did "
+                    "not: it may be running and billing. Its id is in the state; "
+                    "`pulumi up` waits again, `pulumi destroy` takes it down.",
+                    reasons=[f"interrupted: {self._line}"],
+                    last=self._last.plain() if self._last else None,
+                )
+            self.ctx.pause(min(left, SLICE))
         if self.ctx.expired:
             last = self._last
             status = (last.status if last else None) or "unknown"
@@ -221,7 +239,11 @@ class Watch:
         self, why: str, replica: str | None, item: DeploymentResponseItem
     ) -> None:
         where = f" on replica {replica}" if replica else ""
-        text = f"Deployment {self.goal.name} does not serve: {why}{where}."
+        text = (
+            f"Deployment {self.goal.name} does not serve: {why}{where}. It may be "
+            "running and billing: correct the program and run `pulumi up`, or take it "
+            "down with `pulumi destroy`."
+        )
         try:
             lines = [str(line) for line in self.logs(replica)[-LOG_LINES:]]
         except Exception:

@@ -671,6 +671,7 @@ def test_a_replacement_begins_with_the_defaults():
     [
         ({"gpu_type": "z900-1tb", "gpu_count": 1}, 'gpu_type "z900-1tb" is not known'),
         ({"gpu_type": "H100-80GB", "gpu_count": 1}, 'Did you mean "h100-80gb"?'),
+        ({"gpu_type": "h100", "gpu_count": 1}, 'Did you mean "h100-80gb"?'),
         ({"gpu_type": "x" * 99, "gpu_count": 1}, f'"{"x" * 60}..."'),
         ({"capacity_type": "spot"}, 'capacity_type "spot" is not known'),
         (

@@ -18,6 +18,7 @@ from pulumi_jig.errors import (
     PermissionDeniedError,
     RateLimitError,
     RolloutFailedError,
+    RolloutInterruptedError,
     RolloutTimeoutError,
     ServerError,
 )
@@ -197,14 +198,32 @@ def test_without_any_marker_the_status_must_leave_ready():
 # --- Failure -------------------------------------------------------------------
 
 
+#: What every failed roll-out says: whether it bills, and the way on.
+WHAT_TO_DO = (
+    "It may be running and billing: correct the program and run `pulumi up`, or take "
+    "it down with `pulumi destroy`."
+)
+
+
+def test_an_interrupted_wait_ends_at_once():
+    """Ctrl-C ends the wait, says that the deployment goes on, and rolls nothing back."""
+    play = Play([(0, going())], options={"interrupted": lambda: True})
+    error = play.fails(RolloutInterruptedError)
+
+    assert "was interrupted" in error.message
+    assert "may be running and billing" in error.message
+    assert [0] == play.looks
+
+
 def test_a_failure_ends_the_wait_at_the_first_look():
     """Peers' bug 2: `Failed` is an end within one poll."""
     play = Play([(0, going(status="Failed"))])
     error = play.fails()
 
-    assert "Deployment llm-prod does not serve: the service reports it as Failed." == (
-        error.message
-    )
+    assert (
+        "Deployment llm-prod does not serve: the service reports it as Failed. "
+        f"{WHAT_TO_DO}"
+    ) == error.message
     assert ([0], ("the service reports it as Failed",), FULL["id"]) == (
         play.looks,
         error.reasons,
@@ -226,7 +245,7 @@ def test_a_crash_tells_replica_and_last_words():
 
     assert (
         "Deployment llm-prod does not serve: the container keeps crashing "
-        "(CrashLoopBackOff: exit 1) on replica r0. Last output:"
+        f"(CrashLoopBackOff: exit 1) on replica r0. {WHAT_TO_DO} Last output:"
     ) == lines[0]
     assert ["r0"] == asked
     assert (12, "    line 29", 504) == (len(lines) - 1, lines[1], len(lines[-1]))
@@ -240,7 +259,7 @@ def test_output_that_cannot_be_had_hides_nothing():
 
     play = Play([(0, going(waiting("CrashLoopBackOff")))], options={"logs": logs})
 
-    assert play.fails().message.endswith("on replica r0.")
+    assert play.fails().message.endswith(f"on replica r0. {WHAT_TO_DO}")
 
 
 @pytest.mark.parametrize("reason", ["ErrImagePull", "OOMKilled"])

@@ -16,6 +16,7 @@ from pulumi_jig.errors import (
     NotFoundError,
     RolloutError,
     RolloutFailedError,
+    RolloutInterruptedError,
 )
 from pulumi_jig.fields import FIELDS
 from pulumi_jig.lifecycle.deployment.inputs import (
@@ -91,7 +92,11 @@ class _RollOut:
         except BaseException as error:
             if not (unwatched and isinstance(error, JigError)):
                 reasons = [_reason(error, self._name)]
-                if isinstance(error, RolloutError) and not self._change.created:
+                # An interrupted update has not failed, so nothing is rolled back.
+                ended = isinstance(error, RolloutError) and not isinstance(
+                    error, RolloutInterruptedError
+                )
+                if ended and not self._change.created:
                     reasons += self._roll_back()
                 # A refresh clears what the engine remembers of a failure; this does not
                 # go until it serves.
@@ -174,6 +179,7 @@ class _RollOut:
             newest_revision=self._newest_revision,
             is_as_sent=lambda shown: not self._differences(shown),
             report=self._inv.progress,
+            interrupted=self._inv.interrupted,
         ).run()
         self._compare()
 
@@ -277,7 +283,13 @@ class _RollOut:
                 health_checked=True,
                 pull_grace=self._inv.pull_grace,
             )
-            Watch(goal, self._fetch, self._ctx, report=self._inv.progress).run()
+            Watch(
+                goal,
+                self._fetch,
+                self._ctx,
+                report=self._inv.progress,
+                interrupted=self._inv.interrupted,
+            ).run()
         except BaseException as error:
             why = _reason(error, self._name)
             return [f"Rolling back to revision {revision} failed as well: {why}"]

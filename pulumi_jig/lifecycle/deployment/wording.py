@@ -20,9 +20,12 @@ _LONGEST_WORD = 60
 
 def near(word: str, words: Iterable[str]) -> str:
     """A question that offers the likeliest word meant, or nothing."""
-    close = difflib.get_close_matches(
-        word[:_LONGEST_WORD].strip().lower(), list(words), n=1, cutoff=0.75
-    )
+    words = list(words)
+    meant = word[:_LONGEST_WORD].strip().lower()
+    close = difflib.get_close_matches(meant, words, n=1, cutoff=0.75)
+    if not close and len(meant) >= 3:
+        # "h100" is further from "h100-80gb" by its length than by what is meant.
+        close = [known for known in words if known.lower().startswith(meant)][:1]
     return f' Did you mean "{close[0]}"?' if close else ""
 
 
