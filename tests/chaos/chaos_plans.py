@@ -142,7 +142,9 @@ class Others:
         """What somebody does while nothing runs."""
         rng = self._world.rng
         for _ in range(rng.choice([0, 0, 1, 1, 2])):
-            self._act(rng.choice([*self._QUICK, self._take_over, self._squat]), planned)
+            self._act(
+                rng.choice([*self._QUICK, *[self._take_over] * 3, self._squat]), planned
+            )
 
     def meanwhile(self) -> None:
         """What somebody does while an operation is under way."""

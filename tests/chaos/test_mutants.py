@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 #: Runs within which each mutant must be caught.
-BOUND = 60
+BOUND = 200
 
 #: What catches each.
 WORDS = {
