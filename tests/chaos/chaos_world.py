@@ -217,6 +217,8 @@ class World:
         """Let everything that is under way arrive."""
         self.clock.sleep(60)
         self._deliver()
+        # What arrives only now may take its moment to show, too.
+        self.clock.sleep(60)
 
     def note(self, text: str) -> None:
         """Write down what happened, for whoever looks into a failure."""
