@@ -10,7 +10,7 @@ CODE := pulumi_jig examples policies tests
 CLEAN_ENV := env $(foreach v,$(filter TOGETHER_% PULUMI_%,$(.VARIABLES)),-u $(v))
 PYTEST := $(CLEAN_ENV) $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: help setup demo test check fmt lint types imports deep bench clean
+.PHONY: help setup demo test check fmt lint types imports deep chaos bench clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -51,6 +51,11 @@ imports: $(STAMP) ## Check the import rules.
 	@$(BIN)/lint-imports
 
 check: lint types imports test ## All of it, as in continuous integration.
+
+SEED ?= 1
+RUNS ?= 1000
+chaos: $(STAMP) ## Break the life cycle at random: make chaos SEED=1 RUNS=1000
+	@$(CLEAN_ENV) $(BIN)/python tests/chaos/run.py --seed $(SEED) --runs $(RUNS)
 
 bench: $(STAMP) ## Print the benchmarks, as ratios within one run.
 	@$(CLEAN_ENV) $(BIN)/python tests/perf/bench.py $(WHAT)

@@ -70,3 +70,14 @@ def test_an_ignored_variable_survives_a_dropped_one(
     after = {v["name"]: v.get("value") for v in world.live()["environment_variables"]}
     assert after["A"] == "9"
     assert "TOGETHER_DEBUG" not in after
+
+
+def test_nobody_waits_and_yet_it_is_seen_once(world: World, engine: Engine) -> None:
+    """With `wait_for="none"` a creation ends when the service shows what it took."""
+    # Every look, the one for the account included: the service is slow to show it.
+    world.fault("GET ", "answer", status=404, body={}, times=5)
+
+    engine.create({**GOOD, "wait_for": "none"})
+
+    assert [method for method, _ in world.sent].count("GET") == 6
+    assert engine.refresh() is True

@@ -877,12 +877,23 @@ def test_an_unconfirmed_creation_is_settled_by_a_refresh(
 def test_a_refresh_does_not_take_a_namesake_for_an_unconfirmed_creation(
     world: World, engine: Engine
 ) -> None:
-    """A namesake is not ours; the state lets the creation go, and says so."""
+    """A namesake with another's mark is not ours; the state lets the creation go."""
     unconfirmed(world, engine, PROGRAM, "lose")
-    world.as_somebody("POST", "/deployments", PROGRAM)
+    mark = "[pulumi-jig other/prod/llm 0123456789ab]"
+    world.as_somebody("POST", "/deployments", {**PROGRAM, "description": mark})
     assert engine.refresh() is False
     assert engine.logged[-1][0] == "warning"
     assert "somebody else's" in engine.logged[-1][1]
+
+
+def test_an_unmarked_namesake_of_an_unconfirmed_creation_keeps_the_state(
+    world: World, engine: Engine
+) -> None:
+    """Without a mark nobody can tell, so the state is kept and a person decides."""
+    unconfirmed(world, engine, PROGRAM, "lose")
+    world.as_somebody("POST", "/deployments", PROGRAM)
+    with pytest.raises(OwnershipError, match="cannot be told"):
+        engine.refresh()
 
 
 def test_an_unconfirmed_creation_that_happened_is_deleted(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +22,17 @@ def test_every_promised_name_exists(name: str) -> None:
 def test_every_resource_is_promised() -> None:
     """What the resources' room exports is public."""
     assert set(resources.__all__) <= set(pulumi_jig.__all__)
+
+
+def test_the_engine_looks_for_no_plugin_of_this_name() -> None:
+    """
+    The package says that no plugin belongs to it.
+
+    Pulumi takes every Python package whose name begins with `pulumi-` for one with a
+    plugin to download, and would ask the network for `pulumi-resource-jig` at each run.
+    """
+    file = Path(pulumi_jig.__file__).parent / "pulumi-plugin.json"
+    assert json.loads(file.read_text()) == {"resource": False}
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

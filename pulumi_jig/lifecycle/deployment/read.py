@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from pulumi_jig.errors import NotFoundError
+from pulumi_jig.errors import NotFoundError, OwnershipError
 from pulumi_jig.fields import FIELDS
 from pulumi_jig.lifecycle.deployment.discretion import discreet
 from pulumi_jig.lifecycle.deployment.identity import (
+    Whose,
     foreign,
     require_account,
     require_proof_of_absence,
+    whose,
 )
 from pulumi_jig.lifecycle.deployment.inputs import (
     EXTRA,
@@ -72,6 +74,16 @@ def _read(id_: str, state: Mapping[str, Any], inv: Invocation) -> Stored:
             ) from None
         return Stored("", {})
     if state.get(UNCONFIRMED) and not is_ours(item, state, inv, sent=1):
+        if whose(item, state, inv.urn) is Whose.UNMARKED:
+            raise OwnershipError(
+                f"A deployment {name} (id {item.id}) exists without any mark, so it "
+                "cannot be told whether it is the one whose creation ended without an "
+                "answer. The state is kept; it may be running and billing. If it is "
+                "yours, delete it or take it over with `adopt=True`; if not, remove "
+                "this resource with `pulumi state delete`.",
+                name=name,
+                deployment_id=item.id,
+            )
         inv.log(
             "warning",
             f"deployment {name} was never created by this program; the one of that "

@@ -85,8 +85,7 @@ class _RollOut:
         unwatched = self._change.inputs.get("wait_for") == "none"
         try:
             if unwatched:
-                # The answer to a write may be a receipt only; one look fills it in.
-                self._fetch()
+                self._until_shown()
             else:
                 self._watch()
         except BaseException as error:
@@ -141,6 +140,23 @@ class _RollOut:
         self._shown = True
         self._see(item)
         return item
+
+    def _until_shown(self) -> None:
+        """
+        One look, as the answer to a write may be a receipt only.
+
+        A service may take a moment to show what it has accepted; a refresh within that
+        moment would drop the deployment from the state.
+        """
+        while True:
+            try:
+                self._fetch()
+            except AmbiguousError:
+                if self._ctx.clock() - self._accepted >= SETTLE_WINDOW:
+                    raise
+                self._ctx.pause(SETTLE_PAUSE)
+            else:
+                return
 
     def _see(self, item: DeploymentResponseItem) -> None:
         self.seen = item
