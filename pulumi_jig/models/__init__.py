@@ -52,6 +52,7 @@ from pulumi_jig.models.words import (
     HTTP_METRICS,
     PLATFORM_PREFIX,
     REVISION_VARIABLE,
+    DeploymentStatus,
 )
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ __all__ = [
     "DeploymentRevision",
     "DeploymentRevisionEvent",
     "DeploymentRevisionEventList",
+    "DeploymentStatus",
     "EnvironmentVariable",
     "HTTPAutoscalingConfig",
     "ListSecretsResponse",

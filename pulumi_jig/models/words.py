@@ -7,6 +7,7 @@ refused for not standing here: a word that this package does not know gives a wa
 
 from __future__ import annotations
 
+import enum
 from typing import Final
 
 #: GPU types known at the time of writing, with the memory of each in GiB as its name
@@ -15,7 +16,29 @@ GPU_TYPES: Final = ("h100-80gb", "h100-40gb-mig", "h200-140gb", "b200-192gb", "n
 CAPACITY_TYPES: Final = ("stable", "preemptible")
 HTTP_METRICS: Final = ("HTTPTotalRequests", "HTTPAvgRequestDuration")
 AUTOSCALING_METRICS: Final = (*HTTP_METRICS, "QueueBacklogPerWorker", "CustomMetric")
-DEPLOYMENT_STATUSES: Final = ("Updating", "Scaling", "Ready", "Failed", "ScaledToZero")
+
+
+class DeploymentStatus(enum.StrEnum):
+    """
+    What the service says of a deployment as a whole.
+
+    The words that are known; an answer may hold a newer one, so fields of answers are
+    plain strings, which compare with these.
+    """
+
+    UPDATING = "Updating"
+    """A change is being rolled out."""
+    SCALING = "Scaling"
+    """Replicas come or go; the revision stays."""
+    READY = "Ready"
+    """It serves."""
+    FAILED = "Failed"
+    """The roll-out failed."""
+    SCALED_TO_ZERO = "ScaledToZero"
+    """No replica runs, as its floor of zero allows. Since 2026-05-15."""
+
+
+DEPLOYMENT_STATUSES: Final = tuple(status.value for status in DeploymentStatus)
 
 #: Environment variables of this prefix are the platform's. Some of them appear in
 #: answers although nobody declared them; they are never sent back.
