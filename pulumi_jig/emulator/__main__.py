@@ -86,11 +86,11 @@ def build_parser(
     return parser
 
 
-def _watch(stop: threading.Event) -> None:
+def _watch(tell: int) -> None:
     with contextlib.suppress(OSError, ValueError):
         while os.read(0, 4096):
             pass
-    stop.set()
+    os.write(tell, b".")
 
 
 def main(argv: Sequence[str] | None = None, *, prog: str = PROG) -> int:
@@ -103,9 +103,11 @@ def main(argv: Sequence[str] | None = None, *, prog: str = PROG) -> int:
 
     """
     options = build_parser(prog).parse_args(argv)
-    stop = threading.Event()
+    # A pipe, not an event: a signal may come while the main thread holds the event's
+    # lock, and then neither would ever get on.
+    told, tell = os.pipe()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda *_: os.write(tell, b"."))
     try:
         server = EmulatorServer(
             host=options.host,
@@ -122,8 +124,8 @@ def main(argv: Sequence[str] | None = None, *, prog: str = PROG) -> int:
     with server:
         _announce(server, as_json=options.json)
         if options.exit_with_stdin:
-            threading.Thread(target=_watch, args=(stop,), daemon=True).start()
-        stop.wait()
+            threading.Thread(target=_watch, args=(tell,), daemon=True).start()
+        os.read(told, 1)
     return 0
 
 
