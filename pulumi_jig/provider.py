@@ -208,7 +208,6 @@ class DeploymentProvider(ResourceProvider):
 
         def run() -> CreateResult:
             from pulumi_jig.lifecycle.deployment.create import create
-            from pulumi_jig.lifecycle.deployment.inputs import UNREADY
             from pulumi_jig.lifecycle.invocation import PartialFailureError
 
             try:
@@ -216,10 +215,10 @@ class DeploymentProvider(ResourceProvider):
             except PartialFailureError as error:
                 _raise_partially(call, error, props["__provider"])
                 # Only a success is stored by a plain host. It is a lie that keeps the
-                # id, and the mark makes the next diff demand an update.
+                # id; the outputs say that it is unready or unconfirmed, so the next
+                # diff demands an update.
                 call.log("error", error.message)
-                kept = host.to_pulumi(error.outputs)
-                return CreateResult(error.id, {**kept, UNREADY: list(error.reasons)})
+                return CreateResult(error.id, host.to_pulumi(error.outputs))
             return CreateResult(stored.id, host.to_pulumi(stored.outputs))
 
         result: CreateResult = host.guarded(call, run)
