@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,27 +10,14 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from both_engines import ENGINES
 from engines import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@pytest.fixture(
-    params=[
-        "rehearsal",
-        pytest.param(
-            "pulumi",
-            marks=[
-                pytest.mark.engine,
-                pytest.mark.skipif(
-                    shutil.which("pulumi") is None,
-                    reason="the `pulumi` command is not on PATH",
-                ),
-            ],
-        ),
-    ]
-)
+@pytest.fixture(params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> str:
     """The name of an engine; tests that take it run once on each."""
     name: str = request.param

@@ -14,6 +14,7 @@ import wire
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "e2e"))
 
+from both_engines import ENGINES  # noqa: E402
 from engines import Act, PulumiEngine, RehearsalEngine, Stage  # noqa: E402
 
 if TYPE_CHECKING:
@@ -58,21 +59,7 @@ class Shop(Stage):
         return sorted(path.name for path in self.world.iterdir())
 
 
-@pytest.fixture(
-    params=[
-        "rehearsal",
-        pytest.param(
-            "pulumi",
-            marks=[
-                pytest.mark.engine,
-                pytest.mark.skipif(
-                    shutil.which("pulumi") is None,
-                    reason="the `pulumi` command is not on PATH",
-                ),
-            ],
-        ),
-    ]
-)
+@pytest.fixture(params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> str:
     """The name of an engine."""
     name: str = request.param
