@@ -1,0 +1,228 @@
+"""
+The adapter between the plugin host's six methods and one life in `lifecycle`.
+
+A life is a package `lifecycle.<life>` in which a module and a function of the same name
+stand for each step:
+
+    check   (olds, news, *, urn, log, config_faults) -> Checked
+    diff    (state, news, *, old_inputs) -> Diffed
+    create  (inputs, inv) -> Stored         raises PartialFailureError
+    read    (id, state, inv) -> Stored      an empty id says that it is gone
+    update  (state, inputs, inv) -> Stored  raises PartialFailureError
+    delete  (id, state, inv) -> None
+
+and `create.adoption_preview(inputs, inv)` for what `adopt=True` would change. Each module
+is loaded when its step is first taken: a check needs none of the others.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pulumi.dynamic import (
+    CheckFailure,
+    CheckResult,
+    ConfigureRequest,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    ResourceProvider,
+    UpdateResult,
+)
+
+from pulumi_jig import host
+from pulumi_jig.provider.session import config_faults, configure, invocation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+
+class Provider(ResourceProvider):
+    """
+    What the provider classes have in common; none of it is stored in a state.
+
+    Attributes:
+        life: The life that it leads, as the package's name in `lifecycle`.
+    """
+
+    # Nothing secret is inside, so it need not be encrypted in every resource.
+    serialize_as_secret_always = False
+    life: ClassVar[str]
+
+    def configure(self, req: ConfigureRequest) -> None:
+        """Take the configuration and widen the host, once per process and kind."""
+        configure(req)
+
+    # --- What a kind may add -----------------------------------------------------
+
+    def more_faults(self, _declared: dict[str, Any]) -> list[tuple[str, str]]:
+        """Faults that only this kind knows; what is no input is taken out here."""
+        return []
+
+    def remarks(self, _state: dict[str, Any], _news: dict[str, Any]) -> Iterable[str]:
+        """Warnings that hang on what the state holds, told with each diff."""
+        return ()
+
+    # --- The six methods ---------------------------------------------------------
+
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """Complete and check the inputs."""
+        call = host.current_call()
+
+        def run() -> CheckResult:
+            declared = host.from_pulumi(news)
+            more = self.more_faults(declared)
+            checked = self._step("check")(
+                host.from_pulumi(_olds),
+                declared,
+                urn=call.urn,
+                log=call.log,
+                config_faults=config_faults(),
+            )
+            faults = [*checked.faults, *more]
+            if not faults and not _olds:
+                self._announce_adoption(checked.inputs, call)
+            return CheckResult(
+                host.to_pulumi(checked.inputs),
+                [CheckFailure(path, reason) for path, reason in faults],
+            )
+
+        result: CheckResult = host.guarded(call, run)
+        return result
+
+    def diff(
+        self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]
+    ) -> DiffResult:
+        """Say what would change."""
+        call = host.current_call()
+
+        def run() -> DiffResult:
+            from pulumi_jig.lifecycle.preview import require_same_account
+
+            state, declared = host.from_pulumi(_olds), host.from_pulumi(_news)
+            found = self._step("diff")(state, declared, old_inputs=call.old_inputs)
+            require_same_account(state, invocation(call))
+            if found.changes:
+                call.log("info", "differs in " + ", ".join(found.changed))
+            for remark in self.remarks(state, declared):
+                call.log("warning", remark)
+            return DiffResult(changes=found.changes, replaces=list(found.replaces))
+
+        result: DiffResult = host.guarded(call, run)
+        return result
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Create it, and wait until it is what was asked for."""
+        call = host.current_call()
+
+        def run() -> CreateResult:
+            from pulumi_jig.lifecycle.invocation import PartialFailureError
+
+            try:
+                stored = self._step("create")(host.from_pulumi(props), invocation(call))
+            except PartialFailureError as error:
+                _raise_partially(call, error, props["__provider"])
+                # Only a success is stored by a plain host. It is a lie that keeps the
+                # id; the outputs say that it is unready or unconfirmed, so the next
+                # diff demands an update.
+                call.log("error", error.message)
+                return CreateResult(error.id, host.to_pulumi(error.outputs))
+            return CreateResult(stored.id, host.to_pulumi(stored.outputs))
+
+        result: CreateResult = host.guarded(call, run)
+        return result
+
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """Read what is live; an empty id says that it is gone."""
+        call = host.current_call()
+
+        def run() -> ReadResult:
+            read = self._step("read")
+            stored = read(id_, host.from_pulumi(props), invocation(call))
+            if not stored.id:
+                return ReadResult("", {})
+            inputs = stored.inputs
+            return ReadResult(
+                stored.id,
+                host.to_pulumi(stored.outputs),
+                None if inputs is None else host.to_pulumi(inputs),
+            )
+
+        result: ReadResult = host.guarded(call, run)
+        return result
+
+    def update(
+        self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]
+    ) -> UpdateResult:
+        """Change it in place, and wait until it is what was asked for."""
+        call = host.current_call()
+
+        def run() -> UpdateResult:
+            from pulumi_jig.lifecycle.invocation import PartialFailureError
+
+            update = self._step("update")
+            try:
+                stored = update(
+                    host.from_pulumi(_olds), host.from_pulumi(_news), invocation(call)
+                )
+            except PartialFailureError as error:
+                _raise_partially(call, error, _news["__provider"])
+                # A plain host keeps the state from before, so the next update tries
+                # again; the id stands in it already.
+                raise
+            return UpdateResult(host.to_pulumi(stored.outputs))
+
+        result: UpdateResult = host.guarded(call, run)
+        return result
+
+    def delete(self, _id: str, _props: dict[str, Any]) -> None:
+        """Delete it and wait until it is gone."""
+        call = host.current_call()
+
+        def run() -> None:
+            self._step("delete")(_id, host.from_pulumi(_props), invocation(call))
+
+        host.guarded(call, run)
+
+    # --- Beneath -----------------------------------------------------------------
+
+    def _step(self, name: str, function: str | None = None) -> Callable[..., Any]:
+        home = importlib.import_module(f"pulumi_jig.lifecycle.{self.life}.{name}")
+        step: Callable[..., Any] = getattr(home, function or name)
+        return step
+
+    def _announce_adoption(self, inputs: dict[str, Any], call: host.Call) -> None:
+        """Say in the preview what taking over an existing thing would change."""
+        name = inputs.get("name")
+        if inputs.get("adopt") is not True or not isinstance(name, str):
+            return
+        from pulumi_jig.errors import JigError
+
+        try:
+            look = self._step("create", "adoption_preview")
+            fields = look(inputs, invocation(call))
+        except JigError as error:
+            sentence = f"cannot look at what is to be adopted: {error.message}"
+            call.log("warning", sentence)
+            return
+        if fields is None:
+            sentence = f"there is no {self.life} {name} to adopt; it will be created"
+        elif fields:
+            sentence = f"will take over {name} and change {', '.join(fields)}"
+        else:
+            sentence = f"will take over {name} as it is"
+        call.log("info", sentence)
+
+
+def _raise_partially(call: host.Call, error: Any, provider: Any) -> None:
+    """
+    End the call as a partial failure, where the engine hears of it; else just return.
+
+    Raises:
+        HostError: The engine will store the state that goes with it.
+    """
+    # Later reads and deletes find their code through this key.
+    stored = {**host.to_pulumi(error.outputs), "__provider": provider}
+    if call.fail_partially(error.message, error.id, stored, error.reasons):
+        raise host.HostError(error.message) from None

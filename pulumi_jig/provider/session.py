@@ -1,0 +1,121 @@
+"""
+What one plugin process knows: its configuration, one client, how a call becomes data.
+
+All kinds of providers in a process share it. It refuses to load anything heavy before a
+call needs it: configuring must be over before the engine's first check arrives.
+"""
+
+from __future__ import annotations
+
+import gc
+import math
+import os
+import threading
+from typing import TYPE_CHECKING
+
+from pulumi_jig import host
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pulumi.dynamic import ConfigureRequest
+
+    from pulumi_jig.client import JigClient
+    from pulumi_jig.config import Settings
+    from pulumi_jig.lifecycle.invocation import Invocation
+
+#: Names in the configuration, without their namespace.
+NAMESPACE = "jig"
+
+
+class _Session:
+    """What one plugin process knows: its configuration, and one client for all."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._get: Callable[[str], str | None] = lambda _: None
+        self._client: JigClient | None = None
+
+    def configure(self, get: Callable[[str], str | None]) -> None:
+        with self._lock:
+            self._get = get
+            # Each kind of provider configures once; they share the client unless
+            # it would be another one.
+            if self._client is not None and not self._is_current(self._client):
+                self._client = None
+
+    def _is_current(self, client: JigClient) -> bool:
+        from pulumi_jig.errors import ConfigError
+
+        try:
+            return client.settings == self.settings()
+        except ConfigError:
+            return False
+
+    def faults(self) -> list[tuple[str, str]]:
+        from pulumi_jig.config import config_faults
+
+        found = config_faults(self._get, os.environ)
+        return [(fault.setting, fault.sentence) for fault in found]
+
+    def settings(self) -> Settings:
+        from pulumi_jig.config import resolve_settings
+
+        return resolve_settings(self._get, os.environ)
+
+    def connect(self) -> JigClient:
+        with self._lock:
+            if self._client is None:
+                from pulumi_jig.client import JigClient
+
+                self._client = JigClient(self.settings())
+            return self._client
+
+    def number(self, key: str, default: float) -> float:
+        try:
+            value = float(self._get(key) or default)
+        except (TypeError, ValueError):
+            return default
+        return value if math.isfinite(value) and value >= 0 else default
+
+
+_session = _Session()
+
+
+def configure(request: ConfigureRequest) -> None:
+    """Take the configuration and widen the host, once per process and kind."""
+    config = request.config
+    _session.configure(lambda key: config.get(f"{NAMESPACE}:{key}"))
+    # What is loaded by now lives as long as the process; going through all of it again
+    # and again while the life cycle is loaded was a quarter of the way to a check.
+    gc.freeze()
+    from pulumi_jig.config import DEFAULT_PARALLEL, MAX_PARALLEL
+
+    threads = int(_session.number("parallel", DEFAULT_PARALLEL))
+    host.hear_cancel()
+    # One more than there are requests: a check must not wait behind the roll-outs.
+    host.widen(min(max(threads, 1), MAX_PARALLEL) + 1)
+
+
+def config_faults() -> list[tuple[str, str]]:
+    """What is wrong with the credentials, as (setting, sentence)."""
+    return _session.faults()
+
+
+def invocation(call: host.Call) -> Invocation:
+    """The engine's call as the life cycle knows it."""
+    from pulumi_jig.lifecycle.invocation import Invocation
+    from pulumi_jig.rollout import PULL_GRACE
+
+    return Invocation(
+        connect=_session.connect,
+        urn=call.urn,
+        timeout=call.timeout,
+        ignore_changes=call.ignore_changes,
+        old_inputs=call.old_inputs,
+        log=call.log,
+        progress=call.progress,
+        engine_alive=call.engine_alive,
+        interrupted=host.cancelled,
+        pull_grace=_session.number("pullGraceSeconds", PULL_GRACE),
+    )
