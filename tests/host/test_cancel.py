@@ -12,7 +12,7 @@ from google.protobuf import empty_pb2
 from plugin import Failed, Listener, Plugin
 
 from pulumi_jig.emulator import start
-from pulumi_jig.host import PLAIN_VARIABLE, hear_cancel
+from pulumi_jig.host import PLAIN_VARIABLE, cancel, cancelled, hear_cancel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,6 +61,27 @@ def test_an_interrupted_creation_is_in_the_state(emulator: RunningEmulator) -> N
     engine.die()
 
 
+def test_the_known_stub_tells_and_answers_as_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The host's own function, registered long ago, says that it was called."""
+
+    class Servicer:
+        def Cancel(self, request: object, context: object) -> empty_pb2.Empty:  # noqa: N802
+            return empty_pb2.Empty()
+
+    registered = Servicer.Cancel
+    monkeypatch.setattr(cancel, "_cancelled", threading.Event())
+    monkeypatch.setitem(sys.modules, "__main__", _main(Servicer))
+    # What is put into the host's module is put into this one here; it goes at the end.
+    monkeypatch.setitem(registered.__globals__, cancel._TELL, None)
+
+    assert hear_cancel() is True
+    assert cancelled() is False
+    assert empty_pb2.Empty() == registered(Servicer(), None, None)
+    assert cancelled() is True
+
+
 def test_a_host_that_is_not_the_known_stub_is_left_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -71,13 +92,27 @@ def test_a_host_that_is_not_the_known_stub_is_left_alone(
             """A host of the future, which does something with it."""
             print(request, context)
 
-    main = ModuleType("__main__")
-    main.DynamicResourceProviderServicer = Servicer  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "__main__", main)
+    monkeypatch.setitem(sys.modules, "__main__", _main(Servicer))
     before = Servicer.Cancel.__code__
 
     assert hear_cancel() is False
     assert Servicer.Cancel.__code__ is before
+
+
+def _main(servicer: type) -> ModuleType:
+    """The plugin host's main module."""
+    main = ModuleType("__main__")
+    main.DynamicResourceProviderServicer = servicer  # type: ignore[attr-defined]
+    return main
+
+
+def test_a_process_without_the_host_hears_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where no plugin host runs there is nothing to be told by."""
+    monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
+
+    assert hear_cancel() is False
 
 
 def test_a_plain_host_hears_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from pulumi_jig.lifecycle.budget import check, diff
+from pulumi_jig.lifecycle.budget import check, diff, uncounted
 from pulumi_jig.resources import waits
 from pulumi_jig.values import UNKNOWN
 
@@ -119,6 +119,7 @@ def test_a_limit_that_cannot_be_judged_does_not_pass(
             (),
         ),
         (budget(member(), member()), budget(member()), ("members.a",)),
+        (budget(member()), budget(member(), "strange"), ("members",)),
     ],
 )
 def test_a_change_is_named_and_never_replaces(
@@ -128,6 +129,44 @@ def test_a_change_is_named_and_never_replaces(
     found = diff(old, new)
 
     assert (expected, ()) == (found.changed, found.replaces)
+
+
+# --- members -------------------------------------------------------------------
+
+INPUTS = {"name": "llm", "gpu_type": H, "gpu_count": 2, "memory": UNKNOWN}
+
+
+@pytest.mark.parametrize(
+    "counted",
+    [
+        None,
+        UNKNOWN,
+        {},
+        {"size": "strange"},
+        {"size": {"gpu_type": H, "gpu_count": 2}},
+        {"size": {"gpu_type": H, "gpu_count": 2, "memory_gib": 8}},
+    ],
+)
+def test_a_member_that_was_counted_as_it_is_passes(counted: Any) -> None:
+    """What is not known yet, and what is no member, is judged by nobody."""
+    assert [] == uncounted(counted, INPUTS)
+
+
+def test_a_member_that_was_counted_as_another_is_refused() -> None:
+    """A size that changed on its way from the program is named, all of them at once."""
+    size = {"gpu_type": H, "gpu_count": 1, "max_replicas": 2}
+
+    ((path, sentence),) = uncounted({"size": size}, INPUTS)
+
+    assert "budget" == path
+    assert "another gpu_count and max_replicas than it has" in sentence
+
+
+def test_a_fault_of_the_budget_is_its_members_fault() -> None:
+    """A budget that does not count the member says so in its own words."""
+    told = {"fault": "it is not counted.", "size": {"gpu_type": "none"}}
+
+    assert [("budget", "it is not counted.")] == uncounted(told, INPUTS)
 
 
 # --- who waits for whom --------------------------------------------------------

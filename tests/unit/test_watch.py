@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 from core_cases import FULL, OLDER, REVISION, answer
 
+from pulumi_jig import rollout
 from pulumi_jig.context import CallContext
 from pulumi_jig.errors import (
     AmbiguousError,
@@ -509,3 +510,10 @@ def test_nobody_has_to_listen():
     ctx = CallContext(10)
 
     assert SERVING is Watch(GOAL, lambda: SERVING, ctx).run()
+
+
+def test_the_public_names_are_those_that_exist():
+    """Everything that `__all__` promises is there, and a typing error is told."""
+    assert all(getattr(rollout, name) is not None for name in rollout.__all__)
+    with pytest.raises(AttributeError, match="Wtach"):
+        _ = rollout.Wtach
