@@ -7,6 +7,7 @@ gone, and to say in a message what was sent in confidence.
 
 from __future__ import annotations
 
+import functools
 import json as jsonlib
 import logging
 import random
@@ -48,6 +49,7 @@ ATTEMPT_TIMEOUT: Final = 60.0
 _NO_WHOAMI: Final = frozenset({404, 405, 501})
 
 
+@functools.cache
 def _user_agent() -> str:
     try:
         return f"pulumi-jig/{version('pulumi-jig')}"

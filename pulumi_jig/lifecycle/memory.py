@@ -3,9 +3,10 @@ What one plugin process remembers between calls: one run of the engine, no longe
 
 Locks per deployment name, because one deployment must not be worked on twice at a time
 whatever the engine does; names that this run deleted, because the service may take a
-moment to release them; names that this run's resources claim; and which resource of
-this run holds which deployment, because a mark may be turned off while the engine
-still deletes, a moment later, what another resource has just taken over.
+moment to release them; names that this run's resources claim, and those that the state
+gives them; and which resource of this run holds which deployment, because a mark may be
+turned off while the engine still deletes, a moment later, what another resource has
+just taken over.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import threading
 _guard = threading.Lock()
 _locks: dict[str, threading.RLock] = {}
 _claims: dict[str, str] = {}
+_stated: set[tuple[str, str]] = set()
 _deleted: dict[str, str | None] = {}
 _holders: dict[str, str] = {}
 
@@ -29,6 +31,18 @@ def claim(name: str, urn: str) -> str:
     """Claim a name for a resource; returns the URN of whoever has it."""
     with _guard:
         return _claims.setdefault(name, urn)
+
+
+def remember_stated(name: str, urn: str) -> None:
+    """Remember that the state has this resource with a deployment of this name."""
+    with _guard:
+        _stated.add((name, urn))
+
+
+def is_stated(name: str, urn: str | None) -> bool:
+    """Whether the state has this resource with a deployment of this name already."""
+    with _guard:
+        return (name, urn) in _stated
 
 
 def remember_held(deployment_id: str | None, nonce: object) -> None:
@@ -76,5 +90,6 @@ def forget() -> None:
     with _guard:
         _locks.clear()
         _claims.clear()
+        _stated.clear()
         _deleted.clear()
         _holders.clear()

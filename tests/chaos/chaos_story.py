@@ -300,11 +300,10 @@ class Story:
         for resource in list(engine.resources):
             outputs = resource["outputs"]
             nonce = outputs.get("__nonce")
-            d = world.record(str(outputs.get("deployment_id")))
-            # An unconfirmed one without its mark cannot be told from anybody's, and
-            # the message asks for an import.
-            lost = outputs.get("__unconfirmed") and nonce in engine.orphaned
-            if lost or (d is not None and world.owner.get(d["id"]) != nonce):
+            # Of an unconfirmed one the state knows only the name.
+            known = outputs.get("deployment_id") or outputs.get("name")
+            d = world.record(str(known))
+            if d is not None and world.owner.get(d["id"]) != nonce:
                 world.note(f"by hand: state delete {resource['urn']}")
                 engine.resources = [r for r in engine.resources if r is not resource]
 

@@ -493,6 +493,20 @@ def test_what_an_interrupted_run_left_is_told(world: World, engine: Engine) -> N
     assert world.names() == ["llm-prod"]
 
 
+def test_a_replacement_under_the_same_name_looks_before_it_asks(
+    world: World, engine: Engine
+) -> None:
+    """While the old one has the name, no failure leaves a new one that never was."""
+    engine.create(PROGRAM)
+    memory.forget()
+    engine.check(PROGRAM)
+    world.sent.clear()
+    world.fault(POST, "answer", status=500, times=ALWAYS)
+    with pytest.raises(OwnershipError, match="names this very resource"):
+        engine.create(PROGRAM)
+    assert [] == world.writes()
+
+
 def test_a_name_that_is_released_late_is_waited_for(
     world: World, engine: Engine
 ) -> None:

@@ -232,6 +232,22 @@ def test_a_conflict_with_whoever_took_it_over_ends_the_update(
     assert world.writes() == ["PATCH"]
 
 
+def test_what_somebody_changes_at_the_same_moment_is_not_called_green(
+    world: World, made: Engine
+) -> None:
+    """A field that was true, so was not sent, and is not what the answer shows."""
+    other = {"image": "registry.example/app:9"}
+
+    def meddle(method: str, _: str) -> None:
+        if method == "PATCH":
+            world.as_somebody("PATCH", "/deployments/llm-prod", other)
+
+    world.before.append(meddle)
+    with pytest.raises(PartialFailureError, match=r"not what was asked for.* image"):
+        made.update({**PROGRAM, "command": ["serve"]})
+    assert made.diff({**PROGRAM, "command": ["serve"]}).changed == ("image",)
+
+
 # --- Roll-outs -----------------------------------------------------------------
 
 

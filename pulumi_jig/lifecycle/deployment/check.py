@@ -33,7 +33,7 @@ from pulumi_jig.lifecycle.deployment.shapes import (
 )
 from pulumi_jig.lifecycle.deployment.wording import near
 from pulumi_jig.lifecycle.invocation import Checked
-from pulumi_jig.lifecycle.memory import claim
+from pulumi_jig.lifecycle.memory import claim, remember_stated
 from pulumi_jig.naming import NONCE_PATTERN, auto_name, name_fault, new_nonce
 from pulumi_jig.values import (
     UNKNOWN,
@@ -134,6 +134,8 @@ def _name(
 ) -> tuple[Any, list[Fault]]:
     declared = inputs.get("name")
     old = olds.get("name")
+    if isinstance(old, str) and urn is not None:
+        remember_stated(old, urn)
     if declared is UNKNOWN:
         return declared, []
     if declared is not None:

@@ -43,7 +43,7 @@ from pulumi_jig.lifecycle.deployment.sending import (
 )
 from pulumi_jig.lifecycle.deployment.state import state_of
 from pulumi_jig.lifecycle.invocation import PartialFailureError
-from pulumi_jig.lifecycle.memory import holds_any, was_deleted
+from pulumi_jig.lifecycle.memory import holds_any, is_stated, was_deleted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,9 +74,13 @@ def post(
     """
     name = required_name(inputs)
     body = create_body(inputs, inv.urn)
-    if mark_of(inputs, inv.urn) is None:
+    replaced = is_stated(name, inv.urn) and not was_deleted(name)
+    if replaced or mark_of(inputs, inv.urn) is None:
         # Without a mark nothing tells ours from a namesake after an ambiguous end, so
-        # the namesake must be ruled out before.
+        # the namesake must be ruled out before. The same where this resource is being
+        # replaced under its name: a creation that can only be refused must not end as
+        # one of which nobody knows, because then the old one waits in the state for
+        # its deletion, and the new one for the name.
         found = find(inv, ctx, name)
         if found is not None and is_ours(found, inputs, inv, sent=0):
             return found

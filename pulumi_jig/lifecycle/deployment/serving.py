@@ -205,7 +205,7 @@ class _RollOut:
     def _compare(self) -> None:
         """Refuse to call a roll-out good that ended with other values than it began."""
         wrong = self._differences(self.seen)
-        accepted = set(self._differences(self._change.item))
+        accepted = self._shown_otherwise()
         lost = [name for name in wrong if name not in accepted]
         if lost:
             raise RolloutFailedError(
@@ -219,6 +219,20 @@ class _RollOut:
                 "warning",
                 f"the service shows other values than were sent: {', '.join(wrong)}",
             )
+
+    def _shown_otherwise(self) -> set[str]:
+        """
+        Fields of which the service showed other values from the beginning.
+
+        What was true before an update and was not sent in it is none of them: where
+        the answer says otherwise, somebody changed it at the same moment.
+        """
+        change = self._change
+        found = set(self._differences(change.item))
+        if change.before is None:
+            return found
+        before = set(self._differences(change.before))
+        return {name for name in found if name in change.changed or name in before}
 
     def _goal(self) -> Goal:
         change = self._change
