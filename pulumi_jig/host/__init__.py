@@ -20,6 +20,7 @@ can do:
     live progress               none
     engine still there?         taken to be there
     Ctrl-C heard                a wait goes on to its time limit
+    leaving when alone          the process idles until somebody ends it
 
 `PULUMI_JIG_PLAIN_HOST=1` turns all of them off. Every one is pinned by a test against
 the installed SDK. No other module knows that frames exist.
@@ -28,12 +29,14 @@ the installed SDK. No other module knows that frames exist.
     calls       the request that is being answered, and how it ends
     engine      messages to the engine, and whether it is still there
     cancel      Ctrl-C
+    alone       the end of a process whose engine is gone
     threads     the pool
     values      Pulumi's form of data, and plain data
 """
 
 from __future__ import annotations
 
+from pulumi_jig.host.alone import leave_when_alone
 from pulumi_jig.host.calls import Call, HostError, current_call, guarded
 from pulumi_jig.host.cancel import cancelled, hear_cancel
 from pulumi_jig.host.frames import PLAIN_VARIABLE
@@ -49,6 +52,7 @@ __all__ = [
     "from_pulumi",
     "guarded",
     "hear_cancel",
+    "leave_when_alone",
     "to_pulumi",
     "widen",
 ]

@@ -93,6 +93,7 @@ def configure(request: ConfigureRequest) -> None:
 
     threads = int(_session.number("parallel", DEFAULT_PARALLEL))
     host.hear_cancel()
+    host.leave_when_alone()
     # One more than there are requests: a check must not wait behind the roll-outs.
     host.widen(min(max(threads, 1), MAX_PARALLEL) + 1)
 

@@ -158,6 +158,20 @@ class Plugin:
             provider_pb2.ConfigureRequest(args=struct(dict(config or {}))), timeout=30
         )
 
+    @property
+    def pid(self) -> int:
+        """The process."""
+        return self._process.pid
+
+    @property
+    def ended(self) -> bool:
+        """Whether the process has ended by itself."""
+        return self._process.poll() is not None
+
+    def wait(self, seconds: float = 60) -> int:
+        """Wait for its end; its exit status."""
+        return self._process.wait(seconds)
+
     def stop(self) -> str:
         """End the process; what it wrote to stderr."""
         self._channel.close()
