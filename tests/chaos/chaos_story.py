@@ -303,7 +303,11 @@ class Story:
             # Of an unconfirmed one the state knows only the name.
             known = outputs.get("deployment_id") or outputs.get("name")
             d = world.record(str(known))
-            if d is not None and world.owner.get(d["id"]) != nonce:
+            if d is None:
+                continue
+            # An unconfirmed one without its mark cannot be told from anybody's.
+            unclear = outputs.get("__unconfirmed") and _unmarked(d)
+            if unclear or world.owner.get(d["id"]) != nonce:
                 world.note(f"by hand: state delete {resource['urn']}")
                 engine.resources = [r for r in engine.resources if r is not resource]
 
@@ -392,3 +396,7 @@ class Story:
         steps = self.engine.preview(self.program)
         if steps:
             self.world.violations.append(f"{when}, a preview shows {json.dumps(steps)}")
+
+
+def _unmarked(d: Record) -> bool:
+    return split_description(d["spec"]["description"])[1] is None

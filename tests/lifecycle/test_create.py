@@ -745,6 +745,24 @@ def test_values_that_the_service_never_took_are_a_warning(
     assert engine.diff({**PROGRAM, "cpu": 1.5}).changed == ("cpu",)
 
 
+def test_what_somebody_changes_before_the_first_look_is_not_called_green(
+    world: World, engine: Engine
+) -> None:
+    """The answer was lost, and what a look finds has another image: not as asked."""
+
+    def meddle(method: str, _: str) -> None:
+        if method == "GET" and "POST" in world.acted and "PATCH" not in world.acted:
+            world.acted.append("PATCH")
+            other = {"image": "registry.example/app:9"}
+            world.as_somebody("PATCH", "/deployments/llm-prod", other)
+
+    world.before.append(meddle)
+    world.fault(POST, "swallow")
+    with pytest.raises(PartialFailureError, match=r"not what was asked for.* image"):
+        engine.create(PROGRAM)
+    assert engine.diff(PROGRAM).changed == ("image",)
+
+
 def test_without_a_revision_in_any_answer_the_status_counts(
     world: World, engine: Engine
 ) -> None:

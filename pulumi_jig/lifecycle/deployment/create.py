@@ -64,8 +64,7 @@ def _create(name: str, inputs: Mapping[str, Any], inv: Invocation) -> Stored:
         # What this very run deleted may show for a moment longer.
         if found is not None and not just_deleted(name, found):
             return _adopt(inputs, found, account, inv, ctx)
-    item = post(inputs, account, inv, ctx)
-    return roll_out(Change(inputs, item, account=account, created=True), inv, ctx)
+    return roll_out(post(inputs, account, inv, ctx), inv, ctx)
 
 
 def _adopt(

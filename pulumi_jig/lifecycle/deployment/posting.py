@@ -33,6 +33,7 @@ from pulumi_jig.lifecycle.deployment.sending import (
     MAX_SENDS,
     SETTLE_PAUSE,
     SETTLE_WINDOW,
+    Change,
     find,
     is_ambiguous,
     is_ours,
@@ -63,9 +64,12 @@ def post(
     account: str | None,
     inv: Invocation,
     ctx: CallContext,
-) -> DeploymentResponseItem:
+) -> Change:
     """
     Have the service accept the deployment, exactly once.
+
+    Returns:
+        The creation, with the answer to it or with what a look found of it.
 
     Raises:
         OwnershipError: The name is taken; nothing was created.
@@ -74,6 +78,10 @@ def post(
     """
     name = required_name(inputs)
     body = create_body(inputs, inv.urn)
+
+    def change(item: DeploymentResponseItem, *, answered: bool) -> Change:
+        return Change(inputs, item, account=account, created=True, answered=answered)
+
     replaced = is_stated(name, inv.urn) and not was_deleted(name)
     if replaced or mark_of(inputs, inv.urn) is None:
         # Without a mark nothing tells ours from a namesake after an ambiguous end, so
@@ -83,7 +91,7 @@ def post(
         # its deletion, and the new one for the name.
         found = find(inv, ctx, name)
         if found is not None and is_ours(found, inputs, inv, sent=0):
-            return found
+            return change(found, answered=False)
         if found is not None and not just_deleted(name, found):
             raise taken(found, inputs, inv.urn)
     released_by = ctx.clock() + NAME_RELEASE
@@ -93,7 +101,7 @@ def post(
     while True:
         inv.progress("asking the service for it")
         try:
-            return _send(body, inv, ctx)
+            return change(_send(body, inv, ctx), answered=True)
         except ConflictError as error:
             if not lost:
                 found = find(inv, ctx, name)
@@ -106,14 +114,14 @@ def post(
             found = _settle(inputs, account, inv, ctx, error)
             if found is None:
                 raise taken(None, inputs, inv.urn) from None
-            return found
+            return change(found, answered=False)
         except JigError as error:
             ambiguous = is_ambiguous(error)
             if not ambiguous and not lost:
                 raise
             found = _settle(inputs, account, inv, ctx, error)
             if found is not None:
-                return found
+                return change(found, answered=False)
             lost += 1
             if not ambiguous or lost >= MAX_SENDS or ctx.expired:
                 raise _not_created(error, name) from None

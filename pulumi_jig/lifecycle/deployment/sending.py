@@ -59,6 +59,8 @@ class Change:
         account: Whose key was used.
         created: Whether the resource did not exist for the engine before.
         changed: Fields that were sent in an update.
+        answered: Whether `item` is the service's answer to a creation. One that a look
+            found may have been changed by somebody since.
     """
 
     inputs: Mapping[str, Any]
@@ -67,6 +69,7 @@ class Change:
     account: str | None = None
     created: bool = False
     changed: tuple[str, ...] = ()
+    answered: bool = True
 
 
 def required_name(data: Mapping[str, Any]) -> str:

@@ -225,9 +225,12 @@ class _RollOut:
         Fields of which the service showed other values from the beginning.
 
         What was true before an update and was not sent in it is none of them: where
-        the answer says otherwise, somebody changed it at the same moment.
+        the answer says otherwise, somebody changed it at the same moment. And where a
+        creation was never answered, nothing tells the service's values from somebody's.
         """
         change = self._change
+        if not change.answered:
+            return set()
         found = set(self._differences(change.item))
         if change.before is None:
             return found

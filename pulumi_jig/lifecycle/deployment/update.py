@@ -72,9 +72,7 @@ def _update(
     if state.get(UNCONFIRMED):
         found = _confirm(state, inputs, inv, ctx)
         if found is None:
-            item = post(inputs, account, inv, ctx)
-            change = Change(inputs, item, account=account, created=True)
-            return roll_out(change, inv, ctx)
+            return roll_out(post(inputs, account, inv, ctx), inv, ctx)
         # From here on it is known by its id.
         state = {**state, "deployment_id": found.id}
     else:
