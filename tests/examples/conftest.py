@@ -30,3 +30,11 @@ def reader(engine: str, tmp_path: Path) -> Iterator[Reader]:
     reader = Reader(tmp_path, engine)
     yield reader
     reader.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A page is a dozen commands, each of which starts an engine."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.parent == here:
+            item.add_marker(pytest.mark.timeout(300))
