@@ -26,8 +26,12 @@ Record = dict[str, Any]
 _BUCKET = re.compile(r"s3://([^/]+)")
 _MISSING = re.compile(r"s3://[^/]*no-such-bucket")
 _DENIED = re.compile(r"/(access-denied|sync-failed)(?=[/._-]|$)")
+_FLAKY = re.compile(r"/flaky(?=[/._-]|$)")
 _SLOW = re.compile(r"/slow(?=[/._-]|$)")
 
+# What every volume holds: so many files of so many bytes.
+_FILES = 4
+_FILE_SIZE = 250_000_000
 
 _NAME = re.compile(r"[A-Za-z0-9_\-.]{1,100}")
 
@@ -256,7 +260,12 @@ class Volumes:
     @staticmethod
     def _add_version(volume: Record, content: Record, now: Moment) -> None:
         volume["versions"].append(
-            {"content": content, "since": now.progress, "at": now.wall}
+            {
+                "content": content,
+                "number": len(volume["versions"]),
+                "since": now.progress,
+                "at": now.wall,
+            }
         )
 
     @staticmethod
@@ -281,6 +290,8 @@ class Volumes:
             return "failed", f"bucket '{name}' does not exist"
         if _DENIED.search(uri):
             return "failed", "access denied"
+        if _FLAKY.search(uri) and version.get("number") == 0:
+            return "failed", "connection to the bucket was lost"
         return "ready", ""
 
     @staticmethod
@@ -335,15 +346,25 @@ class Volumes:
                 str(old): {"version": old, **of(old)} for old in range(current)
             },
         }
-        if shown["status"] == "ready":
-            shown["content"] = {
-                **shown["content"],
-                "files": [
-                    {
-                        "name": "model.safetensors",
-                        "size": 1_000_000_000,
-                        "last_modified": timestamp(versions[number or 0]["at"]),
-                    }
-                ],
-            }
+        files = self._files(versions[current if number is None else number], now)
+        if files:
+            shown["content"] = {**shown["content"], "files": files}
         return shown
+
+    def _files(self, version: Record, now: Moment) -> list[Record]:
+        """Return the files of a version that are there: while it is copied, some."""
+        status, _ = self._state(version, now)
+        there = _FILES if status == "ready" else 0
+        origin = version["content"].get("origin")
+        if status == "syncing" and origin is not None:
+            # Rule VOLUME-8: files show as they come.
+            gone = now.progress - version["since"] - scripts.PENDING
+            there = int(_FILES * min(max(gone / self._sync(origin), 0.0), 0.99))
+        return [
+            {
+                "name": f"model-{number + 1:05}-of-{_FILES:05}.safetensors",
+                "size": _FILE_SIZE,
+                "last_modified": timestamp(version["at"]),
+            }
+            for number in range(there)
+        ]

@@ -289,6 +289,34 @@ def test_new_content_is_a_new_version(api):
     assert created["created_at"] == changed["created_at"]
 
 
+def test_the_files_of_a_copy_show_as_they_come(api, clock):
+    """Rule VOLUME-8: none before it runs, all when it is ready, some in between."""
+    volume(api, content=s3("s3://bucket/w"))
+    seen = []
+    for _ in range(4):
+        seen.append(
+            len(api.ok("GET", VOLUMES + "/weights")["content"].get("files", []))
+        )
+        clock.pass_(9.0)
+
+    assert [0, 0, 2, 4] == seen
+
+
+def test_a_flaky_copy_fails_once(api, clock):
+    """The first version of `/flaky` fails, the next one of the same content is good."""
+    volume(api, content=s3("s3://bucket/flaky/w"))
+    clock.pass_(60.0)
+    first = api.ok("GET", VOLUMES + "/weights")
+    api.ok("PATCH", VOLUMES + "/weights", {"content": s3("s3://bucket/flaky/w")})
+    clock.pass_(60.0)
+
+    assert ("failed", "connection to the bucket was lost") == (
+        first["status"],
+        first["status_message"],
+    )
+    assert "ready" == api.ok("GET", VOLUMES + "/weights")["status"]
+
+
 def test_a_volume_is_read_at_a_version(api, clock):
     """`?version=` answers with that version's content, status and users."""
     volume(api)
