@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -32,6 +33,28 @@ def _as_it_came(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
 Item = TypeVar("Item")
 #: One of many: what cannot be read is kept as it came, and the others are read.
 Tolerated = Annotated[Item, WrapValidator(_as_it_came)]
+
+
+def _that_was(value: Any) -> Any:
+    # Go writes a time that never was as the first moment of year 1. Taken for a time,
+    # it would make a replica ready that never was.
+    if isinstance(value, str) and value.startswith("0001-01-01T00:00:00"):
+        return None
+    return value
+
+
+#: A time as ISO 8601; none for one that never was.
+Moment = Annotated[str | None, BeforeValidator(_that_was)]
+
+
+def _tells_which(value: Any) -> Any:
+    # What is no id must not be taken for one: it is remembered, compared and asked for.
+    known = isinstance(value, str | int) and not isinstance(value, bool)
+    return value if known and value != "" else None
+
+
+#: An id; none for what could not be one.
+Identity = Annotated[str | None, BeforeValidator(_tells_which)]
 
 
 class Response(BaseModel):
@@ -65,15 +88,15 @@ class ReplicaEvent(Response):
     """What one replica is doing."""
 
     image: str | None = None
-    replica_ready_since: str | None = None
+    replica_ready_since: Moment = None
     replica_status: str | None = None
     """`Running`, `Waiting`, `Terminated`."""
     replica_status_message: str | None = None
     replica_status_reason: str | None = None
     """Kubernetes' words: `CrashLoopBackOff`, `ImagePullBackOff`, ..."""
-    revision_id: str | None = None
-    volume_preload_completed_at: str | None = None
-    volume_preload_started_at: str | None = None
+    revision_id: Identity = None
+    volume_preload_completed_at: Moment = None
+    volume_preload_started_at: Moment = None
     volume_preload_status: str | None = None
     """`InProgress`, `Completed`, `Failed`."""
 
@@ -81,7 +104,7 @@ class ReplicaEvent(Response):
 class DeploymentResponseItem(Response):
     """A deployment as the service describes it."""
 
-    id: str | None = None
+    id: Identity = None
     object: str | None = None
     name: str | None = None
     description: str | None = None
@@ -118,8 +141,8 @@ class DeploymentResponseItem(Response):
     """One of `DEPLOYMENT_STATUSES`, or a word newer than this package."""
     termination_grace_period_seconds: int | None = None
     volumes: list[dict[str, Any]] | None = None
-    created_at: str | None = None
-    updated_at: str | None = None
+    created_at: Moment = None
+    updated_at: Moment = None
 
     @property
     def revision_id(self) -> str | None:
@@ -136,16 +159,16 @@ class DeploymentResponseItem(Response):
 class SecretResponseItem(Response):
     """A secret without its value, which the service never returns."""
 
-    id: str | None = None
+    id: Identity = None
     object: str | None = None
     name: str | None = None
     description: str | None = None
-    created_at: str | None = None
+    created_at: Moment = None
     created_by: str | None = None
-    updated_at: str | None = None
+    updated_at: Moment = None
     last_updated_by: str | None = None
     ttl_seconds: int | None = None
-    expires_at: str | None = None
+    expires_at: Moment = None
 
 
 class VersionHistoryItem(Response):
@@ -161,7 +184,7 @@ class VersionHistoryItem(Response):
 class VolumeResponseItem(Response):
     """A volume and its versions."""
 
-    id: str | None = None
+    id: Identity = None
     object: str | None = None
     name: str | None = None
     type: str | None = None
@@ -172,8 +195,8 @@ class VolumeResponseItem(Response):
     """`ready`, `pending`, `syncing`, `failed`; absent means ready."""
     status_message: str | None = None
     version_history: dict[str, Tolerated[VersionHistoryItem]] | None = None
-    created_at: str | None = None
-    updated_at: str | None = None
+    created_at: Moment = None
+    updated_at: Moment = None
 
 
 class DeploymentRevisionEvent(Response):
@@ -184,15 +207,15 @@ class DeploymentRevisionEvent(Response):
     """`create`, `update`, `system`, `rollback`."""
     event_number: int | None = None
     revision_number: int | None = None
-    revision_id: str | None = None
+    revision_id: Identity = None
     image: str | None = None
-    activated_at: str | None = None
+    activated_at: Moment = None
 
 
 class DeploymentRevision(DeploymentResponseItem):
     """The configuration of one revision."""
 
-    told_revision_id: str | None = Field(default=None, alias="revision_id")
+    told_revision_id: Identity = Field(default=None, alias="revision_id")
     """Which revision it is, in the answer's own key."""
     protocol: str | None = None
 

@@ -268,7 +268,7 @@ class TestAccepted:
     def test_every_success_counts(
         self, connect: Callable[..., JigClient], ctx: CallContext, status: int
     ) -> None:
-        """Case R11: 201 and 202 are as good as 200."""
+        """Case R11, peers' bug 49: 201 and 202 are as good as 200."""
         with Scripted(Say(status, {"name": "llm", "id": "d1"})) as server:
             made = connect(server.url).deployments.create({"name": "llm"}, ctx)
 
@@ -309,7 +309,10 @@ class TestAccepted:
     def test_a_success_that_is_not_the_apis_is_ambiguous(
         self, connect: Callable[..., JigClient], ctx: CallContext, body: Any
     ) -> None:
-        """Case R9: an accepted POST may hide behind a page; it is not repeated."""
+        """
+        Case R9, peers' bug 47: an accepted POST may hide behind a page; it is not
+        repeated.
+        """
         with Scripted(Say(200, body)) as server:
             with pytest.raises(AmbiguousError, match="may have taken effect"):
                 connect(server.url).deployments.create({"name": "llm"}, ctx)
@@ -320,7 +323,10 @@ class TestAccepted:
     def test_redirects_are_not_followed(
         self, connect: Callable[..., JigClient], ctx: CallContext, status: int
     ) -> None:
-        """Case R10: the key stays at home, and the message names the setting."""
+        """
+        Case R10, peers' bug 50: the key stays at home, and the message names the
+        setting.
+        """
         with Scripted() as elsewhere:
             to = {"Location": f"{elsewhere.url}/v1/deployments?token=1"}
             with Scripted(Say(status, "", to)) as server:

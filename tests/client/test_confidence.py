@@ -102,7 +102,7 @@ class TestRefusals:
         caplog: pytest.LogCaptureFixture,
         status: int,
     ) -> None:
-        """Case S1: pages, redirects and headers are no way around it."""
+        """Case S1, peers' bug 51: pages, redirects and headers are no way around it."""
         caplog.set_level(logging.DEBUG)
         page = f"<title>{KEY}</title>{KEY} env-canary {VALUE}"
         headers = {

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 class TestTime:
     """
-    Case T9 and T10: each of these servers would be waited for without end.
+    Cases T9 and T10: each of these servers would be waited for without end.
 
     (The suite's own time limit is what fails a test here.)
     """

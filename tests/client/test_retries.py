@@ -350,7 +350,9 @@ class TestUnreachable:
     def test_a_name_without_an_address(
         self, connect: Callable[..., JigClient], ctx: CallContext
     ) -> None:
-        """Case R1: a host that does not exist names the setting to check."""
+        """
+        Case R1, peers' bug 47: a host that does not exist names the setting to check.
+        """
         with pytest.raises(NotSentError, match="has no address; check TOGETHER_BASE"):
             send(connect("https://no-such-host.invalid"), "POST", ctx.within(1))
 

@@ -89,7 +89,7 @@ class TestCertificates:
         secure: Callable[..., FaultProxy],
         ctx: CallContext,
     ) -> None:
-        """Case N1: the message names SSL_CERT_FILE."""
+        """Case N1, peers' bug 48: the message names SSL_CERT_FILE."""
         message = self.fails(connect, secure(), ctx)
 
         assert "is not trusted; set SSL_CERT_FILE" in message

@@ -55,7 +55,7 @@ def test_preview_and_update_agree_on_name_and_address(jig: JigStage) -> None:
 
 
 def test_a_preview_sends_nothing_that_changes(jig: JigStage) -> None:
-    """A preview makes no mutating request, for new and for old resources (L18)."""
+    """A preview makes no mutating request, for new and for old resources (Case L18)."""
     jig.deployment()
     jig.preview()
     jig.up()
@@ -71,7 +71,9 @@ def test_a_preview_sends_nothing_that_changes(jig: JigStage) -> None:
 
 
 def test_a_failed_creation_stays_in_the_state_and_is_repaired(jig: JigStage) -> None:
-    """A create whose roll-out fails keeps its id; the next `up` repairs it (R19)."""
+    """
+    A create whose roll-out fails keeps its id; the next `up` repairs it (Case R19).
+    """
     jig.deployment(image="registry.together.ai/proj/crashloop:1")
 
     failed = jig.up()
@@ -88,7 +90,10 @@ def test_a_failed_creation_stays_in_the_state_and_is_repaired(jig: JigStage) -> 
 
 
 def test_a_failed_update_is_not_green_and_is_retried(jig: JigStage) -> None:
-    """An update whose revision crashes fails; the next `up` tries again (29, 1)."""
+    """
+    An update whose revision crashes fails; the next `up` tries again (peers' bugs 1,
+    29).
+    """
     jig.deployment()
     jig.up()
     jig.deployment(image="registry.together.ai/proj/crashloop:2")
@@ -118,7 +123,9 @@ def test_a_failed_update_goes_back_where_asked(jig: JigStage) -> None:
 
 
 def test_a_time_limit_ends_the_wait_and_says_so(jig: JigStage) -> None:
-    """`custom_timeouts` bound the wait; the deployment stays in the state (R20)."""
+    """
+    `custom_timeouts` bound the wait; the deployment stays in the state (Case R20).
+    """
     jig.deployment(
         "llm",
         {"custom_timeouts": {"create": "2s"}},
@@ -140,7 +147,10 @@ def test_a_time_limit_ends_the_wait_and_says_so(jig: JigStage) -> None:
 
 
 def test_a_new_name_replaces_and_the_old_one_goes(jig: JigStage) -> None:
-    """Only `name` replaces, the new one first, the old one deleted (Case L6)."""
+    """
+    Only `name` replaces, the new one first, the old one deleted (Case L6, peers' bug
+    21).
+    """
     jig.deployment(name="first-name")
     jig.up()
     jig.deployment(name="second-name")
@@ -205,7 +215,10 @@ def test_a_rename_without_alias_is_refused_by_the_name(jig: JigStage) -> None:
 
 
 def test_a_rename_with_alias_changes_nothing(jig: JigStage) -> None:
-    """An alias carries a deployment to its new name in the program (Case L8)."""
+    """
+    An alias carries a deployment to its new name in the program (Case L8, peers' bug
+    28).
+    """
     jig.deployment("llm")
     jig.up()
     before = jig.only()["id"]
@@ -437,7 +450,7 @@ def test_subclasses_and_components_keep_the_type(jig: JigStage) -> None:
 
 
 def test_values_that_come_later_are_let_through(jig: JigStage) -> None:
-    """An output of another deployment may stand anywhere in the inputs (Case V9)."""
+    """Outputs are unknown in a preview, and may stand anywhere (Case V9, peers' bug 46)."""
     jig.plan(
         {
             "a": dep(),
@@ -450,7 +463,12 @@ def test_values_that_come_later_are_let_through(jig: JigStage) -> None:
         }
     )
 
-    assert jig.preview().ok
+    preview = jig.preview()
+
+    assert preview.ok
+    checked = preview.calls["Deployment b"][0]["response"]["inputs"]
+    assert checked["environment_variables"] == {"PEER": "<unknown>"}
+    assert checked["args"] == ["--peer", "<unknown>"]
     assert jig.up().ok
     assert jig.preview().steps["Deployment b"] == ["same"]
 

@@ -150,7 +150,10 @@ def test_every_combination_is_kept(jig: JigStage) -> None:
 
 
 def test_a_change_of_one_field_sends_exactly_that_field(jig: JigStage) -> None:
-    """Each field updates or replaces as the table says; nothing else is sent."""
+    """
+    Each field updates or replaces as the table says; nothing else is sent (peers' bugs
+    18, 19).
+    """
     jig.plan(plan_of(0))
     assert jig.up().ok, jig.errors()
     jig.emulator.admin.clear_requests()
@@ -170,7 +173,9 @@ def test_a_change_of_one_field_sends_exactly_that_field(jig: JigStage) -> None:
 
 
 def test_drift_of_every_declared_field_is_repaired(jig: JigStage) -> None:
-    """An out-of-band change of each field shows in the preview and is undone."""
+    """
+    An out-of-band change of each field shows in the preview and is undone (Case V6).
+    """
     fields = [f for f in FIELDS if f != "name"]
     plan = {f: p for f, p in plan_of(0).items() if f != "name"}
     jig.plan(plan)
@@ -199,7 +204,10 @@ def test_drift_of_every_declared_field_is_repaired(jig: JigStage) -> None:
 
 
 def test_dropped_fields_are_cleared_on_the_server(jig: JigStage) -> None:
-    """What is no longer declared returns to "none of it"; unresettable is refused."""
+    """
+    What is no longer declared returns to "none of it"; unresettable is refused (Case
+    V10, peers' bug 34).
+    """
     cleared = {
         "autoscaling": "autoscaling",
         "health_check_path": "health_check_path",

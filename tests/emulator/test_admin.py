@@ -37,7 +37,7 @@ def test_a_foreign_host_is_refused_here_too(server, api):
 
 
 def test_reset_forgets_everything(api, admin):
-    """State, faults and request log are as after a start."""
+    """State, faults and request log are as after a start (Case M6)."""
     api.create()
     admin.fault("GET", "**", status=500)
 

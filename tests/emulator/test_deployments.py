@@ -354,7 +354,9 @@ def test_any_other_key_is_an_account_of_its_own(api):
 
 
 def test_64_creates_of_one_name_give_one_deployment(api):
-    """Of many at once, one succeeds and the others are told that it exists."""
+    """
+    Of many at once, one succeeds and the others are told that it exists (Case M7).
+    """
     body = {"name": "demo-app", "image": "r/a:1", "gpu_type": "none"}
 
     with ThreadPoolExecutor(64) as pool:

@@ -34,7 +34,7 @@ def raw(url, text):
     ],
 )
 def test_a_missing_or_refused_key_is_401(api, headers):
-    """Whatever is asked for, and in the service's own shape."""
+    """Whatever is asked for, and in the service's own shape (Case M9)."""
     answer = api.send("GET", "/v1/deployments", headers=headers)
 
     assert (401, "authentication_error", "invalid_api_key") == (

@@ -372,7 +372,7 @@ def test_a_mount_without_a_version_gets_the_latest_on_create(api):
 
 
 def test_a_mount_without_a_version_keeps_its_own_on_update(api):
-    """A newer version is taken only when it is asked for."""
+    """A newer version is taken only when it is asked for (Case V8)."""
     volume(api)
     mount = {"name": "weights", "mount_path": "/w"}
     created = api.create(volumes=[mount])

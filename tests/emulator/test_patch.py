@@ -86,7 +86,7 @@ def test_a_change_makes_a_revision_unless_it_is_of_bounds_or_words(quick, field,
 
 @pytest.mark.parametrize("field", [field for field, _ in CHANGES] + ["autoscaling"])
 def test_null_leaves_a_field_as_it_is(quick, field):
-    """Null in a PATCH means the same as leaving the key out."""
+    """Null in a PATCH means the same as leaving the key out (Case V10)."""
     quick.create(**FULL)
     before = quick.get()
 
@@ -101,7 +101,7 @@ def test_an_empty_object_switches_autoscaling_off(quick):
 
 
 def test_lists_replace_what_was_there(quick):
-    """A list of variables is the whole list, and the empty one clears it."""
+    """A list of variables is the whole list, and the empty one clears it (Case V11)."""
     quick.create(**FULL)
 
     one = quick.patch(environment_variables=[{"name": "B", "value": "2"}])

@@ -116,7 +116,7 @@ def test_a_port_that_is_taken_is_told_in_one_sentence():
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "example.com"])
 def test_it_listens_on_loopback_only(host):
-    """Any other host is refused before a socket is opened."""
+    """Any other host is refused before a socket is opened (Case M9)."""
     code, said = failing("--host", host)
 
     sentence = f"emulator: host {host} is not loopback: use 127.0.0.1, ::1 or"
@@ -149,7 +149,7 @@ def test_other_loopback_names_are_served(host, client):
 
 
 def test_a_restart_finds_every_answered_write(tmp_path, client):
-    """Stopped or killed, the state and the port are the same afterwards."""
+    """Stopped or killed, the state and the port are the same afterwards (Case M4)."""
     with start(state=tmp_path / "state.db", time_scale=0) as emulator:
         api, url = client(emulator.url), emulator.url
         api.create("stopped-one")
@@ -187,7 +187,10 @@ def test_progress_goes_on_after_a_restart(tmp_path, client):
 
 
 def test_a_kill_under_load_loses_no_answered_write(tmp_path, client):
-    """Creates, changes and deletes that were answered are there; nothing is torn."""
+    """
+    Creates, changes and deletes that were answered are there; nothing is torn (Case
+    M4).
+    """
     answered = {}
     path = tmp_path / "state.db"
 
@@ -254,7 +257,7 @@ def test_a_state_file_serves_one_process_at_a_time(tmp_path):
 
 
 def test_a_state_file_of_a_newer_version_is_refused(tmp_path):
-    """And left as it is."""
+    """And left as it is (Case M5)."""
     path = tmp_path / "state.db"
     start(state=path).stop()
     with sqlite3.connect(path) as database:
@@ -347,7 +350,7 @@ def test_no_secret_is_in_the_state_file(tmp_path, client):
 
 
 def test_proxy_variables_do_not_matter(client, monkeypatch):
-    """The admin interface and the server work with proxies set."""
+    """The admin interface and the server work with proxies set (Case M10)."""
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
 

@@ -360,7 +360,7 @@ def test_a_replica_that_is_superseded_before_it_serves_is_stopped(api, clock):
 
 
 def test_a_story_told_twice_is_the_same_story(clock, api):
-    """Under a clock of one's own, only ids differ from run to run."""
+    """Under a clock of one's own, only ids differ from run to run (Case M8)."""
     begin = clock.now
 
     def story():

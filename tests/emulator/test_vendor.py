@@ -134,7 +134,10 @@ def run(emulator, tmp_path):
 
 
 def test_the_vendors_sdk_runs_every_noun(run):
-    """Create, read, change, list, roll back and delete, all decoded by its types."""
+    """
+    Create, read, change, list, roll back and delete, all decoded by its types (Case
+    M3).
+    """
     done = run(PYTHON, "-c", SDK)
 
     assert done.returncode == 0, done.stderr
@@ -158,7 +161,10 @@ def test_the_vendors_sdk_runs_every_noun(run):
 
 
 def test_the_vendors_cli_deploys_changes_and_destroys(run, emulator):
-    """Its own tracking says that the deployment is ready, and why another is not."""
+    """
+    Its own tracking says that the deployment is ready, and why another is not (Case
+    M3).
+    """
     tool = str(Path(PYTHON).parent / "tg")
 
     def jig(*arguments):

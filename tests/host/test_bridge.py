@@ -171,7 +171,7 @@ def test_any_other_exception_is_answered_without_its_text(
 def test_debugging_shows_where_and_not_what(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """PULUMI_JIG_DEBUG prints files and lines, never texts."""
+    """PULUMI_JIG_DEBUG prints files and lines, never texts (peers' bug 51)."""
     monkeypatch.setenv("PULUMI_JIG_DEBUG", "1")
     called(raising(ValueError("token=canary")))
     shown = capsys.readouterr().err

@@ -25,13 +25,17 @@ STATES = sorted(GOLDEN.glob("state-*.json"))
 def test_the_reference_to_the_provider_is_the_same_for_ever(
     monkeypatch: pytest.MonkeyPatch, protocol: int
 ) -> None:
-    """Cases L12, peers' bug 55: module and class name by reference, and nothing else."""
+    """
+    Case L12, peers' bugs 55, 56: module and class name by reference, and nothing else.
+    """
     monkeypatch.setattr(pickle, "DEFAULT_PROTOCOL", protocol)
     assert PROVIDERS[str(protocol)] == serialize_provider(DeploymentProvider())
 
 
 def test_the_provider_captures_nothing() -> None:
-    """Case L23, peers' bug 58: the class has no attributes and needs no encryption."""
+    """
+    Case L23, peers' bugs 57, 58: the class has no attributes and needs no encryption.
+    """
     assert vars(DeploymentProvider()) == {}
     assert DeploymentProvider.serialize_as_secret_always is False
 
@@ -77,7 +81,7 @@ run()
 
 
 def test_the_type_token_survives_subclasses() -> None:
-    """Cases L8, V-token: users who subclass `Deployment` keep their resources."""
+    """Case L8: users who subclass `Deployment` keep their resources."""
     # In a process of its own: Pulumi's mocks and event loop outlive a test.
     done = subprocess.run(
         [sys.executable, "-c", SUBCLASSES], capture_output=True, text=True, check=True

@@ -49,7 +49,10 @@ def live(service: EmulatorServer, name: str) -> Record:
 
 
 def test_a_whole_life(plugin: Plugin, service: EmulatorServer) -> None:
-    """Check, create, an empty diff, read, update and delete, over the real wire."""
+    """
+    Check, create, an empty diff, read, update and delete, over the real wire (peers'
+    bug 15).
+    """
     inputs, failures = plugin.check(program("whole-life"))
     assert failures == []
     id_, outputs = plugin.create(inputs)
@@ -293,7 +296,10 @@ class Crowd:
 
 
 def test_a_cold_burst_is_in_flight_at_once() -> None:
-    """Case L21: 48 reads that queue up before the first thread is there all go out."""
+    """
+    Cases L21 and G4: 48 reads that queue up before the first thread is there all go
+    out.
+    """
     crowd = Crowd(48)
     with Scripted(crowd) as service, Plugin(service.url) as plugin:
         requests = [
@@ -390,7 +396,10 @@ def test_an_engine_that_dies_ends_the_wait(slow_service: EmulatorServer) -> None
 
 
 def test_a_call_that_is_cancelled_ends_the_wait(slow_service: EmulatorServer) -> None:
-    """An engine that drops the call is gone as well: the lock of the name is free again."""
+    """
+    An engine that drops the call is gone as well: the lock of the name is free again
+    (Case R17).
+    """
     engine = Listener()
     with Plugin(slow_service.url, engine=engine) as plugin:
         inputs, _ = plugin.check(
@@ -465,6 +474,26 @@ def test_another_account_is_refused_in_the_diff(
         pytest.raises(Failed, match="belongs to account org_rival/proj_rival"),
     ):
         other.diff(outputs, inputs, inputs)
+
+
+def test_a_rotated_key_and_another_address_change_nothing(
+    plugin: Plugin, service: EmulatorServer
+) -> None:
+    """
+    Neither stands in the state, so the preview after a rotation is empty (peers' bugs
+    26, 27).
+    """
+    inputs, _ = plugin.check(program("rotated"))
+    _, outputs = plugin.create(inputs)
+    address = service.url.replace("127.0.0.1", "localhost")
+    with Plugin(address, key="acct:home:rotated") as other:
+        news, _ = other.check(program("rotated"), inputs)
+        found = other.diff(outputs, news, inputs)
+        other.delete(outputs)
+
+    assert news == inputs
+    assert found.changes == provider_pb2.DiffResponse.DIFF_NONE
+    assert KEY not in json.dumps([inputs, outputs])
 
 
 def test_every_fault_comes_at_once(plugin: Plugin) -> None:

@@ -298,7 +298,9 @@ def test_any_success_is_a_success(world: World, engine: Engine, status: int) -> 
 def test_what_is_accepted_without_an_id_and_never_seen_is_unconfirmed(
     world: World, engine: Engine
 ) -> None:
-    """Case R11: under its name alone a deployment is not trusted later."""
+    """
+    Case R11, peers' bug 25: under its name alone a deployment is not trusted later.
+    """
     world.fault(POST, "act-answer", status=202, body={"name": "llm-prod"})
     world.fault(LOOK, "answer", status=401, times=ALWAYS, body={"error": {}})
     with pytest.raises(PartialFailureError, match="could not be watched"):
@@ -564,7 +566,7 @@ def test_a_corpse_that_stays_leaves_the_end_unknown(
 
 
 def test_two_creates_of_one_name_at_once_give_one_deployment(world: World) -> None:
-    """Case L14: one wins, the other gets a clean error; nothing is lost."""
+    """Cases L14 and R17: one wins, the other gets a clean error; nothing is lost."""
     first = Engine(world)
     second = Engine(world, urn="urn:pulumi:test::shop::t::other")
     inputs = [first.check(PROGRAM)]

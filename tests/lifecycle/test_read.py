@@ -41,7 +41,7 @@ def look_fault(world: World, do: Any, **more: Any) -> None:
 
 
 def test_what_is_gone_leaves_the_state(world: World, made: Engine) -> None:
-    """Case L2: deleted out of band, so the next up creates it anew."""
+    """Case L2, peers' bug 14: deleted out of band, so the next up creates it anew."""
     world.as_somebody("DELETE", "/deployments/llm-prod")
     world.let_pass(60)
     assert made.refresh() is False

@@ -17,7 +17,9 @@ BAD = {**GOOD, "image": "registry.example/crashloop:1"}
 
 
 def test_a_refresh_does_not_make_a_failure_forgotten(engine: Engine) -> None:
-    """A refresh clears the engine's own note of a failed creation, not ours (19)."""
+    """
+    A refresh clears the engine's own note of a failed creation, not ours (Case R19).
+    """
     with pytest.raises(PartialFailureError):
         engine.create(BAD)
     assert engine.state[UNREADY]

@@ -160,7 +160,10 @@ def test_a_stack_policy_stops_a_preview_only(shop: Shop) -> None:
 
 
 def test_an_unknown_value_is_judged_before_its_create(shop: Shop) -> None:
-    """A preview names what it cannot judge; the update refuses it, by its value."""
+    """
+    A preview names what it cannot judge; the update refuses it, by its value (Case P1,
+    peers' bug 61).
+    """
     shop.deployments(
         a=sound(),
         b=sound(gpu_count="unknown until created", max_replicas=None, autoscaling=None),

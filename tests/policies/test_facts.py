@@ -32,7 +32,10 @@ def test_unknown_is_no_truth_value() -> None:
 
 
 def test_real_proxies_become_plain_data() -> None:
-    """The SDK's proxies, which raise on unknown values, become dicts with UNKNOWN."""
+    """
+    The SDK's proxies, which raise on unknown values, become dicts with UNKNOWN (Case
+    P3).
+    """
     proxy = unknown_checking_proxy(
         {"a": UNKNOWN_STRING_VALUE, "b": [1.0, UNKNOWN_STRING_VALUE], "c": {"d": True}}
     )

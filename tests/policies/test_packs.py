@@ -111,7 +111,10 @@ def test_fact_1_building_policies_does_not_block() -> None:
 
 
 def test_fact_2_floats_read_as_whole_numbers(pack: wire.Analyzer) -> None:
-    """Properties and configuration arrive as floats; messages show whole numbers."""
+    """
+    Properties and configuration arrive as floats; messages show whole numbers (Case
+    P5).
+    """
     pack.configure({"jig-gpu-count": {"max_per_replica": 4, "allowed_counts": []}})
     (first, *_) = pack.resource(good(gpu_count=8))
 
@@ -120,7 +123,7 @@ def test_fact_2_floats_read_as_whole_numbers(pack: wire.Analyzer) -> None:
 
 
 def test_fact_3_one_unknown_does_not_hide_the_others(pack: wire.Analyzer) -> None:
-    """A stack with an unknown count is still judged for all that is known."""
+    """A stack with an unknown count is still judged for all that is known (Case P1)."""
     pack.profile("dev")
     said = pack.stack(
         (DEPLOYMENT, "a", good(gpu_count=UNKNOWN)),
@@ -144,7 +147,10 @@ def test_fact_3_a_violation_beside_an_unknown_stays_mandatory(
 def test_fact_4_an_exception_does_not_abort_the_run(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A rule that raises is a violation that names the policy and shows no value."""
+    """
+    A rule that raises is a violation that names the policy and shows no value (Case
+    P2).
+    """
 
     def broken(*_: Any, **__: Any) -> Any:
         raise KeyError("hunter" + str(2))
@@ -270,7 +276,10 @@ def test_the_sdk_keeps_the_response_where_it_is_looked_for() -> None:
 
 
 def test_an_unknown_is_named_and_stops_nothing(pack: wire.Analyzer) -> None:
-    """A mandatory policy names what it could not judge as an advisory."""
+    """
+    A mandatory policy names what it could not judge as an advisory (Case P1, peers' bug
+    61).
+    """
     pack.profile("dev")
     (only,) = pack.resource(good(memory=UNKNOWN))
 

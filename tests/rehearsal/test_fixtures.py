@@ -34,7 +34,7 @@ def test_options_reach_the_rehearsal(jig_rehearsal: Callable[..., Rehearsal]) ->
 
 
 def test_each_test_has_its_own_emulator(jig_emulator: RunningEmulator) -> None:
-    """What the tests before have made is not there."""
+    """What the tests before have made is not there (Case M6)."""
     request = urllib.request.Request(
         f"{jig_emulator.url}/v1/deployments", headers={"Authorization": "Bearer k"}
     )

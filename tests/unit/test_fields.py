@@ -229,7 +229,10 @@ def test_every_field_is_compared_in_both_directions(name):
 
 @pytest.mark.parametrize(("name", "declared", "live"), SAME)
 def test_what_the_service_made_of_a_value_is_no_difference(name, declared, live):
-    """Case V5: order, filled defaults, pins and injected variables are no change."""
+    """
+    Cases V5, V8, V11, peers' bugs 35, 36: order, filled defaults, pins and injected
+    variables are no change.
+    """
     assert is_same(name, declared, live, {"name": "llm-prod"})
 
 
@@ -246,7 +249,7 @@ def test_what_differs_is_told_by_its_path(name, declared, live, paths):
 
 @pytest.mark.parametrize("live", [None, "", [], {}])
 def test_nothing_declared_is_true_of_nothing(live):
-    """Case R24: None, absent and empty are one thing."""
+    """Case R24, peers' bug 32: None, absent and empty are one thing."""
     assert is_same("port", None, live, {})
     assert not is_same("port", None, 8000, {})
 
@@ -327,7 +330,10 @@ def test_a_ceiling_is_cleared_to_the_floor(inputs, ceiling):
 
 
 def test_clearing_one_variable_sends_the_others():
-    """The list is replaced as a whole, so what is still declared is sent again."""
+    """
+    The list is replaced as a whole, so what is still declared is sent again (peers' bug
+    39).
+    """
     inputs = {"environment_variables": {"B": "2", "A": SecretValue("1")}}
 
     assert [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}] == clearing_value(

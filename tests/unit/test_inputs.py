@@ -117,7 +117,9 @@ def test_a_mark_says_whose_a_deployment_is(data, urn, mark):
 
 
 def test_a_creation_sends_what_was_declared_and_the_mark():
-    """Empty values are said by leaving a field out; zeros are values."""
+    """
+    Empty values are said by leaving a field out; zeros are values (peers' bug 40).
+    """
     inputs = checked(
         {
             **LEAST,

@@ -47,7 +47,7 @@ def test_the_public_names_are_those_that_exist():
 
 
 def test_a_body_holds_what_was_set_and_nothing_else():
-    """Peers' bug 38: nothing that the program did not set is sent, zeros are (33)."""
+    """Peers' bugs 33, 38: what the program did not set is not sent; zeros are."""
     request = CreateDeploymentRequest.model_validate(
         {**LEAST, "gpu_count": 0, "min_replicas": 0, "description": "", "port": None}
     )
@@ -66,7 +66,7 @@ def test_whole_floats_are_sent_as_integers():
 
 @pytest.mark.parametrize("value", [2.5, True, "2", math.nan, math.inf, [2], {}])
 def test_what_is_no_whole_number_is_refused(value):
-    """Case V2: half a GPU, a flag and a text are no number of GPUs."""
+    """Case V2, peers' bug 44: half a GPU, a flag and a text are no number of GPUs."""
     assert [(("gpu_count",), "must be a whole number")] == faults(
         CreateDeploymentRequest, {**LEAST, "gpu_count": value}
     )
@@ -408,3 +408,23 @@ def test_a_revision_tells_its_own_id():
 
     assert ("r7", REVISION) == (told.revision_id, marked.revision_id)
     assert {"revision_id": "r7", "image": "i"} == told.plain()
+
+
+@pytest.mark.parametrize("zero", ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+00:00"])
+def test_a_time_that_never_was_is_none(zero):
+    """Peers' bug 45: the zero time of the service's language is not told as a time."""
+    event = {"replica_status": "Running", "replica_ready_since": zero}
+    item = answer(created_at=zero, updated_at=zero, replica_events={"r": event})
+
+    assert (None, None) == (item.created_at, item.updated_at)
+    assert item.replica_events["r"].replica_ready_since is None
+    assert "2026-11-22T08:00:00Z" == answer().created_at
+
+
+@pytest.mark.parametrize("strange", ["", True, 1.5, [], ["x"], {"a": 1}, None])
+def test_what_cannot_be_an_id_is_none(strange):
+    """Case R21: what is no text and no whole number is no id, wherever one stands."""
+    event = {"revision_id": strange}
+    item = answer(id=strange, replica_events={"r": event})
+
+    assert (None, None) == (item.id, item.replica_events["r"].revision_id)

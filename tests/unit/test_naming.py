@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -98,6 +100,25 @@ def test_automatic_names_differ_by_where_the_resource_stands(data):
     same = auto_name("llm", **there) == auto_name("llm", **moved)
 
     assert same is (there == moved)
+
+
+def test_a_name_is_the_same_in_every_process():
+    """Peers' bug 24: nothing of a name hangs on what differs from process to process."""
+    code = (
+        f"from pulumi_jig.naming import auto_name; print(auto_name('llm', **{PLACE}))"
+    )
+    made = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        for seed in ("1", "2")
+    }
+
+    assert {auto_name("llm", **PLACE)} == made
 
 
 def test_parts_of_a_place_are_not_run_together():

@@ -237,7 +237,10 @@ def changes(state, news, inputs):
 
 @given(programs())
 def test_no_value_is_mixed_up_on_the_way(program):
-    """Peers' bug 17: every declared value comes back from the service as itself."""
+    """
+    Case C1, peers' bugs 17, 43: every declared value comes back from the service as
+    itself.
+    """
     inputs = checked(program)
     state = state_of(inputs, service().create(create_body(inputs, None)))
 

@@ -141,7 +141,7 @@ def test_whole_floats_become_integers(given_, expected):
 
 
 def test_none_and_absent_are_one_thing():
-    """Case R24: a key whose value is None is as good as no key."""
+    """Case R24, peers' bug 32: a key whose value is None is as good as no key."""
     assert {"b": 0} == without_none({"a": None, "b": 0})
 
 
