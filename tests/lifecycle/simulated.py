@@ -8,6 +8,7 @@ clock is moved by whoever waits, so that an hour passes in milliseconds.
 
 from __future__ import annotations
 
+import importlib
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,12 +21,6 @@ from pulumi_jig.client.wire import WireAnswer, WireError, WireRequest
 from pulumi_jig.config import Settings
 from pulumi_jig.emulator.backend import Backend
 from pulumi_jig.emulator.responses import Api, Request
-from pulumi_jig.lifecycle.deployment.check import check
-from pulumi_jig.lifecycle.deployment.create import create
-from pulumi_jig.lifecycle.deployment.delete import delete
-from pulumi_jig.lifecycle.deployment.diff import diff
-from pulumi_jig.lifecycle.deployment.read import read
-from pulumi_jig.lifecycle.deployment.update import update
 from pulumi_jig.lifecycle.invocation import Invocation, PartialFailureError
 from pulumi_jig.values import SecretValue, reveal
 
@@ -241,8 +236,16 @@ class Engine:
         errors: Reasons of partial failures, newest last.
     """
 
-    def __init__(self, world: World, urn: str = URN, key: str = KEY) -> None:
+    def __init__(
+        self,
+        world: World,
+        urn: str = URN,
+        key: str = KEY,
+        *,
+        life: str = "deployment",
+    ) -> None:
         self.world = world
+        self._life = life
         self.urn = urn
         self._client = world.client(key)
         self.state: Record | None = None
@@ -251,6 +254,7 @@ class Engine:
         self.logged: list[tuple[str, str]] = []
         self.ignore: tuple[str, ...] = ()
         self.timeout: float | None = None
+        self.interrupted = False
 
     def use_key(self, key: str) -> None:
         """Go on with another key, as another run does."""
@@ -267,31 +271,40 @@ class Engine:
             log=lambda severity, text: self.logged.append((severity, text)),
             progress=self.lines.append,
             engine_alive=lambda: self.world.alive,
+            interrupted=lambda: self.interrupted,
             clock=self.world.clock,
             sleep=self.world.clock.sleep,
         )
 
+    def _step(self, name: str) -> Any:
+        home = importlib.import_module(f"pulumi_jig.lifecycle.{self._life}.{name}")
+        return getattr(home, name)
+
     def check(self, program: Mapping[str, Any], *, anew: bool = False) -> Record:
         """The program's inputs as the engine goes on with them."""
         olds = {} if anew else self.inputs or {}
-        checked = check(olds, dict(program), urn=self.urn)
+        checked = self._step("check")(olds, dict(program), urn=self.urn)
         assert checked.faults == ()
         return wired(checked.inputs)
 
     def diff(self, program: Mapping[str, Any]) -> Diffed:
         """What an update would do."""
         assert self.state is not None
-        return diff(self.state, self.check(program), old_inputs=self.inputs)
+        checked = self.check(program)
+        found: Diffed = self._step("diff")(self.state, checked, old_inputs=self.inputs)
+        return found
 
     def create(self, program: Mapping[str, Any]) -> Stored:
         """Create the resource; a partial failure is stored and raised."""
         inputs = self.check(program, anew=True)
+        create = self._step("create")
         return self._keep(inputs, lambda: create(inputs, self.invocation()))
 
     def update(self, program: Mapping[str, Any]) -> Stored:
         """Update the resource; a partial failure keeps the inputs from before."""
         assert self.state is not None
         inputs, state = self.check(program), self.state
+        update = self._step("update")
         old = self.inputs
         try:
             return self._keep(inputs, lambda: update(state, inputs, self.invocation()))
@@ -311,7 +324,7 @@ class Engine:
     def refresh(self) -> bool:
         """Read what is live; whether the resource is still there."""
         assert self.state is not None
-        stored = read(self.state["name"], self.state, self.invocation())
+        stored = self._step("read")(self.state["name"], self.state, self.invocation())
         if not stored.id:
             self.state = self.inputs = None
             return False
@@ -322,7 +335,7 @@ class Engine:
     def delete(self) -> None:
         """Delete the resource; it leaves the state."""
         assert self.state is not None
-        delete(self.state["name"], self.state, self.invocation())
+        self._step("delete")(self.state["name"], self.state, self.invocation())
         self.state = self.inputs = None
 
     def told(self) -> str:
