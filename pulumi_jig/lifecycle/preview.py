@@ -16,15 +16,16 @@ from pulumi_jig.errors import (
     NotSentError,
     TransportError,
 )
-from pulumi_jig.lifecycle.deployment.identity import refuse_other_account
-from pulumi_jig.lifecycle.deployment.inputs import ACCOUNT
+from pulumi_jig.lifecycle.identity import refuse_other_account
 from pulumi_jig.lifecycle.invocation import PREVIEW_TIMEOUT
+from pulumi_jig.lifecycle.keys import ACCOUNT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pulumi_jig.context import CallContext
     from pulumi_jig.lifecycle.invocation import Invocation
+    from pulumi_jig.lifecycle.kind import Kind
 
 T = TypeVar("T")
 
@@ -61,7 +62,9 @@ def glance(inv: Invocation, look: Callable[[CallContext], T]) -> T:
         raise
 
 
-def require_same_account(state: Mapping[str, Any], inv: Invocation) -> None:
+def require_same_account(
+    kind: Kind[Any], state: Mapping[str, Any], inv: Invocation
+) -> None:
     """
     Refuse to move a resource to a provider of another account.
 
@@ -76,18 +79,20 @@ def require_same_account(state: Mapping[str, Any], inv: Invocation) -> None:
         return
     client = inv.client
     try:
-        refuse_other_account(state, glance(inv, client.whoami))
+        refuse_other_account(kind, state, glance(inv, client.whoami))
     except AuthenticationError:
-        # Only the noun's own path tells whether this key works for deployments.
-        _require_accepted_key(state, inv)
+        # Only the noun's own path tells whether this key works for it.
+        _require_accepted_key(kind, state, inv)
     except _UNTOLD:
         return
 
 
-def _require_accepted_key(state: Mapping[str, Any], inv: Invocation) -> None:
-    reference = str(state.get("deployment_id") or state.get("name"))
+def _require_accepted_key(
+    kind: Kind[Any], state: Mapping[str, Any], inv: Invocation
+) -> None:
+    reference = str(state.get(kind.id_key) or state.get("name"))
     try:
-        glance(inv, lambda ctx: inv.client.deployments.get(reference, ctx))
+        glance(inv, lambda ctx: kind.noun(inv.client).get(reference, ctx))
     except AuthenticationError:
         raise
     except _UNTOLD:

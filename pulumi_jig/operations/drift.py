@@ -158,8 +158,9 @@ def _compare(resource: Record, client: JigClient, whose: str | None) -> Compared
 
 
 def _fields(found: Compared, inputs: Record, item: DeploymentResponseItem) -> None:
-    from pulumi_jig.lifecycle.deployment.identity import foreign
     from pulumi_jig.lifecycle.deployment.inputs import declared_fields
+    from pulumi_jig.lifecycle.deployment.kind import DEPLOYMENT
+    from pulumi_jig.lifecycle.identity import foreign
 
     live = live_of(item)
     sealed = dict(sealed_leaves({k: v for k, v in inputs.items() if k in FIELDS}))
@@ -173,7 +174,9 @@ def _fields(found: Compared, inputs: Record, item: DeploymentResponseItem) -> No
             found.unknown.append(Finding(name, "is not told by the service"))
         elif not is_same(name, value, live[name], declared):
             found.drift += _words(name, reveal(value), live[name])
-    why = foreign(item, {**plain, "deployment_id": found.deployment_id}, found.urn)
+    why = foreign(
+        DEPLOYMENT, item, {**plain, "deployment_id": found.deployment_id}, found.urn
+    )
     if why:
         found.drift.append(Finding("description", why))
 

@@ -106,7 +106,7 @@ _Finder = Any  # Makes a finding about the operation at hand.
 def _creating(
     export: Export, resource: Record, desk: Desk, finding: _Finder
 ) -> Finding:
-    from pulumi_jig.lifecycle.deployment.identity import Whose, whose
+    from pulumi_jig.lifecycle.identity import Whose, whose
 
     inputs: Record = resource.get("inputs") or {}
     name = inputs.get("name")
@@ -117,7 +117,7 @@ def _creating(
         words = f'There is no deployment "{name}": the run ended before it was created.'
         return _made(finding, Verdict.DROP, words, name)
     if inputs.get("ownership_mark") is False:
-        from pulumi_jig.lifecycle.deployment.sending import differences
+        from pulumi_jig.lifecycle.deployment.patching import differences
 
         plain = unsealed(inputs, live_of(item))
         ours = split_description(item.description)[1] is None
@@ -180,7 +180,8 @@ def _is_outlived(export: Export, urn: str, item: DeploymentResponseItem) -> bool
 def _updating(
     export: Export, resource: Record, desk: Desk, finding: _Finder
 ) -> Finding:
-    from pulumi_jig.lifecycle.deployment.identity import foreign
+    from pulumi_jig.lifecycle.deployment.kind import DEPLOYMENT
+    from pulumi_jig.lifecycle.identity import foreign
 
     stored = stored_resource(export, resource)
     if stored is None:
@@ -194,7 +195,7 @@ def _updating(
             "refresh` takes the resource out of the state."
         )
         return _made(finding, Verdict.DROP, words, name)
-    why = foreign(item, unsealed(state, {}), resource["urn"])
+    why = foreign(DEPLOYMENT, item, unsealed(state, {}), resource["urn"])
     if why:
         words = f"{why} The operation is dropped and nothing else changed."
         return _made(finding, Verdict.DROP, words, name, item)
@@ -289,7 +290,7 @@ def _find(
         patient: Whether absence must hold for a while: a plugin outlives a killed run
             and may have a request under way.
     """
-    from pulumi_jig.lifecycle.deployment.sending import SETTLE_WINDOW
+    from pulumi_jig.lifecycle.sending import SETTLE_WINDOW
 
     ctx = desk.context()
     until = ctx.clock() + (SETTLE_WINDOW if patient else 0)

@@ -52,7 +52,7 @@ def unfinished(
 
     Without it the next `pulumi up` would find nothing to do and call it good.
     """
-    from pulumi_jig.lifecycle.deployment.inputs import UNREADY
+    from pulumi_jig.lifecycle.keys import UNREADY
 
     if item.status in ("Ready", "ScaledToZero") or inputs.get("wait_for") == "none":
         return {}

@@ -11,8 +11,8 @@ stand for each step:
     update  (state, inputs, inv) -> Stored  raises PartialFailureError
     delete  (id, state, inv) -> None
 
-and `create.adoption_preview(inputs, inv)` for what `adopt=True` would change. Each module
-is loaded when its step is first taken: a check needs none of the others.
+with `create.adoption_preview(inputs, inv)` for what `adopt=True` would change, and in
+`kind` the life's name in capitals for what it is to the shared steps. Each module is loaded when its step is first taken: a check needs none of the others.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from pulumi_jig import host
 from pulumi_jig.provider.session import config_faults, configure, invocation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
 
 class Provider(ResourceProvider):
@@ -102,7 +102,8 @@ class Provider(ResourceProvider):
 
             state, declared = host.from_pulumi(_olds), host.from_pulumi(_news)
             found = self._step("diff")(state, declared, old_inputs=call.old_inputs)
-            require_same_account(state, invocation(call))
+            kind = self._step("kind", self.life.upper())
+            require_same_account(kind, state, invocation(call))
             if found.changes:
                 call.log("info", "differs in " + ", ".join(found.changed))
             for remark in self.remarks(state, declared):
@@ -187,10 +188,9 @@ class Provider(ResourceProvider):
 
     # --- Beneath -----------------------------------------------------------------
 
-    def _step(self, name: str, function: str | None = None) -> Callable[..., Any]:
-        home = importlib.import_module(f"pulumi_jig.lifecycle.{self.life}.{name}")
-        step: Callable[..., Any] = getattr(home, function or name)
-        return step
+    def _step(self, module: str, name: str | None = None) -> Any:
+        home = importlib.import_module(f"pulumi_jig.lifecycle.{self.life}.{module}")
+        return getattr(home, name or module)
 
     def _announce_adoption(self, inputs: dict[str, Any], call: host.Call) -> None:
         """Say in the preview what taking over an existing thing would change."""

@@ -10,7 +10,8 @@ from unittest import mock
 import chaos_engine
 
 from pulumi_jig.errors import JigError
-from pulumi_jig.lifecycle.deployment import create, delete, read, serving, update
+from pulumi_jig.lifecycle import deleting, reading, updating
+from pulumi_jig.lifecycle.deployment import create, serving
 from pulumi_jig.lifecycle.invocation import PartialFailureError
 from pulumi_jig.rollout import sight, watch
 
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
 def no_ownership_check() -> Iterator[None]:
     """Whatever stands under the id of the state is taken for ours."""
     with (
-        mock.patch.object(update, "refuse_foreign", return_value=None),
-        mock.patch.object(delete, "foreign", return_value=None),
-        mock.patch.object(read, "foreign", return_value=None),
+        mock.patch.object(updating, "refuse_foreign", return_value=None),
+        mock.patch.object(deleting, "foreign", return_value=None),
+        mock.patch.object(reading, "foreign", return_value=None),
     ):
         yield
 

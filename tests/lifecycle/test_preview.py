@@ -10,6 +10,7 @@ from simulated import ALWAYS, Engine
 from pulumi_jig.errors import AuthenticationError, ConfigError, NotSentError
 from pulumi_jig.lifecycle import memory
 from pulumi_jig.lifecycle.deployment.create import adoption_preview
+from pulumi_jig.lifecycle.deployment.kind import DEPLOYMENT
 from pulumi_jig.lifecycle.invocation import Invocation
 from pulumi_jig.lifecycle.preview import require_same_account
 
@@ -30,7 +31,7 @@ def made(engine: Engine) -> Engine:
 
 def ask(engine: Engine) -> None:
     assert engine.state is not None
-    require_same_account(engine.state, engine.invocation())
+    require_same_account(DEPLOYMENT, engine.state, engine.invocation())
 
 
 def test_the_same_account_is_fine(made: Engine) -> None:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pulumi_jig.lifecycle.deployment.inputs import UNREADY
 from pulumi_jig.lifecycle.invocation import PartialFailureError
+from pulumi_jig.lifecycle.keys import UNREADY
 
 if TYPE_CHECKING:
     from simulated import Engine, World

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pulumi_jig.lifecycle.deployment.inputs import UNREADY
+from pulumi_jig.lifecycle.keys import UNREADY
 from pulumi_jig.models import DeploymentResponseItem
 from pulumi_jig.operations.stored import unfinished
 

@@ -6,17 +6,14 @@ import pytest
 from core_cases import IMAGE, LEAST, URN, checked
 
 from pulumi_jig.lifecycle.deployment.inputs import (
-    Place,
     create_body,
     declared_fields,
     declared_keys,
     extra_fields,
-    mark_of,
-    place_of,
-    redact,
     request_value,
     secret_texts,
 )
+from pulumi_jig.lifecycle.keys import Place, mark_of, place_of, redact
 from pulumi_jig.naming import Mark
 from pulumi_jig.values import UNKNOWN, SecretValue
 

@@ -1,19 +1,16 @@
 """
-The life of a deployment, a module for each step.
+The life of a deployment: what it adds to the steps that all kinds of things share.
 
     check       inputs completed and judged, all faults at once
     diff        what an update would do
-    create      made once, or taken over where the program says so
-    read        what is live; gone only on proof
-    update      what is declared and differs
-    delete      by id, until it is gone
+    kind        what a deployment is to the shared steps
+    create, read, update, delete
+                the shared steps, taken with a deployment
 
     inputs      which keys there are, and how they become a request
     state       what is stored: declared where it is true, live where it is not
-    identity    whose a deployment is
-    sending     what every request that changes something has in common
-    posting     accepted exactly once, whatever happens on the wire
-    patching    only what differs; a lost answer is settled by a look
+    patching    what an update sends: only what differs
     serving     from accepted to serving
-    discretion  what people are told, without secrets
+    rules, shapes
+                what is refused, and why
 """

@@ -17,37 +17,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pulumi_jig.fields import FIELDS
-from pulumi_jig.lifecycle.deployment.inputs import (
-    DECLARED,
-    EXTRA,
-    NONCE,
-    OPTIONS,
-    PROGRAM,
-    place_of,
+from pulumi_jig.lifecycle.checking import (
+    completed,
+    distinct,
+    made_name,
+    name_claim_faults,
+    unknown_properties,
 )
+from pulumi_jig.lifecycle.deployment.inputs import EXTRA, OPTIONS
 from pulumi_jig.lifecycle.deployment.rules import rule_faults, warnings
 from pulumi_jig.lifecycle.deployment.shapes import (
     TAKES,
     normal_environment,
     shape_faults,
 )
-from pulumi_jig.lifecycle.deployment.wording import near
 from pulumi_jig.lifecycle.invocation import Checked
-from pulumi_jig.lifecycle.memory import claim, remember_stated
-from pulumi_jig.naming import NONCE_PATTERN, auto_name, name_fault, new_nonce
-from pulumi_jig.values import (
-    UNKNOWN,
-    format_path,
-    reveal,
-    whole_numbers,
-    without_none,
-)
+from pulumi_jig.naming import name_fault
+from pulumi_jig.values import UNKNOWN, reveal, whole_numbers, without_none
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from pulumi_jig.lifecycle.deployment.wording import Fault
     from pulumi_jig.lifecycle.invocation import Severity
+    from pulumi_jig.lifecycle.wording import Fault
 
 
 def check(
@@ -77,53 +69,22 @@ def check(
 
     inputs = {k: v for k, v in news.items() if not k.startswith("__")}
     declared = sorted(inputs)
-    faults += _unknown_properties(declared)
+    newer = f" A field newer than this package goes into `{EXTRA}`."
+    known = (*FIELDS, *OPTIONS, EXTRA)
+    faults += unknown_properties("deployment", declared, known, otherwise=newer)
     faults += normal_environment(inputs)
     inputs["name"], name_faults = _name(reveal(inputs), olds, news, urn)
     faults += name_faults
-    if PROGRAM in news:
-        inputs[PROGRAM] = news[PROGRAM]
-    inputs[NONCE] = _nonce(olds)
-    inputs[DECLARED] = declared
+    inputs |= completed("deployment", olds, news, declared, urn)
 
     plain = reveal(inputs)
     faults += shape_faults(plain, skip={path for path, _ in faults})
     faults += rule_faults(plain, olds)
-    faults += _claim_faults(plain, urn)
+    faults += name_claim_faults("deployment", plain, urn)
     if log is not None:
         for warning in warnings(plain):
             log("warning", warning)
-    return Checked(without_none(inputs), tuple(_distinct(faults)))
-
-
-def _distinct(faults: Iterable[Fault]) -> list[Fault]:
-    # A message is sent as UTF-8; half of a surrogate pair in it would end the call.
-    return list(dict.fromkeys((_sendable(path), _sendable(s)) for path, s in faults))
-
-
-def _sendable(text: str) -> str:
-    return text.encode(errors="replace").decode()
-
-
-def _nonce(olds: Mapping[str, Any]) -> str:
-    old = olds.get(NONCE)
-    # One that no mark could carry would make the deployment somebody else's.
-    if isinstance(old, str) and NONCE_PATTERN.fullmatch(old):
-        return old
-    return new_nonce()
-
-
-def _unknown_properties(names: Iterable[str]) -> list[Fault]:
-    known = (*FIELDS, *OPTIONS, EXTRA)
-    newer = f" A field newer than this package goes into `{EXTRA}`."
-    return [
-        (
-            format_path((name,)),
-            f"is not a property of a deployment.{near(name, known) or newer}",
-        )
-        for name in names
-        if name not in known
-    ]
+    return Checked(without_none(inputs), tuple(distinct(faults)))
 
 
 def _name(
@@ -134,8 +95,6 @@ def _name(
 ) -> tuple[Any, list[Fault]]:
     declared = inputs.get("name")
     old = olds.get("name")
-    if isinstance(old, str) and urn is not None:
-        remember_stated(old, urn)
     if declared is UNKNOWN:
         return declared, []
     if declared is not None:
@@ -147,40 +106,4 @@ def _name(
         return declared, [("name", fault)] if fault else []
     if isinstance(old, str) and old:
         return old, []
-    place = place_of(news, urn)
-    if not place.resource:
-        return None, [
-            (
-                "name",
-                "is required here: nothing tells which resource this is, so no name "
-                "can be made. Give `name`, or use the Deployment class",
-            )
-        ]
-    return (
-        auto_name(
-            place.resource,
-            organization=place.organization,
-            project=place.project,
-            stack=place.stack,
-            urn=place.urn,
-            namespace=place.namespace,
-        ),
-        [],
-    )
-
-
-def _claim_faults(inputs: Mapping[str, Any], urn: str | None) -> list[Fault]:
-    name = inputs.get("name")
-    if urn is None or not isinstance(name, str):
-        return []
-    owner = claim(name, urn)
-    if owner == urn:
-        return []
-    other = place_of({}, owner).resource or owner
-    return [
-        (
-            "name",
-            f'"{name}" is the name of resource {other} in this stack already; '
-            "a deployment's name must be unique",
-        )
-    ]
+    return made_name("deployment", news, urn)

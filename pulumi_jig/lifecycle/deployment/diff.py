@@ -21,12 +21,11 @@ from pulumi_jig.fields import (
 )
 from pulumi_jig.lifecycle.deployment.inputs import (
     EXTRA,
-    UNCONFIRMED,
-    UNREADY,
     declared_fields,
     declared_keys,
 )
 from pulumi_jig.lifecycle.invocation import Diffed
+from pulumi_jig.lifecycle.keys import UNCONFIRMED, UNREADY
 from pulumi_jig.models import PLATFORM_PREFIX
 from pulumi_jig.values import UNKNOWN, changed_paths, format_path, has_unknown, reveal
 

@@ -1,19 +1,14 @@
 """
-Having a deployment changed: only what differs, and a lost answer settled by a look.
+What an update of a deployment sends: only what differs, and clears for what was dropped.
 
-An update has the same effect however often it is sent, so one whose answer got lost is
-looked for, and sent once more where it did not arrive.
+The comparison is with what is live at this moment. Whether an answer proves that all of
+it has arrived is told here as well, since both follow from the same table.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pulumi_jig.errors import (
-    AmbiguousError,
-    ConflictError,
-    JigError,
-)
 from pulumi_jig.fields import (
     FIELDS,
     NO_RESET,
@@ -27,28 +22,15 @@ from pulumi_jig.lifecycle.deployment.inputs import (
     EXTRA,
     declared_fields,
     extra_fields,
-    mark_of,
     request_value,
 )
-from pulumi_jig.lifecycle.deployment.sending import (
-    LAST_LOOK,
-    MAX_SENDS,
-    SETTLE_PAUSE,
-    Change,
-    ignored_parts,
-    is_ambiguous,
-    reference_of,
-    required_name,
-    said,
-)
-from pulumi_jig.lifecycle.deployment.state import state_of
-from pulumi_jig.lifecycle.invocation import PartialFailureError
+from pulumi_jig.lifecycle.keys import mark_of
+from pulumi_jig.lifecycle.sending import ignored_parts
 from pulumi_jig.naming import join_description, split_description
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Collection, Mapping
 
-    from pulumi_jig.context import CallContext
     from pulumi_jig.lifecycle.invocation import Invocation
     from pulumi_jig.models import DeploymentResponseItem
 
@@ -132,89 +114,6 @@ def _mark_description(
         body["description"] = join_description(live_text, mark)
 
 
-def patch(
-    change: Change,
-    body: dict[str, Any],
-    inv: Invocation,
-    ctx: CallContext,
-    *,
-    still_ours: Callable[[DeploymentResponseItem], None],
-) -> DeploymentResponseItem:
-    """
-    Have the service accept an update; an empty one is not sent.
-
-    Args:
-        change: What is changed.
-        body: What to send.
-        inv: The call.
-        ctx: The operation.
-        still_ours: Raises where a deployment is not the one that is meant.
-
-    Raises:
-        PartialFailureError: It stays unknown whether it arrived.
-        JigError: Nothing was changed.
-    """
-    if not body:
-        return change.item
-    sent = 0
-    while True:
-        inv.progress("sending the change")
-        sent += 1
-        try:
-            return _send(reference_of(change), body, inv, ctx)
-        except ConflictError:
-            # Somebody else changes it at the same time: look again, then insist.
-            if sent >= MAX_SENDS or ctx.expired:
-                raise
-            still_ours(inv.client.deployments.get(reference_of(change), ctx))
-        except JigError as error:
-            # What was certainly not acted upon the client has repeated for as long as
-            # there was hope.
-            if not is_ambiguous(error):
-                raise
-            found = _look(change, error, inv, ctx)
-            if arrived(body, found):
-                return found
-            if sent >= MAX_SENDS or ctx.expired:
-                raise
-        ctx.pause(SETTLE_PAUSE)
-
-
-def _send(
-    reference: str, body: Mapping[str, Any], inv: Invocation, ctx: CallContext
-) -> DeploymentResponseItem:
-    """One request; whatever breaks while its answer is read leaves its end unknown."""
-    try:
-        return inv.client.deployments.update(reference, body, ctx)
-    except JigError:
-        raise
-    except BaseException as error:
-        raise AmbiguousError(
-            f"The answer to the update ended in {said(error)}"
-        ) from None
-
-
-def _look(
-    change: Change, error: JigError, inv: Invocation, ctx: CallContext
-) -> DeploymentResponseItem:
-    look = ctx if ctx.remaining() > LAST_LOOK else ctx.beyond(LAST_LOOK)
-    try:
-        return inv.client.deployments.get(reference_of(change), look)
-    except BaseException as other:
-        name = required_name(change.inputs)
-        outputs = state_of(change.inputs, change.item, account=change.account)
-        raise PartialFailureError(
-            name,
-            outputs,
-            [
-                f"It is not known whether the update of deployment {name} arrived: "
-                f"{error.message} Looking failed as well: {said(other)} It is "
-                "running and billing in one form or the other; the next `pulumi up` "
-                "settles it."
-            ],
-        ) from None
-
-
 def arrived(body: Mapping[str, Any], found: DeploymentResponseItem) -> bool:
     """
     Whether all that was sent, clears included, is true of an answer.
@@ -233,3 +132,22 @@ def arrived(body: Mapping[str, Any], found: DeploymentResponseItem) -> bool:
         elif raw.get(name, value) != value:
             return False
     return True
+
+
+def differences(
+    inputs: Mapping[str, Any],
+    item: DeploymentResponseItem,
+    inv: Invocation | None = None,
+) -> list[str]:
+    """Declared fields that are not true of an answer, those left out that `inv` ignores."""
+    ignored = ignored_parts(inv) if inv is not None else {}
+    live = live_values(item)
+    declared = declared_fields(inputs)
+    return [
+        name
+        for name, value in declared.items()
+        if name != "name"
+        and name not in ignored
+        and name in live
+        and not is_same(name, value, live[name], declared)
+    ]

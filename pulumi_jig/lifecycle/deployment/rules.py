@@ -11,13 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_jig.fields import FIELDS, NO_RESET, clearing_value
-from pulumi_jig.lifecycle.deployment.inputs import (
-    DECLARED,
-    EXTRA,
-    OPTIONS,
-    declared_keys,
-)
-from pulumi_jig.lifecycle.deployment.wording import near, short
+from pulumi_jig.lifecycle.deployment.inputs import EXTRA, OPTIONS, declared_keys
+from pulumi_jig.lifecycle.keys import DECLARED
+from pulumi_jig.lifecycle.wording import near, short
 from pulumi_jig.models import (
     AUTOSCALING_METRICS,
     CAPACITY_TYPES,
@@ -32,7 +28,7 @@ from pulumi_jig.values import UNKNOWN, format_path, has_unknown, storable_fault
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from pulumi_jig.lifecycle.deployment.wording import Fault
+    from pulumi_jig.lifecycle.wording import Fault
 
 ON_FAILED_UPDATE: Final = ("keep", "rollback")
 

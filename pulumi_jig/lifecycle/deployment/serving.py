@@ -19,25 +19,19 @@ from pulumi_jig.errors import (
     RolloutInterruptedError,
 )
 from pulumi_jig.fields import FIELDS
-from pulumi_jig.lifecycle.deployment.inputs import (
-    NONCE,
-    UNCONFIRMED,
-    UNREADY,
-    declared_fields,
-)
-from pulumi_jig.lifecycle.deployment.sending import (
+from pulumi_jig.lifecycle.deployment.inputs import declared_fields
+from pulumi_jig.lifecycle.deployment.patching import differences
+from pulumi_jig.lifecycle.deployment.state import state_of
+from pulumi_jig.lifecycle.invocation import READ_TIMEOUT, PartialFailureError, Stored
+from pulumi_jig.lifecycle.keys import NONCE, UNCONFIRMED, UNREADY
+from pulumi_jig.lifecycle.memory import remember_held
+from pulumi_jig.lifecycle.sending import (
     LAST_LOOK,
     SETTLE_PAUSE,
     SETTLE_WINDOW,
     Change,
-    differences,
     ignored_parts,
-    reference_of,
-    required_name,
 )
-from pulumi_jig.lifecycle.deployment.state import state_of
-from pulumi_jig.lifecycle.invocation import READ_TIMEOUT, PartialFailureError, Stored
-from pulumi_jig.lifecycle.memory import remember_held
 from pulumi_jig.rollout import Goal, Watch
 from pulumi_jig.values import storable_fault
 
@@ -53,7 +47,9 @@ ROLLBACK_TIMEOUT: Final = 300.0
 REVISION_PATIENCE: Final = 30.0
 
 
-def roll_out(change: Change, inv: Invocation, ctx: CallContext) -> Stored:
+def roll_out(
+    change: Change[DeploymentResponseItem], inv: Invocation, ctx: CallContext
+) -> Stored:
     """
     Wait until an accepted change serves.
 
@@ -71,11 +67,18 @@ class _RollOut:
         seen: The newest answer: what the state is made of, however this ends.
     """
 
-    def __init__(self, change: Change, inv: Invocation, ctx: CallContext) -> None:
+    def __init__(
+        self,
+        change: Change[DeploymentResponseItem],
+        inv: Invocation,
+        ctx: CallContext,
+    ) -> None:
         self._change = change
         self._inv = inv
         self._ctx = ctx
-        self._name = required_name(change.inputs)
+        self._name = str(change.inputs["name"])
+        #: Its id where it is known, so that no namesake is ever meant.
+        self._reference = str(change.item.id or self._name)
         self._accepted = ctx.clock()
         self._shown = False
         self._id: str | None = None
@@ -164,19 +167,19 @@ class _RollOut:
         remember_held(item.id, self._change.inputs.get(NONCE))
 
     def _get(self, ctx: CallContext) -> DeploymentResponseItem:
-        return self._inv.client.deployments.get(reference_of(self._change), ctx)
+        return self._inv.client.deployments.get(self._reference, ctx)
 
     def _logs(self, replica: str | None) -> list[str]:
         # Output is a courtesy: it may be there although the time is up, but a service
         # that does not give it must not hold up the reason.
         return self._inv.client.deployments.logs(
-            reference_of(self._change), self._ctx.beyond(LAST_LOOK), replica_id=replica
+            self._reference, self._ctx.beyond(LAST_LOOK), replica_id=replica
         )
 
     def _newest_revision(self) -> str | None:
         try:
             events = self._inv.client.deployments.revisions(
-                reference_of(self._change), self._ctx.within(LAST_LOOK), limit=1
+                self._reference, self._ctx.within(LAST_LOOK), limit=1
             )
         except EngineGoneError:
             raise
@@ -305,7 +308,7 @@ class _RollOut:
         try:
             self._see(
                 self._inv.client.deployments.rollback(
-                    reference_of(change), revision, self._ctx
+                    self._reference, revision, self._ctx
                 )
             )
             goal = Goal(

@@ -29,7 +29,7 @@ from pulumi_jig.values import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pulumi_jig.lifecycle.deployment.wording import Fault
+    from pulumi_jig.lifecycle.wording import Fault
 
 #: Largest request body in bytes; the plugin's own wire stops at 4 MiB per message.
 MAX_BODY: Final = 3 * 1024 * 1024

@@ -18,14 +18,12 @@ from pulumi_jig.fields import (
     same_extra,
 )
 from pulumi_jig.lifecycle.deployment.inputs import (
-    ACCOUNT,
-    DECLARED,
     EXTRA,
-    HIDDEN_INPUTS,
     OPTIONS,
     declared_fields,
     declared_keys,
 )
+from pulumi_jig.lifecycle.keys import ACCOUNT, DECLARED, HIDDEN_INPUTS
 from pulumi_jig.models import PLATFORM_PREFIX
 from pulumi_jig.rollout import summary
 from pulumi_jig.values import SecretValue, reveal, whole_numbers

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from pulumi_jig.errors import (
     AmbiguousError,
@@ -20,10 +20,11 @@ from pulumi_jig.errors import (
     NotFoundError,
     ServerError,
 )
-from pulumi_jig.fields import is_same, live_values
-from pulumi_jig.lifecycle.deployment.identity import Whose, whose
-from pulumi_jig.lifecycle.deployment.inputs import NONCE, declared_fields, mark_of
+from pulumi_jig.lifecycle.identity import Whose, whose
+from pulumi_jig.lifecycle.keys import NONCE
+from pulumi_jig.lifecycle.kind import id_of
 from pulumi_jig.lifecycle.memory import holder_of, was_deleted
+from pulumi_jig.models import Response
 from pulumi_jig.values import storable_fault
 
 if TYPE_CHECKING:
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
 
     from pulumi_jig.context import CallContext
     from pulumi_jig.lifecycle.invocation import Invocation
-    from pulumi_jig.models import DeploymentResponseItem
+    from pulumi_jig.lifecycle.kind import Kind
+
+Item = TypeVar("Item", bound=Response)
 
 #: Seconds for which a name must stay absent before a lost creation counts as absent.
 #: (Assumed: the service may take a moment to show what it has accepted.)
@@ -48,7 +51,7 @@ _PATH_PART: Final = re.compile(r'\["((?:[^"\\]|\\.)*)"\]|([^.\[\]]+)')
 
 
 @dataclass(frozen=True)
-class Change:
+class Change(Generic[Item]):
     """
     A change that the service has accepted.
 
@@ -64,24 +67,24 @@ class Change:
     """
 
     inputs: Mapping[str, Any]
-    item: DeploymentResponseItem
-    before: DeploymentResponseItem | None = None
+    item: Item
+    before: Item | None = None
     account: str | None = None
     created: bool = False
     changed: tuple[str, ...] = ()
     answered: bool = True
 
 
-def required_name(data: Mapping[str, Any]) -> str:
+def required_name(kind: Kind[Any], data: Mapping[str, Any]) -> str:
     """
-    The deployment's name.
+    The thing's name.
 
     Raises:
         InputError: There is none; nothing was sent.
     """
     name = data.get("name")
     if not isinstance(name, str) or not name:
-        raise InputError("This deployment has no name; nothing was sent.")
+        raise InputError(f"This {kind.what} has no name; nothing was sent.")
     return name
 
 
@@ -97,65 +100,75 @@ def require_storable(inputs: Mapping[str, Any]) -> None:
         raise InputError(f"Nothing was sent: {fault}, so it could not be stored.")
 
 
-def find(inv: Invocation, ctx: CallContext, name: str) -> DeploymentResponseItem | None:
-    """The deployment of this name, or None where the API itself says there is none."""
+def show(
+    kind: Kind[Item],
+    reference: str,
+    data: Mapping[str, Any],
+    inv: Invocation,
+    ctx: CallContext,
+) -> Item:
+    """
+    What is there under a name or id.
+
+    Args:
+        kind: What it is.
+        reference: The name or id.
+        data: Inputs or a state, in whose words the answer is put.
+        inv: The call.
+        ctx: The operation.
+
+    Raises:
+        NotFoundError: Nothing is.
+        JigError: Nobody can tell.
+    """
+    found = kind.noun(inv.client).get(reference, ctx)
+    return kind.recognise(found, data, inv, ctx)
+
+
+def find(
+    kind: Kind[Item], data: Mapping[str, Any], inv: Invocation, ctx: CallContext
+) -> Item | None:
+    """What has the name of the data, or None where the API itself says there is none."""
     try:
-        return inv.client.deployments.get(name, ctx)
+        return show(kind, required_name(kind, data), data, inv, ctx)
     except NotFoundError as error:
         if not error.definitive:
             raise
         return None
 
 
-def just_deleted(name: str, found: DeploymentResponseItem) -> bool:
-    """Whether a deployment is the one that this very run deleted."""
-    return was_deleted(name, found.id)
+def just_deleted(kind: Kind[Any], name: str, found: Response) -> bool:
+    """Whether a thing is the one that this very run deleted."""
+    return was_deleted(kind.key(name), id_of(found))
 
 
 def is_ours(
-    found: DeploymentResponseItem,
+    kind: Kind[Item],
+    found: Item,
     inputs: Mapping[str, Any],
     inv: Invocation,
     *,
     sent: int,
 ) -> bool:
     """
-    Whether a deployment is the one that we asked for.
+    Whether a thing is the one that we asked for.
 
     Args:
+        kind: What it is.
         found: What is there under the name.
         inputs: What was asked for.
         inv: The call.
         sent: How many requests to create it went out.
     """
     nonce = inputs.get(NONCE)
-    if nonce is not None and holder_of(found.id) == nonce:
+    if nonce is not None and holder_of(id_of(found)) == nonce:
         return True
-    if mark_of(inputs, inv.urn) is not None:
+    if kind.mark(inputs, inv.urn) is not None:
         return whose(found, inputs, inv.urn) is Whose.OURS
-    if just_deleted(required_name(inputs), found):
+    if just_deleted(kind, required_name(kind, inputs), found):
         return False
     # Its absence before the first request was proved, so a twin of what was sent is it.
-    return sent > 0 and not differences(inputs, found)
-
-
-def differences(
-    inputs: Mapping[str, Any],
-    item: DeploymentResponseItem,
-    inv: Invocation | None = None,
-) -> list[str]:
-    """Declared fields that are not true of an answer, those left out that `inv` ignores."""
-    ignored = ignored_parts(inv) if inv is not None else {}
-    live = live_values(item)
-    declared = declared_fields(inputs)
-    return [
-        name
-        for name, value in declared.items()
-        if name != "name"
-        and name not in ignored
-        and name in live
-        and not is_same(name, value, live[name], declared)
-    ]
+    return sent > 0 and not kind.differences(inputs, found)
 
 
 def ignored_parts(inv: Invocation) -> dict[str, set[str] | None]:
@@ -198,6 +211,6 @@ def said(error: BaseException) -> str:
     return f"an internal error ({type(error).__name__})."
 
 
-def reference_of(change: Change) -> str:
-    """How to address a deployment: its id, so that no namesake is ever meant."""
-    return str(change.item.id or required_name(change.inputs))
+def reference_of(kind: Kind[Item], change: Change[Item]) -> str:
+    """How to address a thing: its id, so that no namesake is ever meant."""
+    return id_of(change.item) or required_name(kind, change.inputs)

@@ -1,5 +1,5 @@
 """
-Having a deployment created: accepted exactly once, whatever happens on the wire.
+Having something created: accepted exactly once, whatever happens on the wire.
 
 A creation is sent once; it is sent again only when it certainly had no effect. After an
 ambiguous end one looks: our nonce is ours, absent for long enough is absent, anything
@@ -8,7 +8,7 @@ else is somebody else's. What stays unknown becomes a state that says so.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pulumi_jig.errors import (
     AmbiguousError,
@@ -21,14 +21,12 @@ from pulumi_jig.errors import (
     ServerError,
     TransportError,
 )
-from pulumi_jig.lifecycle.deployment.identity import taken
-from pulumi_jig.lifecycle.deployment.inputs import (
-    NONCE,
-    UNCONFIRMED,
-    create_body,
-    mark_of,
-)
-from pulumi_jig.lifecycle.deployment.sending import (
+from pulumi_jig.lifecycle.identity import taken
+from pulumi_jig.lifecycle.invocation import PartialFailureError
+from pulumi_jig.lifecycle.keys import NONCE, UNCONFIRMED
+from pulumi_jig.lifecycle.kind import id_of
+from pulumi_jig.lifecycle.memory import holds_any, is_stated, was_deleted
+from pulumi_jig.lifecycle.sending import (
     LAST_LOOK,
     MAX_SENDS,
     SETTLE_PAUSE,
@@ -42,16 +40,16 @@ from pulumi_jig.lifecycle.deployment.sending import (
     required_name,
     said,
 )
-from pulumi_jig.lifecycle.deployment.state import state_of
-from pulumi_jig.lifecycle.invocation import PartialFailureError
-from pulumi_jig.lifecycle.memory import holds_any, is_stated, was_deleted
+from pulumi_jig.models import Response
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pulumi_jig.context import CallContext
     from pulumi_jig.lifecycle.invocation import Invocation
-    from pulumi_jig.models import DeploymentResponseItem
+    from pulumi_jig.lifecycle.kind import Kind
+
+Item = TypeVar("Item", bound=Response)
 
 #: Seconds for which a name may stay taken after our own delete.
 NAME_RELEASE: Final = 120.0
@@ -60,13 +58,14 @@ STRANGERS: Final = 60.0
 
 
 def post(
+    kind: Kind[Item],
     inputs: Mapping[str, Any],
     account: str | None,
     inv: Invocation,
     ctx: CallContext,
-) -> Change:
+) -> Change[Item]:
     """
-    Have the service accept the deployment, exactly once.
+    Have the service accept it, exactly once.
 
     Returns:
         The creation, with the answer to it or with what a look found of it.
@@ -76,24 +75,25 @@ def post(
         PartialFailureError: It stays unknown whether it was created.
         JigError: Nothing was created.
     """
-    name = required_name(inputs)
-    body = create_body(inputs, inv.urn)
+    name = required_name(kind, inputs)
+    body = kind.create_body(inputs, inv.urn)
 
-    def change(item: DeploymentResponseItem, *, answered: bool) -> Change:
+    def change(item: Item, *, answered: bool) -> Change[Item]:
         return Change(inputs, item, account=account, created=True, answered=answered)
 
-    replaced = is_stated(name, inv.urn) and not was_deleted(name)
-    if replaced or mark_of(inputs, inv.urn) is None:
+    key = kind.key(name)
+    replaced = is_stated(key, inv.urn) and not was_deleted(key)
+    if replaced or kind.mark(inputs, inv.urn) is None:
         # Without a mark nothing tells ours from a namesake after an ambiguous end, so
         # the namesake must be ruled out before. The same where this resource is being
         # replaced under its name: a creation that can only be refused must not end as
         # one of which nobody knows, because then the old one waits in the state for
         # its deletion, and the new one for the name.
-        found = find(inv, ctx, name)
-        if found is not None and is_ours(found, inputs, inv, sent=0):
+        found = find(kind, inputs, inv, ctx)
+        if found is not None and is_ours(kind, found, inputs, inv, sent=0):
             return change(found, answered=False)
-        if found is not None and not just_deleted(name, found):
-            raise taken(found, inputs, inv.urn)
+        if found is not None and not just_deleted(kind, name, found):
+            raise taken(kind, found, inputs, inv.urn)
     released_by = ctx.clock() + NAME_RELEASE
     # Requests whose end was never seen: they may have arrived, or arrive late. An
     # engine that repeats a failed creation counts as one.
@@ -101,38 +101,44 @@ def post(
     while True:
         inv.progress("asking the service for it")
         try:
-            return change(_send(body, inv, ctx), answered=True)
+            return change(_send(kind, body, inputs, inv, ctx), answered=True)
         except ConflictError as error:
             if not lost:
-                found = find(inv, ctx, name)
-                lingers = was_deleted(name, None if found is None else found.id)
+                found = find(kind, inputs, inv, ctx)
+                id_ = None if found is None else id_of(found)
+                lingers = was_deleted(key, id_)
                 if lingers and ctx.clock() < released_by and not ctx.expired:
                     inv.progress("waiting for the name to be released")
                     ctx.pause(SETTLE_PAUSE * 2)
                     continue
-                raise taken(found, inputs, inv.urn) from None
-            found = _settle(inputs, account, inv, ctx, error)
+                raise taken(kind, found, inputs, inv.urn) from None
+            found = _settle(kind, inputs, inv, ctx, error, account=account)
             if found is None:
-                raise taken(None, inputs, inv.urn) from None
+                raise taken(kind, None, inputs, inv.urn) from None
             return change(found, answered=False)
         except JigError as error:
             ambiguous = is_ambiguous(error)
             if not ambiguous and not lost:
                 raise
-            found = _settle(inputs, account, inv, ctx, error)
+            found = _settle(kind, inputs, inv, ctx, error, account=account)
             if found is not None:
                 return change(found, answered=False)
             lost += 1
             if not ambiguous or lost >= MAX_SENDS or ctx.expired:
-                raise _not_created(error, name) from None
+                raise _not_created(kind, error, name) from None
 
 
 def _send(
-    body: Mapping[str, Any], inv: Invocation, ctx: CallContext
-) -> DeploymentResponseItem:
+    kind: Kind[Item],
+    body: Mapping[str, Any],
+    inputs: Mapping[str, Any],
+    inv: Invocation,
+    ctx: CallContext,
+) -> Item:
     """One request; whatever breaks while its answer is read leaves its end unknown."""
     try:
-        return inv.client.deployments.create(body, ctx)
+        item = kind.noun(inv.client).create(body, ctx)
+        return kind.recognise(item, inputs, inv, ctx)
     except JigError:
         raise
     except BaseException as error:
@@ -141,29 +147,31 @@ def _send(
         ) from None
 
 
-def _not_created(error: JigError, name: str) -> JigError:
+def _not_created(kind: Kind[Any], error: JigError, name: str) -> JigError:
     return replace_message(
         error,
-        f"{error.message} A look at the service shows that deployment {name} was not "
+        f"{error.message} A look at the service shows that {kind.what} {name} was not "
         "created. Run `pulumi up` again.",
     )
 
 
 def _settle(
+    kind: Kind[Item],
     inputs: Mapping[str, Any],
-    account: str | None,
     inv: Invocation,
     ctx: CallContext,
     error: JigError,
-) -> DeploymentResponseItem | None:
+    *,
+    account: str | None,
+) -> Item | None:
     """
     Find out how a creation ended that got no usable answer.
 
     It takes what time it needs to be sure, even where the operation's own is up: being
-    late is better than losing track of a deployment.
+    late is better than losing track of it.
 
     Returns:
-        The deployment, or None when it stayed absent for `SETTLE_WINDOW` seconds.
+        What was created, or None when it stayed absent for `SETTLE_WINDOW` seconds.
 
     Raises:
         OwnershipError: The name turned out to be somebody else's.
@@ -172,35 +180,35 @@ def _settle(
     if ctx.remaining() < SETTLE_WINDOW + LAST_LOOK:
         ctx = ctx.beyond(SETTLE_WINDOW + LAST_LOOK)
     try:
-        return _look_for(inputs, inv, ctx)
+        return _look_for(kind, inputs, inv, ctx)
     except OwnershipError:
         raise
     except BaseException as other:
-        name = required_name(inputs)
-        outputs = {**state_of(inputs, None, account=account), UNCONFIRMED: True}
+        name = required_name(kind, inputs)
+        outputs = {**kind.state_of(inputs, None, account=account), UNCONFIRMED: True}
         raise PartialFailureError(
             name,
             outputs,
             [
-                f"It is not known whether deployment {name} was created: "
-                f"{error.message} Looking for it failed as well: {said(other)} It may "
-                "be running and billing. It is kept in the state as unconfirmed; the "
-                "next `pulumi up` finds it, or creates it if there is none."
+                f"It is not known whether {kind.what} {name} was created: "
+                f"{error.message} Looking for it failed as well: {said(other)}"
+                f"{kind.at_stake(' It may be running and billing.')} "
+                "It is kept in the state as unconfirmed; the next `pulumi up` finds it, or creates it if there is none."
             ],
         ) from None
 
 
 def _look_for(
-    inputs: Mapping[str, Any], inv: Invocation, ctx: CallContext
-) -> DeploymentResponseItem | None:
-    name = required_name(inputs)
+    kind: Kind[Item], inputs: Mapping[str, Any], inv: Invocation, ctx: CallContext
+) -> Item | None:
+    name = required_name(kind, inputs)
     inv.progress("no answer; looking for it")
     absent_since: float | None = None
     strange_since: float | None = None
     while True:
         now = ctx.clock()
         try:
-            found = find(inv, ctx, name)
+            found = find(kind, inputs, inv, ctx)
         except EngineGoneError:
             raise
         except (TransportError, RateLimitError, ServerError, NotFoundError) as blip:
@@ -216,8 +224,8 @@ def _look_for(
                 absent_since = now if absent_since is None else absent_since
                 if now - absent_since >= SETTLE_WINDOW:
                     return None
-            elif is_ours(found, inputs, inv, sent=1):
+            elif is_ours(kind, found, inputs, inv, sent=1):
                 return found
-            elif not just_deleted(name, found):
-                raise taken(found, inputs, inv.urn)
+            elif not just_deleted(kind, name, found):
+                raise taken(kind, found, inputs, inv.urn)
         ctx.pause(SETTLE_PAUSE)

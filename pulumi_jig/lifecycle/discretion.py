@@ -1,5 +1,5 @@
 """
-What people are told of a deployment, without the values of its variables.
+What people are told of a thing, without what the program gave in confidence.
 
 The service's own words go into messages: an error that quotes a request, a container's
 last lines, a reason that Kubernetes gives. Any of them may hold what the program gave
@@ -13,28 +13,32 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pulumi_jig.errors import APIError, JigError, RolloutError
-from pulumi_jig.lifecycle.deployment.inputs import redact, secret_texts
 from pulumi_jig.lifecycle.invocation import Invocation, PartialFailureError
+from pulumi_jig.lifecycle.keys import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pulumi_jig.lifecycle.invocation import Severity
+    from pulumi_jig.lifecycle.kind import Kind
 
 
 @contextmanager
-def discreet(inv: Invocation, *data: Mapping[str, Any]) -> Iterator[Invocation]:
+def discreet(
+    kind: Kind[Any], inv: Invocation, *data: Mapping[str, Any]
+) -> Iterator[Invocation]:
     """
     The same call, telling no secret of the given inputs or states.
 
     Args:
+        kind: What the data describe.
         inv: The call.
         data: What holds the secrets.
 
     Raises:
         JigError: What the block raises, in words without secrets.
     """
-    secrets = confidential(*data)
+    secrets = confidential(kind, *data)
 
     def log(severity: Severity, message: str) -> None:
         inv.log(severity, redact(message, secrets))
@@ -54,8 +58,8 @@ def discreet(inv: Invocation, *data: Mapping[str, Any]) -> Iterator[Invocation]:
         raise
 
 
-def confidential(*data: Mapping[str, Any]) -> list[str]:
+def confidential(kind: Kind[Any], *data: Mapping[str, Any]) -> list[str]:
     """What must not be shown of any of the data."""
-    found = {text for each in data for text in secret_texts(each)}
+    found = {text for each in data for text in kind.secret_texts(each)}
     # The longest first: a part of a secret must not hide the whole of it.
     return sorted(found, key=len, reverse=True)

@@ -1,9 +1,8 @@
 """
-Whose deployment is it? The questions to answer before anything is written or deleted.
+Whose is it? The questions to answer before anything is written or deleted.
 
-Three things tell. The service's own id: another id under our name is somebody else's
-deployment. The ownership mark: the same nonce is ours; the same resource with another
-nonce is an orphan of an interrupted run, or the very deployment that is being replaced,
+Three things tell. The service's own id: another id under our name is somebody else's thing. The ownership mark: the same nonce is ours; the same resource with another
+nonce is an orphan of an interrupted run, or the very thing that is being replaced,
 and no create can tell which. The account: a 404 from another account proves nothing.
 """
 
@@ -19,24 +18,24 @@ from pulumi_jig.errors import (
     OwnershipError,
     TransportError,
 )
-from pulumi_jig.lifecycle.deployment.inputs import ACCOUNT, NONCE, place_of
+from pulumi_jig.lifecycle.keys import ACCOUNT, NONCE, place_of
+from pulumi_jig.lifecycle.kind import id_of, mark_on
 from pulumi_jig.lifecycle.memory import holder_of
-from pulumi_jig.naming import split_description
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pulumi_jig.context import CallContext
     from pulumi_jig.lifecycle.invocation import Invocation
-    from pulumi_jig.models import DeploymentResponseItem
-
+    from pulumi_jig.lifecycle.kind import Kind
+    from pulumi_jig.models import Response
 
 #: Seconds that the question whose key this is may take, retries included.
 WHOAMI_TIMEOUT: Final = 15.0
 
 
 class Whose(enum.Enum):
-    """What a deployment's mark says, seen from one resource."""
+    """What a thing's mark says, seen from one resource."""
 
     OURS = "ours"
     """The mark has our nonce."""
@@ -48,12 +47,9 @@ class Whose(enum.Enum):
     """There is no mark."""
 
 
-def whose(
-    item: DeploymentResponseItem, data: Mapping[str, Any], urn: str | None
-) -> Whose:
-    """What the mark of a live deployment says to the resource with this data."""
-    description = item.description
-    _, mark = split_description(description if isinstance(description, str) else "")
+def whose(item: Response, data: Mapping[str, Any], urn: str | None) -> Whose:
+    """What the mark of a live thing says to the resource with this data."""
+    mark = mark_on(item)
     if mark is None:
         return Whose.UNMARKED
     if mark.nonce == data.get(NONCE):
@@ -67,10 +63,8 @@ def whose(
     return Whose.SAME_RESOURCE if same else Whose.OTHERS
 
 
-def _is_of_this_stack(
-    item: DeploymentResponseItem, data: Mapping[str, Any], urn: str | None
-) -> bool:
-    _, mark = split_description(item.description)
+def _is_of_this_stack(item: Response, data: Mapping[str, Any], urn: str | None) -> bool:
+    mark = mark_on(item)
     place = place_of(data, urn)
     return mark is not None and (mark.project, mark.stack) == (
         place.project,
@@ -82,9 +76,9 @@ def account_of(inv: Invocation, ctx: CallContext) -> str | None:
     """
     The API's word for whose key this is; None where it does not say.
 
-    It never stands in the way of the work itself: whether a key is accepted for
-    deployments is what the request for the deployment tells, and a service that does
-    not answer this question gets no more than `WHOAMI_TIMEOUT` seconds for it.
+    It never stands in the way of the work itself: whether a key is accepted is what the
+    request for the thing tells, and a service that does not answer this question gets
+    no more than `WHOAMI_TIMEOUT` seconds for it.
     """
     try:
         return inv.client.whoami(ctx.within(WHOAMI_TIMEOUT))
@@ -92,11 +86,14 @@ def account_of(inv: Invocation, ctx: CallContext) -> str | None:
         return None
 
 
-def refuse_other_account(state: Mapping[str, Any], now: str | None) -> None:
+def refuse_other_account(
+    kind: Kind[Any], state: Mapping[str, Any], now: str | None
+) -> None:
     """
-    Refuse to work on a deployment of one account with a key of another.
+    Refuse to work on a thing of one account with a key of another.
 
     Args:
+        kind: What it is.
         state: What the state remembers.
         now: Whose key is in use, if the service says so.
 
@@ -108,7 +105,7 @@ def refuse_other_account(state: Mapping[str, Any], now: str | None) -> None:
     if not isinstance(remembered, str) or now is None or now == remembered:
         return
     raise ConfigError(
-        f"Deployment {state.get('name')} was created with a key of account "
+        f"{kind.title(state.get('name'))} was created with a key of account "
         f"{remembered}, but the key in use belongs to account {now}. Nothing was "
         "changed. Use a key of the first account (TOGETHER_API_KEY, jig:apiKey or "
         "the resource's provider); to move it, create a new resource and delete "
@@ -117,10 +114,10 @@ def refuse_other_account(state: Mapping[str, Any], now: str | None) -> None:
 
 
 def require_account(
-    state: Mapping[str, Any], inv: Invocation, ctx: CallContext
+    kind: Kind[Any], state: Mapping[str, Any], inv: Invocation, ctx: CallContext
 ) -> str | None:
     """
-    Refuse to work on a deployment of one account with a key of another.
+    Refuse to work on a thing of one account with a key of another.
 
     Returns:
         Whose key is in use; None where neither state nor service says.
@@ -130,13 +127,17 @@ def require_account(
             remembers.
     """
     now = account_of(inv, ctx)
-    refuse_other_account(state, now)
+    refuse_other_account(kind, state, now)
     remembered = state.get(ACCOUNT)
     return remembered if isinstance(remembered, str) else now
 
 
 def require_proof_of_absence(
-    error: NotFoundError, state: Mapping[str, Any], inv: Invocation, ctx: CallContext
+    kind: Kind[Any],
+    error: NotFoundError,
+    state: Mapping[str, Any],
+    inv: Invocation,
+    ctx: CallContext,
 ) -> None:
     """
     Accept a 404 as "gone" only where it proves that.
@@ -149,7 +150,7 @@ def require_proof_of_absence(
     name = state.get("name")
     if not error.definitive:
         raise NotFoundError(
-            f"Something answered 404 for deployment {name}, but not in the API's own "
+            f"Something answered 404 for {kind.what} {name}, but not in the API's own "
             "words, so this proves nothing; the state is kept. Check TOGETHER_BASE_URL "
             "(or jig:baseUrl) and any proxy in between.",
             status=404,
@@ -159,17 +160,18 @@ def require_proof_of_absence(
     if not isinstance(remembered, str):
         return
     now = account_of(inv, ctx)
-    refuse_other_account(state, now)
+    refuse_other_account(kind, state, now)
     if now is None:
         raise ConfigError(
-            f"The service says that deployment {name} does not exist, but not whose "
+            f"The service says that {kind.what} {name} does not exist, but not whose "
             f"key this is; it was created by account {remembered}. The state is kept. "
             "Try again, with a key of that account."
         )
 
 
 def taken(
-    item: DeploymentResponseItem | None,
+    kind: Kind[Any],
+    item: Response | None,
     data: Mapping[str, Any],
     urn: str | None,
 ) -> OwnershipError:
@@ -177,26 +179,27 @@ def taken(
     name = str(data.get("name"))
     if item is None:
         return OwnershipError(
-            f'The name "{name}" is taken by a deployment that this account cannot '
-            "see: names are unique across all customers of the service. Nothing was "
+            f'The name "{name}" is taken by a {kind.what} that this account cannot '
+            f"see: names are unique {kind.reach}. Nothing was "
             "created. Choose another `name`, or set `jig:namespace` to any word to "
             "change all names that are made automatically.",
             name=name,
         )
-    id_ = item.id
-    start = f'A deployment "{name}" (id {id_}) exists already'
+    id_ = id_of(item)
+    start = f'A {kind.what} "{name}" (id {id_}) exists already'
     match whose(item, data, urn):
         case Whose.SAME_RESOURCE:
             text = (
                 f"{start}, and its mark names this very resource: it is left over from "
                 "an interrupted run, or it is what is being replaced right now. "
-                "Nothing was changed; it may be running and billing. Left over: "
+                f"Nothing was changed{kind.at_stake('; it may be running and billing')}. "
+                "Left over: "
                 "`pulumi-jig recover` takes it back into the state. Being replaced: "
-                "set `delete_before_replace`, since two deployments cannot share a "
+                f"set `delete_before_replace`, since two {kind.what}s cannot share a "
                 "name."
             )
         case Whose.OTHERS:
-            _, mark = split_description(item.description)
+            mark = mark_on(item)
             assert mark is not None
             text = (
                 f"{start} and belongs to {mark.owner}. Nothing was changed. Choose another "
@@ -206,55 +209,57 @@ def taken(
         case _:
             text = (
                 f"{start} and carries no mark of any program. Nothing was changed. "
-                "Choose another `name`, or take it over with `adopt=True` or "
-                "`pulumi-jig import`."
+                f"Choose another `name`, or take it over with {kind.takers}."
             )
     return OwnershipError(text, name=name, deployment_id=id_)
 
 
 def refuse_foreign(
-    item: DeploymentResponseItem, state: Mapping[str, Any], urn: str | None
+    kind: Kind[Any], item: Response, state: Mapping[str, Any], urn: str | None
 ) -> None:
     """
-    Refuse to write to a deployment that is not the one that the state knows.
+    Refuse to write to a thing that is not the one that the state knows.
 
     A missing mark is not a foreign one: with an equal id it is written again.
 
     Raises:
-        OwnershipError: The live deployment has another id or another nonce.
+        OwnershipError: The live one has another id or another nonce.
     """
-    why = foreign(item, state, urn)
+    why = foreign(kind, item, state, urn)
     if why:
         raise OwnershipError(
             f"{why} Nothing was changed. If this resource gave it up, remove it from "
             "the state with `pulumi state delete`; to take it back, set `adopt=True` "
             "on a new resource.",
             name=str(state.get("name")),
-            deployment_id=item.id,
+            deployment_id=id_of(item),
         )
 
 
 def foreign(
-    item: DeploymentResponseItem, state: Mapping[str, Any], urn: str | None
+    kind: Kind[Any], item: Response, state: Mapping[str, Any], urn: str | None
 ) -> str | None:
     """
-    Say why a live deployment is not the one that the state knows, or None.
+    Say why a live thing is not the one that the state knows, or None.
 
     The service's id and the mark must not contradict the state, and one of the two must
-    speak for it: under a name alone, anybody's deployment may stand.
+    speak for it: under a name alone, anybody's may stand.
     """
     name = state.get("name")
-    known = state.get("deployment_id")
-    if known and item.id and item.id != known:
+    known = state.get(kind.id_key)
+    live = id_of(item)
+    if known and live and live != known:
         return (
-            f"The deployment that is now called {name} has another id ({item.id} "
+            f"The {kind.what} that is now called {name} has another id ({live} "
             f"instead of {known}): somebody deleted ours and made a new one."
         )
-    holder = holder_of(item.id)
+    holder = holder_of(live)
     if holder is not None and holder != state.get(NONCE):
-        return f"Deployment {name} was taken over by another resource in this very run."
+        return (
+            f"{kind.title(name)} was taken over by another resource in this very run."
+        )
     verdict = whose(item, state, urn)
-    marked = state.get("ownership_mark") is not False
+    marked = kind.marked and state.get("ownership_mark") is not False
     # A resource without a mark has no say in what the description holds, except where
     # it is the mark of this very stack: only an adoption by another resource writes it.
     unclaimed = verdict is Whose.UNMARKED or not (
@@ -264,13 +269,13 @@ def foreign(
         return None
     if not known and not (marked and verdict is not Whose.UNMARKED):
         return (
-            f"Nothing tells whether the deployment that is called {name} is the one of "
+            f"Nothing tells whether the {kind.what} that is called {name} is the one of "
             "this resource: the state has no id of it, and it carries no mark of ours. "
             "(`pulumi refresh` takes its id into the state.)"
         )
-    _, mark = split_description(item.description)
+    mark = mark_on(item)
     assert mark is not None
     return (
-        f"Deployment {name} carries the mark of {mark.owner} with a newer claim than this "
+        f"{kind.title(name)} carries the mark of {mark.owner} with a newer claim than this "
         "resource has: it was taken over."
     )

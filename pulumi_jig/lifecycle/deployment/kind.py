@@ -1,0 +1,107 @@
+"""
+What a deployment is to the steps that all kinds of things share.
+
+Names are unique across all customers of the service, and one that exists bills. An
+answer may name a secret or a volume by its id where the program wrote the name; that is
+put right here, so that no comparison takes it for a change.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from pulumi_jig.fields import FIELDS, live_values
+from pulumi_jig.lifecycle.deployment import inputs as given
+from pulumi_jig.lifecycle.deployment import patching, state
+from pulumi_jig.lifecycle.deployment.diff import dropped_fields
+from pulumi_jig.lifecycle.deployment.serving import roll_out
+from pulumi_jig.lifecycle.keys import HIDDEN_INPUTS
+from pulumi_jig.lifecycle.kind import Kind
+from pulumi_jig.models import DeploymentResponseItem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pulumi_jig.client import JigClient
+    from pulumi_jig.client.nouns import Noun
+    from pulumi_jig.context import CallContext
+    from pulumi_jig.lifecycle.invocation import Invocation, Stored
+    from pulumi_jig.lifecycle.sending import Change
+
+#: Words that say of a deployment that it does what was asked of it.
+SERVING: Final = ("Ready", "ScaledToZero")
+
+
+class _Deployment(Kind[DeploymentResponseItem]):
+    what = "deployment"
+    id_key = "deployment_id"
+    costs = True
+    takers = "`adopt=True` or `pulumi-jig import`"
+    reach = "across all customers of the service"
+
+    def noun(self, client: JigClient) -> Noun[DeploymentResponseItem]:
+        return client.deployments
+
+    def create_body(self, inputs: Mapping[str, Any], urn: str | None) -> dict[str, Any]:
+        return given.create_body(inputs, urn)
+
+    def patch_body(
+        self,
+        inputs: Mapping[str, Any],
+        live: DeploymentResponseItem,
+        inv: Invocation,
+        state: Mapping[str, Any] | None,
+    ) -> dict[str, Any]:
+        clear: list[str] = []
+        if state is not None:
+            clear = dropped_fields(
+                {**state, **live_values(live)}, inputs, old_inputs=inv.old_inputs
+            )
+        return patching.patch_body(inputs, live, inv, clear=clear)
+
+    def arrived(self, body: Mapping[str, Any], found: DeploymentResponseItem) -> bool:
+        return patching.arrived(body, found)
+
+    def differences(
+        self,
+        inputs: Mapping[str, Any],
+        item: DeploymentResponseItem,
+        inv: Invocation | None = None,
+    ) -> list[str]:
+        return patching.differences(inputs, item, inv)
+
+    def state_of(
+        self,
+        inputs: Mapping[str, Any],
+        item: DeploymentResponseItem | None,
+        *,
+        account: str | None = None,
+    ) -> dict[str, Any]:
+        return state.state_of(inputs, item, account=account)
+
+    def inputs_of(
+        self, old_inputs: Mapping[str, Any], item: DeploymentResponseItem
+    ) -> dict[str, Any]:
+        return state.inputs_of(old_inputs, item)
+
+    def inputs_in(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        keys = {*given.OPTIONS, given.EXTRA, *FIELDS} & given.declared_keys(state)
+        keys |= {"name", *HIDDEN_INPUTS}
+        return {key: state[key] for key in keys if state.get(key) is not None}
+
+    def still_unready(self, item: DeploymentResponseItem) -> bool:
+        return item.status not in SERVING
+
+    def secret_texts(self, data: Mapping[str, Any]) -> list[str]:
+        return given.secret_texts(data)
+
+    def finish(
+        self,
+        change: Change[DeploymentResponseItem],
+        inv: Invocation,
+        ctx: CallContext,
+    ) -> Stored:
+        return roll_out(change, inv, ctx)
+
+
+DEPLOYMENT: Final = _Deployment()

@@ -1,0 +1,138 @@
+"""
+Bookkeeping in inputs and states, whatever kind of thing they describe.
+
+Its keys begin with two underscores, so that displays and policies do not show them. Here
+too is where a resource stands and the mark that says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from pulumi_jig.naming import Mark
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+#: Names of the keys that the program set.
+DECLARED: Final = "__declared"
+#: Tells two things of one URN apart; also in the mark.
+NONCE: Final = "__nonce"
+#: Where the resource stands, as the program told it: organization, project, stack,
+#: resource, namespace.
+PROGRAM: Final = "__program"
+#: Whose key created it, in the API's own word.
+ACCOUNT: Final = "__account"
+#: The creation ended without an answer: true until an update has settled it.
+UNCONFIRMED: Final = "__unconfirmed"
+#: Why it is not what was asked for, although it was accepted: a refresh clears what the
+#: engine itself remembers of a failure.
+UNREADY: Final = "__unready"
+
+#: Bookkeeping among the inputs. The other hidden keys live in the state only.
+HIDDEN_INPUTS: Final = (DECLARED, NONCE, PROGRAM)
+
+#: Characters that a value must have to be looked for in texts.
+SHORTEST_SECRET: Final = 6
+
+
+def declared_keys(data: Mapping[str, Any], known: Collection[str]) -> set[str]:
+    """
+    The names of the keys that the program set, from inputs or state.
+
+    Args:
+        data: Inputs or a state.
+        known: The keys that a program may set.
+    """
+    listed = data.get(DECLARED)
+    if isinstance(listed, list):
+        return {key for key in listed if isinstance(key, str)}
+    # A state without bookkeeping (hand-written, or imported): what is there was meant.
+    return {key for key in data if key in known}
+
+
+@dataclass(frozen=True)
+class Place:
+    """
+    Where a resource stands.
+
+    Attributes:
+        organization: Pulumi organization.
+        project: Pulumi project.
+        stack: Pulumi stack.
+        resource: The resource's name in the program.
+        urn: Its URN, or the best substitute that the host had.
+        namespace: The stack's `jig:namespace`.
+    """
+
+    organization: str
+    project: str
+    stack: str
+    resource: str
+    urn: str
+    namespace: str
+
+
+def place_of(data: Mapping[str, Any], urn: str | None) -> Place:
+    """
+    Where a resource stands, from its URN and what the program told about itself.
+
+    The URN counts where both know something: the program cannot see its own URN.
+    """
+    told = data.get(PROGRAM)
+    said = {
+        key: value
+        for key, value in (told if isinstance(told, dict) else {}).items()
+        if isinstance(value, str)
+    }
+    stack, project, resource = (
+        said.get("stack", ""),
+        said.get("project", ""),
+        said.get("resource", ""),
+    )
+    if urn and urn.startswith("urn:pulumi:"):
+        parts = urn.removeprefix("urn:pulumi:").split("::", 3)
+        if len(parts) == 4:
+            stack, project, _, resource = parts
+    return Place(
+        organization=said.get("organization", ""),
+        project=project,
+        stack=stack,
+        resource=resource,
+        urn=urn or f"{stack}::{project}::{resource}",
+        namespace=said.get("namespace", ""),
+    )
+
+
+def mark_of(data: Mapping[str, Any], urn: str | None) -> Mark | None:
+    """The ownership mark of a resource, or None where it is turned off."""
+    nonce = data.get(NONCE)
+    if data.get("ownership_mark") is False or not isinstance(nonce, str):
+        return None
+    place = place_of(data, urn)
+    if not (place.project and place.stack and place.resource):
+        return None
+    return Mark(place.project, place.stack, place.resource, nonce)
+
+
+def findable(values: Iterable[str]) -> list[str]:
+    """
+    What to look for in texts that must not hold any of the values.
+
+    Of a value with several lines (a private key) each line counts, since output comes
+    line by line. Short values are left out: redacting every "1" would make a message
+    unreadable and hide nothing.
+    """
+    values = list(values)
+    lines = [line.strip() for value in values for line in value.splitlines()]
+    found = {text for text in (*values, *lines) if len(text) >= SHORTEST_SECRET}
+    # The longest first, so that no part of one is replaced before the whole.
+    return sorted(found, key=lambda text: (-len(text), text))
+
+
+def redact(text: str, secrets: list[str]) -> str:
+    """The text without the given values."""
+    for secret in secrets:
+        text = text.replace(secret, "[secret]")
+    return text

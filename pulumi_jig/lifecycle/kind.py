@@ -1,0 +1,208 @@
+"""
+What the steps that all kinds of things share need to know of one of them.
+
+Creating exactly once, telling whose a thing is, settling a lost answer and deleting only
+what is ours are the same whether the thing is a deployment or a secret. What differs is
+here: what it is called, what a request holds, how an answer becomes a state, and what
+follows once the service has accepted a change.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from pulumi_jig.lifecycle.invocation import (
+    CREATE_TIMEOUT,
+    DELETE_TIMEOUT,
+    UPDATE_TIMEOUT,
+    Stored,
+)
+from pulumi_jig.lifecycle.keys import mark_of
+from pulumi_jig.models import Response
+from pulumi_jig.naming import split_description
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pulumi_jig.client import JigClient
+    from pulumi_jig.client.nouns import Noun
+    from pulumi_jig.context import CallContext
+    from pulumi_jig.errors import APIError
+    from pulumi_jig.lifecycle.invocation import Invocation
+    from pulumi_jig.lifecycle.sending import Change
+    from pulumi_jig.naming import Mark
+
+Item = TypeVar("Item", bound=Response)
+
+
+class Kind(ABC, Generic[Item]):
+    """
+    One kind of thing, as the shared steps see it.
+
+    Attributes:
+        what: What one is called.
+        id_key: The property that holds the service's own id.
+        costs: Whether one that exists runs and bills.
+        marked: Whether a description can carry the mark.
+        takers: What takes an existing one over, for the message that one is taken.
+        reach: Within what its names are unique, for the message that one is taken.
+        create_timeout: Seconds, where the program sets no limit; so the other two.
+    """
+
+    what: str
+    id_key: str
+    costs: bool = False
+    marked: bool = True
+    takers: str = "`adopt=True`"
+    reach: str = "within a project"
+    create_timeout: float = CREATE_TIMEOUT
+    update_timeout: float = UPDATE_TIMEOUT
+    delete_timeout: float = DELETE_TIMEOUT
+
+    # --- The service -------------------------------------------------------------
+
+    @abstractmethod
+    def noun(self, client: JigClient) -> Noun[Item]:
+        """The verbs of the API."""
+
+    def recognise(
+        self,
+        item: Item,
+        _data: Mapping[str, Any],
+        _inv: Invocation,
+        _ctx: CallContext,
+    ) -> Item:
+        """An answer, in the words that the program used for the same things."""
+        return item
+
+    # --- Requests ----------------------------------------------------------------
+
+    @abstractmethod
+    def create_body(self, inputs: Mapping[str, Any], urn: str | None) -> dict[str, Any]:
+        """The body of the request that creates it."""
+
+    @abstractmethod
+    def patch_body(
+        self,
+        inputs: Mapping[str, Any],
+        live: Item,
+        inv: Invocation,
+        state: Mapping[str, Any] | None,
+    ) -> dict[str, Any]:
+        """
+        What to send so that the inputs become true of what is live; empty for nothing.
+
+        Args:
+            inputs: What is declared.
+            live: What is there.
+            inv: The call.
+            state: What the state held before; None when it is taken over.
+        """
+
+    @abstractmethod
+    def arrived(self, body: Mapping[str, Any], found: Item) -> bool:
+        """Whether an answer proves that all of an update has taken effect."""
+
+    @abstractmethod
+    def differences(
+        self, inputs: Mapping[str, Any], item: Item, inv: Invocation | None = None
+    ) -> list[str]:
+        """Declared fields that are not true of an answer."""
+
+    # --- State -------------------------------------------------------------------
+
+    @abstractmethod
+    def state_of(
+        self,
+        inputs: Mapping[str, Any],
+        item: Item | None,
+        *,
+        account: str | None = None,
+    ) -> dict[str, Any]:
+        """What the state shall hold; `item` is None before there was an answer."""
+
+    @abstractmethod
+    def inputs_of(self, old_inputs: Mapping[str, Any], item: Item) -> dict[str, Any]:
+        """The state's inputs after a refresh: exactly the keys that they had."""
+
+    @abstractmethod
+    def inputs_in(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        """The inputs that a state echoes, for a host that cannot tell them."""
+
+    def still_unready(self, _item: Item) -> bool:
+        """Whether a look leaves what the state remembers of a failure as it is."""
+        return True
+
+    def notice(self, _state: Mapping[str, Any], _item: Item, _inv: Invocation) -> None:
+        """Tell people what a look shows and no comparison can."""
+
+    @abstractmethod
+    def secret_texts(self, data: Mapping[str, Any]) -> list[str]:
+        """What must not appear in anything that people are told."""
+
+    # --- Around it ---------------------------------------------------------------
+
+    @abstractmethod
+    def finish(self, change: Change[Item], inv: Invocation, ctx: CallContext) -> Stored:
+        """
+        From "accepted" to the state: wait for whatever it takes.
+
+        Raises:
+            PartialFailureError: It exists, and not as it was asked for.
+        """
+
+    def may_return(self, _state: Mapping[str, Any]) -> bool:
+        """Whether an update makes anew what is gone (it was bound to go)."""
+        return False
+
+    def in_use(
+        self,
+        state: Mapping[str, Any],
+        error: APIError,
+        _inv: Invocation,
+        _ctx: CallContext,
+    ) -> str:
+        """Why the service refuses to delete one for good, and what to do."""
+        running = " It is still running and billing." if self.costs else ""
+        return (
+            f"The service refuses to delete {self.what} {state['name']}: "
+            f"{error.detail or error.message}{running} Remove what uses it, then run "
+            "`pulumi destroy` or `pulumi up` again."
+        )
+
+    # --- Words -------------------------------------------------------------------
+
+    def title(self, name: object) -> str:
+        """The beginning of a sentence about one."""
+        return f"{self.what.capitalize()} {name}"
+
+    def at_stake(self, sentence: str) -> str:
+        """A sentence about money, where there is any to lose."""
+        return sentence if self.costs else ""
+
+    def key(self, name: str) -> str:
+        """A name that no other kind has, for what a process remembers."""
+        return f"{self.what} {name}"
+
+    def mark(self, data: Mapping[str, Any], urn: str | None) -> Mark | None:
+        """The mark that it shall carry, or None."""
+        return mark_of(data, urn) if self.marked else None
+
+
+def mark_on(item: Response) -> Mark | None:
+    """The mark that a live thing carries."""
+    description = getattr(item, "description", None)
+    return split_description(description if isinstance(description, str) else "")[1]
+
+
+def id_of(item: Response) -> str | None:
+    """The service's own id in an answer."""
+    found = getattr(item, "id", None)
+    return None if found is None else str(found)
+
+
+def name_in(item: Response) -> str | None:
+    """The name in an answer."""
+    found = getattr(item, "name", None)
+    return None if found is None else str(found)

@@ -1,0 +1,133 @@
+"""
+Having something changed: only what differs, and a lost answer settled by a look.
+
+An update has the same effect however often it is sent, so one whose answer got lost is
+looked for, and sent once more where it did not arrive, or where no look can tell.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pulumi_jig.errors import (
+    AmbiguousError,
+    ConflictError,
+    JigError,
+)
+from pulumi_jig.lifecycle.invocation import PartialFailureError
+from pulumi_jig.lifecycle.sending import (
+    LAST_LOOK,
+    MAX_SENDS,
+    SETTLE_PAUSE,
+    Change,
+    is_ambiguous,
+    reference_of,
+    required_name,
+    said,
+    show,
+)
+from pulumi_jig.models import Response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pulumi_jig.context import CallContext
+    from pulumi_jig.lifecycle.invocation import Invocation
+    from pulumi_jig.lifecycle.kind import Kind
+
+Item = TypeVar("Item", bound=Response)
+
+
+def patch(
+    kind: Kind[Item],
+    change: Change[Item],
+    body: dict[str, Any],
+    inv: Invocation,
+    ctx: CallContext,
+    *,
+    still_ours: Callable[[Item], None],
+) -> Item:
+    """
+    Have the service accept an update; an empty one is not sent.
+
+    Args:
+        kind: What it is.
+        change: What is changed.
+        body: What to send.
+        inv: The call.
+        ctx: The operation.
+        still_ours: Raises where a thing is not the one that is meant.
+
+    Raises:
+        PartialFailureError: It stays unknown whether it arrived.
+        JigError: Nothing was changed.
+    """
+    if not body:
+        return change.item
+    sent = 0
+    while True:
+        inv.progress("sending the change")
+        sent += 1
+        try:
+            return _send(kind, change, body, inv, ctx)
+        except ConflictError:
+            # Somebody else changes it at the same time: look again, then insist.
+            if sent >= MAX_SENDS or ctx.expired:
+                raise
+            still_ours(show(kind, reference_of(kind, change), change.inputs, inv, ctx))
+        except JigError as error:
+            # What was certainly not acted upon the client has repeated for as long as
+            # there was hope.
+            if not is_ambiguous(error):
+                raise
+            found = _look(kind, change, error, inv, ctx)
+            if kind.arrived(body, found):
+                return found
+            if sent >= MAX_SENDS or ctx.expired:
+                raise
+        ctx.pause(SETTLE_PAUSE)
+
+
+def _send(
+    kind: Kind[Item],
+    change: Change[Item],
+    body: Mapping[str, Any],
+    inv: Invocation,
+    ctx: CallContext,
+) -> Item:
+    """One request; whatever breaks while its answer is read leaves its end unknown."""
+    try:
+        reference = reference_of(kind, change)
+        item = kind.noun(inv.client).update(reference, body, ctx)
+        return kind.recognise(item, change.inputs, inv, ctx)
+    except JigError:
+        raise
+    except BaseException as error:
+        raise AmbiguousError(
+            f"The answer to the update ended in {said(error)}"
+        ) from None
+
+
+def _look(
+    kind: Kind[Item],
+    change: Change[Item],
+    error: JigError,
+    inv: Invocation,
+    ctx: CallContext,
+) -> Item:
+    look = ctx if ctx.remaining() > LAST_LOOK else ctx.beyond(LAST_LOOK)
+    try:
+        return show(kind, reference_of(kind, change), change.inputs, inv, look)
+    except BaseException as other:
+        name = required_name(kind, change.inputs)
+        outputs = kind.state_of(change.inputs, change.item, account=change.account)
+        raise PartialFailureError(
+            name,
+            outputs,
+            [
+                f"It is not known whether the update of {kind.what} {name} arrived: "
+                f"{error.message} Looking failed as well: {said(other)} "
+                + kind.at_stake("It is running and billing in one form or the other; ")
+                + "the next `pulumi up` settles it."
+            ],
+        ) from None

@@ -1,0 +1,99 @@
+"""
+Reading something for a refresh.
+
+Gone means a 404 in the API's own words, from the account that the state remembers. Any
+other failure is an error, so the state is kept: a resource that is dropped from the
+state by mistake is nobody's any more, and may go on billing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pulumi_jig.errors import NotFoundError, OwnershipError
+from pulumi_jig.lifecycle.discretion import discreet
+from pulumi_jig.lifecycle.identity import (
+    Whose,
+    foreign,
+    require_account,
+    require_proof_of_absence,
+    whose,
+)
+from pulumi_jig.lifecycle.invocation import READ_TIMEOUT, Stored
+from pulumi_jig.lifecycle.keys import UNCONFIRMED, UNREADY
+from pulumi_jig.lifecycle.kind import id_of, name_in
+from pulumi_jig.lifecycle.sending import is_ours, show
+from pulumi_jig.models import Response
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pulumi_jig.lifecycle.invocation import Invocation
+    from pulumi_jig.lifecycle.kind import Kind
+
+Item = TypeVar("Item", bound=Response)
+
+
+def read(
+    kind: Kind[Item], id_: str, state: Mapping[str, Any], inv: Invocation
+) -> Stored:
+    """
+    What is live now, for a refresh.
+
+    Returns:
+        The resource; with an empty id when it is gone. Gone means a 404 in the API's
+        own words, from the account that the state remembers.
+
+    Raises:
+        JigError: Nothing is known, so the state must be kept.
+    """
+    with discreet(kind, inv, state, inv.old_inputs or {}) as quiet:
+        return _read(kind, id_, state, quiet)
+
+
+def _read(
+    kind: Kind[Item], id_: str, state: Mapping[str, Any], inv: Invocation
+) -> Stored:
+    ctx = inv.context(READ_TIMEOUT)
+    name = str(state.get("name") or id_)
+    known = state.get(kind.id_key)
+    stored_before = bool(known) or bool(state.get(UNCONFIRMED))
+    state = {**state, "name": name}
+    try:
+        item = show(kind, str(known or name), inv.old_inputs or state, inv, ctx)
+    except NotFoundError as error:
+        require_proof_of_absence(kind, error, state, inv, ctx)
+        if not stored_before:
+            # The engine takes a missing resource for a found one when it looks one up.
+            raise NotFoundError(
+                f'There is no {kind.what} "{name}" in this account.', status=404
+            ) from None
+        return Stored("", {})
+    if state.get(UNCONFIRMED) and not is_ours(kind, item, state, inv, sent=1):
+        if whose(item, state, inv.urn) is Whose.UNMARKED:
+            raise OwnershipError(
+                f"A {kind.what} {name} (id {id_of(item)}) exists without any mark, so "
+                "it cannot be told whether it is the one whose creation ended without "
+                "an answer. The state is kept"
+                f"{kind.at_stake('; it may be running and billing')}. If it is yours, delete it or take it over with `adopt=True`; if not, remove "
+                "this resource with `pulumi state delete`.",
+                name=name,
+                deployment_id=id_of(item),
+            )
+        inv.log(
+            "warning",
+            f"{kind.what} {name} was never created by this program; the one of that "
+            f"name (id {id_of(item)}) is somebody else's",
+        )
+        return Stored("", {})
+    account = require_account(kind, state, inv, ctx)
+    # Without an id this is the look that gives it one.
+    why = foreign(kind, item, state, inv.urn) if known else None
+    if why:
+        inv.log("warning", f"{why} It is shown as it is and will not be changed.")
+    inputs = inv.old_inputs or kind.inputs_in(state)
+    outputs = kind.state_of({**kind.inputs_in(state), **inputs}, item, account=account)
+    if state.get(UNREADY) and kind.still_unready(item):
+        outputs[UNREADY] = state[UNREADY]
+    kind.notice(state, item, inv)
+    return Stored(name_in(item) or name, outputs, kind.inputs_of(inputs, item))
