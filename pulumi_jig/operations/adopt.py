@@ -12,7 +12,6 @@ stack has already, and what no program could declare.
 
 from __future__ import annotations
 
-import functools
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -20,7 +19,11 @@ from typing import TYPE_CHECKING, Any, Final
 from pulumi_jig.errors import InputError, NotFoundError
 from pulumi_jig.naming import DEPLOYMENT_TYPE, Mark, new_nonce, split_description
 from pulumi_jig.operations import account, files, program, terminal
-from pulumi_jig.operations.exported import PROVIDER_KEY, to_file
+from pulumi_jig.operations.exported import (
+    PROVIDER_KEY,
+    provider_reference,
+    to_file,
+)
 from pulumi_jig.operations.stored import outputs_of
 from pulumi_jig.operations.together import gather
 from pulumi_jig.values import SecretValue
@@ -232,7 +235,7 @@ def _adopted(
         path, why = checked.faults[0]
         where = f"its {path} {why}" if path else why
         return f'Deployment "{item.name}" cannot be declared: {where}.'
-    filed = to_file({**inputs, PROVIDER_KEY: _provider()})
+    filed = to_file({**inputs, PROVIDER_KEY: provider_reference("DeploymentProvider")})
     entry = {
         "type": DEPLOYMENT_TYPE,
         "name": resource,
@@ -253,16 +256,6 @@ def _adopted(
             f"{', '.join(platform)} taken for the platform's own variables and left out"
         )
     return Adopted(str(item.name), resource, entry, args, secrets, tuple(notes))
-
-
-@functools.cache
-def _provider() -> str:
-    """What a state holds for the provider of every deployment."""
-    from pulumi.dynamic.dynamic import serialize_provider
-
-    from pulumi_jig.provider import DeploymentProvider
-
-    return str(serialize_provider(DeploymentProvider()))
 
 
 #: Variables that the platform is known to inject.
@@ -307,14 +300,16 @@ def write(found: Sequence[Adopted], *, import_file: Path, program_file: Path) ->
     Raises:
         InputError: They cannot be written.
     """
-    document = {"resources": [one.entry for one in found]}
+    # One resource a line: an indented document of hundreds takes longer to write than
+    # its deployments take to read.
+    entries = ",\n".join(json.dumps(one.entry) for one in found)
     text = program.write(
         "Deployments that were running before this program.",
         [program.Resource(one.resource, one.args) for one in found],
     )
     files.write_all(
         {
-            import_file: json.dumps(document, indent=2) + "\n",
+            import_file: f'{{"resources": [\n{entries}\n]}}\n',
             program_file: text,
         },
         public=[program_file],

@@ -109,6 +109,8 @@ def _has_code(value: Any) -> bool:
 
 def _text(value: str) -> str:
     """A string in double quotes, as the formatters of Python write it."""
+    if value.isprintable() and '"' not in value and "\\" not in value:
+        return f'"{value}"'
     return '"' + "".join(_character(character) for character in value) + '"'
 
 

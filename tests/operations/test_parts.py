@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import ast
+import pickle
 import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pulumi.dynamic.dynamic import serialize_provider
 
+import pulumi_jig.provider
 from pulumi_jig.errors import InputError
 from pulumi_jig.operations import exported, files, program
+from pulumi_jig.operations.exported import provider_reference
 from pulumi_jig.operations.together import gather
 
 if TYPE_CHECKING:
@@ -175,3 +179,14 @@ def test_only_what_is_public_is_readable_by_others(tmp_path: Path) -> None:
     files.write_all({own: "x", public: "y"}, public=[public])
     modes = [path.stat().st_mode & 0o777 for path in (own, public)]
     assert modes == [0o600, 0o644]
+
+
+@pytest.mark.parametrize("protocol", [4, 5])
+@pytest.mark.parametrize("provider", ["DeploymentProvider", "GpuBudgetProvider"])
+def test_an_import_file_refers_to_the_provider_as_programs_do(
+    monkeypatch: pytest.MonkeyPatch, provider: str, protocol: int
+) -> None:
+    """The reference is the very text that Pulumi's own function makes."""
+    monkeypatch.setattr(pickle, "DEFAULT_PROTOCOL", protocol)
+    instance = getattr(pulumi_jig.provider, provider)()
+    assert provider_reference(provider) == serialize_provider(instance)

@@ -2,7 +2,7 @@
 All benchmarks, one after the other; each figure is a ratio within one run.
 
     make bench            all of them
-    make bench WHAT=host  one: host, emulator, policy
+    make bench WHAT=host  one: host, emulator, policy, desk
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ PARTS: Final = {
     "host": "The plugin process",
     "emulator": "The emulator",
     "policy": "The policy pack",
+    "desk": "Import and drift",
 }
 
 
