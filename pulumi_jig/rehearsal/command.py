@@ -72,6 +72,12 @@ def parser() -> argparse.ArgumentParser:
     add("--policy-pack-config", action="append", default=[], metavar="FILE")
     add("--parallel", type=int, help="steps at once (default: 4 per core)")
     add("--state", metavar="FILE", help="keep the state in this file")
+    add(
+        "--backend",
+        metavar="DIR",
+        help="keep the states of several stacks in this folder, so that they can refer "
+        "to one another",
+    )
     add("--emulator", action="store_true", help="run against an emulator of the API")
     add(
         "--time-scale",
@@ -107,7 +113,8 @@ def run_cli(
         with ExitStack() as stack:
             return _rehearse(args, stack, start_emulator)
     except KeyboardInterrupt:
-        where = f"; the state is in {args.state}" if args.state else ""
+        kept = args.state or args.backend
+        where = f"; the state is in {kept}" if kept else ""
         sys.stderr.write(f"error: interrupted{where}\n")
         return 130
     except (RehearsalError, ValueError) as error:
@@ -159,6 +166,7 @@ def _rehearse(
             policy_packs=packs,
             env=env,
             state_file=args.state,
+            backend=args.backend,
             parallel=args.parallel,
             watchers=[progress],
         )

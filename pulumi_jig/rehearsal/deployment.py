@@ -24,10 +24,12 @@ from .executor import CancelledError, Executor, StepFailedError
 from .goals import PROVIDER_PREFIX, ROOT_TYPE, Goal, RefusedError
 from .journal import Journal
 from .launch import Launcher, Settings
+from .lineage import StepRefusedError
 from .packs import Packs
 from .planner import Plan, Planner
 from .policies import PolicyError
 from .providers import Registry
+from .references import REFERENCE_TYPE
 from .results import Kind, Result, outputs_of
 from .servers import Servers
 from .wire import PropertyMap, Secret
@@ -147,9 +149,16 @@ class Deployment:
         with self._planning:
             if self.executor.cancelled:
                 raise CancelledError
-            self._assign_provider(goal)
-            chain = self.planner.read(goal, resource_id)
             urn = self.planner.urn(goal)
+            if not resource_id:
+                message = f"Expected an ID for {urn}"
+                self.events.log("error", message, urn)
+                raise StepRefusedError(message)
+            if goal.type == REFERENCE_TYPE:
+                self._assign_default(goal, self._registry.builtin_urn(), {})
+            else:
+                self._assign_provider(goal)
+            chain = self.planner.read(goal, resource_id)
         self.executor.run(chain)
         return self.planner.news[urn]
 
@@ -161,13 +170,16 @@ class Deployment:
         if goal.provider:
             return
         urn = self._registry.default_urn(goal.package, goal.version)
+        config: PropertyMap = {
+            key: Secret(value) if key in self.secret_keys else value
+            for key, value in self.config.items()
+        }
+        if goal.version:
+            config["version"] = goal.version
+        self._assign_default(goal, urn, config)
+
+    def _assign_default(self, goal: Goal, urn: str, config: PropertyMap) -> None:
         if urn not in self.planner.news:
-            config: PropertyMap = {
-                key: Secret(value) if key in self.secret_keys else value
-                for key, value in self.config.items()
-            }
-            if goal.version:
-                config["version"] = goal.version
             name = urn.rpartition("::")[2]
             default = Goal(
                 f"{PROVIDER_PREFIX}{goal.package}", name, custom=True, properties=config

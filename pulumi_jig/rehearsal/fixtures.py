@@ -45,17 +45,20 @@ def jig_emulator() -> Iterator[RunningEmulator]:
 
 @pytest.fixture
 def jig_rehearsal(
-    jig_emulator: RunningEmulator,
+    jig_emulator: RunningEmulator, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[..., Rehearsal]]:
     """
     Makes rehearsals of programs, wired to the emulator of this test.
 
-    Called with the program's folder and whatever `Rehearsal` takes. Temporary state is
-    removed at the end; what the program made lives in the emulator, which goes too.
+    Called with the program's folder and whatever `Rehearsal` takes. All states of a
+    test lie in one backend, so that its stacks can refer to one another. Temporary
+    state is removed at the end; what the program made lives in the emulator, which goes
+    too.
     """
     from .harness import Rehearsal
 
     made: list[Rehearsal] = []
+    backend = tmp_path_factory.mktemp("backend")
 
     def rehearse(program_dir: str | os.PathLike[str], **options: Any) -> Rehearsal:
         env = {
@@ -63,6 +66,8 @@ def jig_rehearsal(
             "TOGETHER_API_KEY": KEY,
             **(options.pop("env", None) or {}),
         }
+        if not options.get("state_file"):
+            options.setdefault("backend", backend)
         made.append(Rehearsal(program_dir, env=env, **options))
         return made[-1]
 

@@ -23,6 +23,7 @@ from .children import ChildError
 from .deployment import Deployment
 from .launch import Settings
 from .policies import PolicyPack
+from .references import Backend
 from .results import Outputs, RehearsalError, Result, outputs_of
 from .state import Snapshot, StateError, StateFile, from_json, to_json
 from .vault import VaultError
@@ -53,6 +54,7 @@ class Rehearsal:
         policy_packs: Sequence[Any] = (),
         env: Mapping[str, str] | None = None,
         state_file: str | os.PathLike[str] | None = None,
+        backend: str | os.PathLike[str] | None = None,
         organization: str = "organization",
         parallel: int | None = None,
         recorder: Recorder | None = None,
@@ -70,6 +72,9 @@ class Rehearsal:
             env: Environment variables for program, plugins and packs. The caller's
                 own `TOGETHER_*` and `PULUMI_*` variables are not passed on.
             state_file: Where to keep the state; by default in a temporary folder.
+            backend: A folder for the states of several stacks, this one's among them,
+                instead of `state_file`. A `pulumi.StackReference` finds there what has
+                been rehearsed with the same folder.
             organization: The organization's name.
             parallel: How many steps may run at once; by default four per core, as the
                 engine does.
@@ -79,6 +84,9 @@ class Rehearsal:
         Raises:
             RehearsalError: the project or its configuration cannot be used.
         """
+        if state_file and backend:
+            message = "give state_file or backend, not both"
+            raise RehearsalError(message)
         self._root = Path(program_dir).resolve()
         self._stack = stack
         self._scratch = Path(tempfile.mkdtemp(prefix="rehearsal-"))
@@ -107,6 +115,9 @@ class Rehearsal:
                 watchers=list(watchers),
             )
             path = Path(state_file) if state_file else self._scratch / "state.json"
+            if backend:
+                self._settings.backend = Path(backend).resolve()
+                path = Backend.state_file(self._settings.backend, name, stack)
             self._file = StateFile(path)
         except (RehearsalError, VaultError) as error:
             self.close()

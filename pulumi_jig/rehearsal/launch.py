@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from .children import Child, environment, interpreter
+from .goals import type_of
 from .plugins import Provider
+from .references import BUILTIN_TYPE, Backend, References
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,6 +47,8 @@ class Settings:
     replace: frozenset[str] = frozenset()
     policy_packs: list[PolicyPack] = field(default_factory=list)
     recorder: Recorder | None = None
+    # The folder with the states of the stacks that may refer to one another.
+    backend: Path | None = None
     watchers: list[Watcher] = field(default_factory=list)
 
 
@@ -93,7 +97,7 @@ class Launcher:
 
     def provider(self, urn: str) -> Provider:
         """
-        Start a plugin host.
+        Start a plugin host; the engine's own provider needs none.
 
         It is told nothing of the stack's configuration but through `Configure`.
 
@@ -101,6 +105,10 @@ class Launcher:
             ChildError: it did not come up.
         """
         settings = self._settings
+        if type_of(urn) == BUILTIN_TYPE:
+            return References(
+                Backend(settings.backend, settings.organization, settings.project)
+            )
         return Provider.start(
             interpreter(settings.root, settings.runtime_options),
             self.address,

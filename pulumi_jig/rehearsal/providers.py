@@ -5,7 +5,8 @@ Why it exists: the engine starts one plugin process per provider resource and op
 hands the default provider the whole stack configuration, and for resources that no
 program registers (refresh, destroy, deletions) configures the provider from the state.
 
-What it refuses: packages other than `pulumi-python`.
+What it refuses: packages other than `pulumi-python`, and of the engine's own package
+all but stack references.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Final
 
-from .goals import PROVIDER_PREFIX, RefusedError, urn_of
+from .goals import PROVIDER_PREFIX, RefusedError, type_of, urn_of
 from .plugins import PACKAGE, Provider
+from .references import BUILTIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -61,6 +63,13 @@ class Registry:
             )
             raise RefusedError(message)
         name = f"default_{version.replace('.', '_')}" if version else "default"
+        return self._urn(package, name)
+
+    def builtin_urn(self) -> str:
+        """The URN of the engine's own provider."""
+        return self._urn(BUILTIN, "default")
+
+    def _urn(self, package: str, name: str) -> str:
         return urn_of(
             self._stack, self._project, "", f"{PROVIDER_PREFIX}{package}", name
         )
@@ -115,9 +124,9 @@ class Registry:
             self._all.clear()
 
     def _new(self, urn: str) -> Provider:
-        kind = urn.split("::")[2].rpartition("$")[2]
-        if kind.removeprefix(PROVIDER_PREFIX) != PACKAGE:
-            self.default_urn(kind.removeprefix(PROVIDER_PREFIX), "")
+        package = type_of(urn).removeprefix(PROVIDER_PREFIX)
+        if package not in {PACKAGE, BUILTIN}:
+            self.default_urn(package, "")  # Which refuses it by name.
         provider = self._start(urn)
         with self._lock:
             self._all.append(provider)

@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 # one another's turn; threads are made only when needed.
 _THREADS: Final = 1024
 _UNHANDLED: Final = "Program failed with an unhandled exception"
-_STACK_REFERENCE: Final = "pulumi:pulumi:StackReference"
 _FEATURES: Final = {
     "secrets": "RESOURCE_MONITOR_FEATURE_SECRETS",
     "aliasSpecs": "RESOURCE_MONITOR_FEATURE_ALIAS_SPECS",
@@ -160,8 +159,6 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
 
     def ReadResource(self, request: Any, context: Any) -> Any:  # noqa: N802, D102
         deployment = self._deployment
-        if request.type == _STACK_REFERENCE:
-            self._refuse(context, f"a stack reference ({request.name})")
         with self._answering(context, request.name):
             state = deployment.read(
                 Goal(

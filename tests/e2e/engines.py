@@ -50,12 +50,12 @@ class RehearsalEngine:
         stage = self._stage
         with Rehearsal(
             stage.program_dir,
-            STACK,
+            stage.stack,
             config=stage.config,
             secret_config=stage.secret_config,
             policy_packs=stage.policy_packs,
             env=stage.env,
-            state_file=self._folder / "state.json",
+            backend=self._folder / "backend",
             recorder=self._recorder,
         ) as rehearsal:
             if operation in {"preview", "up"}:
@@ -114,8 +114,7 @@ class PulumiEngine:
         self._env = {
             k: v for k, v in self._env.items() if not k.startswith("TOGETHER_")
         }
-        self._pulumi("stack", "init", STACK)
-        self._known: set[str] = set()
+        self._known: dict[tuple[str, str], set[str]] = {}
 
     def _pulumi(self, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -128,13 +127,16 @@ class PulumiEngine:
 
     def _configure(self) -> None:
         stage = self._stage
-        for key in self._known - {*stage.config, *stage.secret_config}:
+        where = (stage.project, stage.stack)
+        known = self._known.get(where, set())
+        self._pulumi("stack", "select", "--create", stage.stack)
+        for key in known - {*stage.config, *stage.secret_config}:
             self._pulumi("config", "rm", key)
         for key, text in stage.config.items():
             self._pulumi("config", "set", key, text)
         for key, text in stage.secret_config.items():
             self._pulumi("config", "set", "--secret", key, text)
-        self._known = {*stage.config, *stage.secret_config}
+        self._known[where] = {*stage.config, *stage.secret_config}
 
     def act(self, operation: str, replace: list[str]) -> Act:
         self._configure()
@@ -189,7 +191,7 @@ def read_events(path: Path) -> tuple[dict[str, list[str]], list[str], list[str]]
         for kind, suffix in (("resOutputsEvent", ""), ("resOpFailedEvent", " failed")):
             if kind in event:
                 data = event[kind]["metadata"]
-                if label(data["urn"]) == "pulumi-python default":
+                if label(data["urn"]) in {"pulumi-python default", "pulumi default"}:
                     continue
                 taken = steps.setdefault(label(data["urn"]), [])
                 # The outputs of the stack and of components are an event of their own.
@@ -260,9 +262,7 @@ class Stage:
         self.folder = folder
         self.program_dir = folder / "program"
         shutil.copytree(HERE / "generic", self.program_dir)
-        (self.program_dir / "Pulumi.yaml").write_text(
-            f"name: {PROJECT}\nruntime: python\n"
-        )
+        self.move(PROJECT, STACK)
         self.world = folder / "world"
         self.world.mkdir()
         self.env = {
@@ -279,6 +279,16 @@ class Stage:
         self._engine: Engine = engines[engine](folder, self)
 
     # -- what a scenario says
+
+    def move(self, project: str = "", stack: str = "") -> None:
+        """Go on with another project or stack of the same backend."""
+        self.project = project or self.project
+        self.stack = stack or self.stack
+        (self.program_dir / "Pulumi.yaml").write_text(self.manifest())
+
+    def manifest(self) -> str:
+        """The project file."""
+        return f"name: {self.project}\nruntime: python\n"
 
     def plan(
         self,
@@ -312,7 +322,7 @@ class Stage:
 
     def urn(self, name: str, kind: str = "pulumi-python:dynamic/toy:Toy") -> str:
         """The URN of a toy under the stack."""
-        return f"urn:pulumi:{STACK}::{PROJECT}::{kind}::{name}"
+        return f"urn:pulumi:{self.stack}::{self.project}::{kind}::{name}"
 
     def use_pack(self, config: dict[str, Any] | None = None) -> None:
         """Run under the toys' policy pack from now on."""

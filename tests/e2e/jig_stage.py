@@ -30,10 +30,7 @@ class JigStage(Stage):
         self.folder = folder
         self.program_dir = folder / "program"
         shutil.copytree(HERE / "jig", self.program_dir)
-        (self.program_dir / "Pulumi.yaml").write_text(
-            f"name: {PROJECT}\nruntime:\n  name: python\n"
-            "  options:\n    toolchain: pip\n"
-        )
+        self.move(PROJECT, STACK)
         self.log = folder / "emulator.log"
         self.emulator = start(time_scale=time_scale, log=self.log)
         self.env = {
@@ -48,6 +45,13 @@ class JigStage(Stage):
         self.plan({})
         engines = {"rehearsal": RehearsalEngine, "pulumi": PulumiEngine}
         self._engine = engines[engine](folder, self)
+
+    def manifest(self) -> str:
+        """The project file; the toolchain is named, as users are told to."""
+        return (
+            f"name: {self.project}\nruntime:\n  name: python\n"
+            "  options:\n    toolchain: pip\n"
+        )
 
     def close(self) -> None:
         """End the emulator and the engine."""
@@ -101,7 +105,7 @@ class JigStage(Stage):
 
     def deployment_urn(self, name: str = "llm") -> str:
         """The URN of a deployment under the stack."""
-        return f"urn:pulumi:{STACK}::{PROJECT}::{DEPLOYMENT_TYPE}::{name}"
+        return f"urn:pulumi:{self.stack}::{self.project}::{DEPLOYMENT_TYPE}::{name}"
 
     def written(self) -> str:
         """Everything that was written for this scenario, as one text."""

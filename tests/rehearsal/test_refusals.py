@@ -22,10 +22,6 @@ REFUSED = {
         'pulumi.CustomResource("aws:s3/bucket:Bucket", "b", {})',
         "the package 'aws'",
     ),
-    "a stack reference": (
-        'pulumi.StackReference("organization/other/dev")',
-        "a stack reference",
-    ),
     "a transform": (
         "pulumi.runtime.register_resource_transform(lambda args: None)",
         "a transform of all resources",

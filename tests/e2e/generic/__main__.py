@@ -35,7 +35,7 @@ class Crate(pulumi.ComponentResource):
 
 
 def value(spec: Any) -> Any:
-    """A plan's value; `$out`, `$secret` and `$config` stand for what JSON cannot say."""
+    """A plan's value; `$out`, `$ref` and such stand for what JSON cannot say."""
     if isinstance(spec, list):
         return [value(item) for item in spec]
     if not isinstance(spec, dict):
@@ -43,6 +43,9 @@ def value(spec: Any) -> Any:
     if "$out" in spec:
         name, attribute = spec["$out"]
         return getattr(MADE[name], attribute)
+    if "$ref" in spec:
+        name, function, output = spec["$ref"]
+        return getattr(MADE[name], f"{function}_output")(output)
     if "$secret" in spec:
         return pulumi.Output.secret(value(spec["$secret"]))
     if "$config" in spec:
@@ -79,6 +82,8 @@ for name, item in PLAN["resources"].items():
             MADE[name] = Box(item.get("name", name), opts)
         case "crate":
             MADE[name] = Crate(item.get("name", name), opts)
+        case "reference":
+            MADE[name] = pulumi.StackReference(name, item["stack"], opts)
         case "provider":
             MADE[name] = pulumi.ProviderResource("pulumi-python", name, props, opts)
 

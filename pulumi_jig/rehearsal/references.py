@@ -1,0 +1,177 @@
+"""
+Stack references: what one rehearsed stack may read of another.
+
+Why it exists: an image built in one environment is promoted to the next by a
+`pulumi.StackReference`. Under the engine the states of all stacks lie in one backend;
+here they lie in one folder, a file for each stack, and are read from there.
+
+What it refuses: names that a file backend refuses, in its words; stacks that have no
+state; every reference where the rehearsal keeps its state alone.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from .answers import DiffAnswer, ProviderError, ReadAnswer
+from .goals import ROOT_TYPE
+from .plugins import Provider
+from .state import StateError, StateFile
+from .vault import VaultError
+from .wire import PropertyMap, contains_secret
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .state import Resource
+
+BUILTIN: Final = "pulumi"
+BUILTIN_TYPE: Final = "pulumi:providers:pulumi"
+REFERENCE_TYPE: Final = "pulumi:pulumi:StackReference"
+
+_ODD: Final = re.compile(r"[^A-Za-z0-9_.\-]")
+_LONGEST: Final = 100
+
+
+class Backend:
+    """A folder with the states of stacks, seen from one of their projects."""
+
+    def __init__(self, folder: Path | None, organization: str, project: str) -> None:
+        """
+        `folder` is None where a rehearsal keeps its state alone.
+
+        `organization` and `project` are those of the stack at work.
+        """
+        self._folder = folder
+        self._organization = organization
+        self._project = project
+
+    @staticmethod
+    def state_file(folder: Path, project: str, stack: str) -> Path:
+        """Where the state of a stack lies."""
+        return folder / project / f"{stack}.json"
+
+    def outputs(self, reference: str) -> PropertyMap:
+        """
+        The outputs of the stack that `reference` names, secrets marked.
+
+        `ORGANIZATION/PROJECT/STACK`; what is left out from the left is that of the
+        stack at work.
+
+        Raises:
+            ProviderError: there is no such stack, or its state cannot be read.
+        """
+        project, stack = self._parsed(reference)
+        if self._folder is None:
+            message = (
+                f"the program refers to the stack {reference!r}, but this rehearsal "
+                "keeps its state alone; rehearse both stacks with the same `backend` "
+                "folder"
+            )
+            raise ProviderError(message)
+        path = self.state_file(self._folder, project, stack)
+        # A project named `..` would lead out of the folder.
+        if ".." in {project, stack} or not path.exists():
+            message = f'unknown stack "{reference}"'
+            raise ProviderError(message)
+        try:
+            resources = StateFile(path).load().resources
+        except (StateError, VaultError) as error:
+            message = f"the stack {reference!r} cannot be read: {error}"
+            raise ProviderError(message) from error
+        root = next((item for item in resources if item.type == ROOT_TYPE), None)
+        return root.outputs if root else {}
+
+    def _parsed(self, reference: str) -> tuple[str, str]:
+        """Project and stack; names are held to the rules of a file backend."""
+        parts = reference.split("/")
+        organization, project, stack = self._organization, "", ""
+        if len(parts) == 1:
+            stack = parts[0]
+        elif len(parts) == 2:
+            organization, stack = parts
+        elif len(parts) == 3:
+            organization, project, stack = parts
+        if organization not in {"", self._organization}:
+            message = f"organization name must be '{self._organization}'"
+            raise ProviderError(message)
+        if _ODD.search(project):
+            message = (
+                "project names may only contain alphanumerics, hyphens, underscores, "
+                "and periods"
+            )
+            raise ProviderError(message)
+        _check_stack(stack)
+        return project or self._project, stack
+
+
+def _check_stack(name: str) -> None:
+    message = ""
+    if not name:
+        message = "a stack name may not be empty"
+    elif len(name) > _LONGEST:
+        message = f"a stack name cannot exceed {_LONGEST} characters"
+    elif odd := _ODD.search(name):
+        message = (
+            "a stack name may only contain alphanumeric, hyphens, underscores, or "
+            f"periods: invalid character '{odd[0]}' at position {odd.start()}"
+        )
+    if message:
+        raise ProviderError(message)
+
+
+class References(Provider):
+    """
+    The engine's own provider, which knows stack references and nothing else.
+
+    It answers where a plugin would: the one provider without a process. References are
+    only ever read, so what would make or change them is left as it is.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._configured = False
+
+    def check_config(self, olds: PropertyMap, news: PropertyMap) -> PropertyMap:
+        """There is nothing to configure."""
+        del olds
+        return news
+
+    def diff_config(self, old: Resource, news: PropertyMap) -> DiffAnswer:
+        """There is nothing to configure."""
+        del old, news
+        return DiffAnswer(changes=False)
+
+    def configure(self, inputs: PropertyMap, provider_id: str) -> None:
+        """There is nothing to configure."""
+
+    def read(
+        self,
+        urn: str,
+        resource_id: str,
+        inputs: PropertyMap,
+        outputs: PropertyMap,
+        timeout: float = 0.0,
+    ) -> ReadAnswer:
+        """
+        The outputs of the stack that the input `name` names.
+
+        Raises:
+            ProviderError: there is no such stack, or its state cannot be read.
+        """
+        del urn, outputs, timeout
+        name = inputs["name"]
+        found = self._backend.outputs(str(name))
+        secret_names = sorted(k for k, v in found.items() if contains_secret(v))
+        return ReadAnswer(
+            resource_id,
+            {"name": name, "outputs": found, "secretOutputNames": secret_names},
+            None,
+        )
+
+    def cancel(self) -> None:
+        """Nothing runs."""
+
+    def close(self) -> None:
+        """Nothing runs."""
