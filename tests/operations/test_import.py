@@ -6,16 +6,18 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from desks import CANARY, Desk, Engine, needs_pulumi, steps
+from desks import CANARY, KEY, Desk, Engine, needs_pulumi, steps
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+
+from pulumi_jig.client import JigClient
+from pulumi_jig.config import Settings
+from pulumi_jig.context import CallContext
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pulumi_jig.client import JigClient
-    from pulumi_jig.context import CallContext
     from pulumi_jig.emulator import RunningEmulator
 
 FULL = {
@@ -345,12 +347,17 @@ def every_kind(
     emulator: RunningEmulator,
     folder: Path,
 ) -> None:
-    from desks import KEY
+    run_all(many, emulator)
+    program = folder / "program"
+    program.mkdir(exist_ok=True)
+    (program / "Pulumi.yaml").write_text("name: shop\nruntime: python\n")
+    desk = Desk(program, emulator.url)
+    write(desk, "--all")
+    assert preview(desk, seed) == {}
 
-    from pulumi_jig.client import JigClient
-    from pulumi_jig.config import Settings
-    from pulumi_jig.context import CallContext
 
+def run_all(many: list[dict[str, Any]], emulator: RunningEmulator) -> None:
+    """Have an account with nothing but these deployments in it."""
     emulator.admin.reset()
     ctx = CallContext(60)
     client = JigClient(Settings(api_key=KEY, base_url=emulator.url))
@@ -358,12 +365,6 @@ def every_kind(
     for index, body in enumerate(many):
         client.deployments.create({**body, "name": f"kind-{index}"}, ctx)
     client.close()
-    program = folder / "program"
-    program.mkdir(exist_ok=True)
-    (program / "Pulumi.yaml").write_text("name: shop\nruntime: python\n")
-    desk = Desk(program, emulator.url)
-    write(desk, "--all")
-    assert preview(desk, seed) == {}
 
 
 class TestEngine:
@@ -393,3 +394,27 @@ class TestEngine:
         assert "nothing to import" in again.stdout
         held = engine.jig("import", "run-plain", "--force")
         assert "is a resource of shop/dev already" in held.stderr
+
+    @settings(
+        max_examples=3,
+        deadline=None,
+        derandomize=True,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(many=st.lists(bodies(), min_size=6, max_size=12))
+    def test_every_kind(
+        self, many: list[dict[str, Any]], engine: Engine, emulator: RunningEmulator
+    ) -> None:
+        """Whatever a deployment looks like, its import is followed by an empty one."""
+        # An example has the stack that the one before had left.
+        engine.pulumi("stack", "rm", "--force", "--yes", "dev")
+        engine.pulumi("stack", "init", "dev")
+        run_all(many, emulator)
+        write(engine, "--all", "--set-config")
+        done = engine.pulumi(
+            *("import", "--file", "import.json", "--generate-code=false"),
+            *("--protect=false", "--skip-preview", "--yes"),
+        )
+        assert done.returncode == 0, done.stdout
+        assert engine.is_empty()
