@@ -86,6 +86,7 @@ def _delete(
         return
     if not _may_delete(kind, item, state, inv):
         return
+    kind.require_unused(item, state, inv, ctx)
     _Deletion(kind, id_of(item) or name, state, inv, ctx).run()
     remember_deleted(kind.key(name), id_of(item))
 

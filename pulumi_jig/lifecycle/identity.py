@@ -207,10 +207,7 @@ def taken(
                 "remove it from the other program without deleting it)."
             )
         case _:
-            text = (
-                f"{start} and carries no mark of any program. Nothing was changed. "
-                f"Choose another `name`, or take it over with {kind.takers}."
-            )
+            text = kind.taken_unmarked(start, data, urn)
     return OwnershipError(text, name=name, deployment_id=id_)
 
 

@@ -48,6 +48,8 @@ class Kind(ABC, Generic[Item]):
         takers: What takes an existing one over, for the message that one is taken.
         reach: Within what its names are unique, for the message that one is taken.
         create_timeout: Seconds, where the program sets no limit; so the other two.
+        patience: Seconds for which an update whose answer got lost is looked for before
+            it is sent again; more than one look where a second one does more.
     """
 
     what: str
@@ -59,6 +61,7 @@ class Kind(ABC, Generic[Item]):
     create_timeout: float = CREATE_TIMEOUT
     update_timeout: float = UPDATE_TIMEOUT
     delete_timeout: float = DELETE_TIMEOUT
+    patience: float = 0.0
 
     # --- The service -------------------------------------------------------------
 
@@ -101,14 +104,31 @@ class Kind(ABC, Generic[Item]):
         """
 
     @abstractmethod
-    def arrived(self, body: Mapping[str, Any], found: Item) -> bool:
-        """Whether an answer proves that all of an update has taken effect."""
+    def arrived(self, body: Mapping[str, Any], found: Item, before: Item) -> bool:
+        """
+        Whether an answer proves that all of an update has taken effect.
+
+        Args:
+            body: What was sent.
+            found: What is there now.
+            before: What was there before.
+        """
 
     @abstractmethod
     def differences(
         self, inputs: Mapping[str, Any], item: Item, inv: Invocation | None = None
     ) -> list[str]:
         """Declared fields that are not true of an answer."""
+
+    def is_twin(self, found: Item, data: Mapping[str, Any]) -> bool:
+        """
+        Whether a thing without a mark is the one whose creation got no answer.
+
+        Args:
+            found: What is there, where nothing was before the request.
+            data: What was asked for, or the state that remembers it.
+        """
+        return not self.differences(data, found)
 
     # --- State -------------------------------------------------------------------
 
@@ -121,6 +141,18 @@ class Kind(ABC, Generic[Item]):
         account: str | None = None,
     ) -> dict[str, Any]:
         """What the state shall hold; `item` is None before there was an answer."""
+
+    def unsettled(
+        self, change: Change[Item], _state: Mapping[str, Any] | None
+    ) -> dict[str, Any]:
+        """
+        What the state shall hold where nobody knows whether an update arrived.
+
+        Args:
+            change: What was asked for, and what was there before.
+            _state: The state from before; None when it is taken over.
+        """
+        return self.state_of(change.inputs, change.item, account=change.account)
 
     @abstractmethod
     def inputs_of(self, old_inputs: Mapping[str, Any], item: Item) -> dict[str, Any]:
@@ -155,6 +187,29 @@ class Kind(ABC, Generic[Item]):
     def may_return(self, _state: Mapping[str, Any]) -> bool:
         """Whether an update makes anew what is gone (it was bound to go)."""
         return False
+
+    def taken_unmarked(
+        self, start: str, _data: Mapping[str, Any], _urn: str | None
+    ) -> str:
+        """Why one that exists without a mark is not taken for ours, and the way on."""
+        return (
+            f"{start} and carries no mark of any program. Nothing was changed. Choose "
+            f"another `name`, or take it over with {self.takers}."
+        )
+
+    def require_unused(
+        self,
+        _item: Item,
+        _state: Mapping[str, Any],
+        _inv: Invocation,
+        _ctx: CallContext,
+    ) -> None:
+        """
+        Refuse to delete one that is needed, before anything is sent.
+
+        Raises:
+            RolloutError: It is needed, with by whom and what to do.
+        """
 
     def in_use(
         self,

@@ -46,6 +46,7 @@ def patch(
     ctx: CallContext,
     *,
     still_ours: Callable[[Item], None],
+    state: Mapping[str, Any] | None = None,
 ) -> Item:
     """
     Have the service accept an update; an empty one is not sent.
@@ -57,6 +58,7 @@ def patch(
         inv: The call.
         ctx: The operation.
         still_ours: Raises where a thing is not the one that is meant.
+        state: What the state held before; None when it is taken over.
 
     Raises:
         PartialFailureError: It stays unknown whether it arrived.
@@ -80,8 +82,10 @@ def patch(
             # there was hope.
             if not is_ambiguous(error):
                 raise
-            found = _look(kind, change, error, inv, ctx)
-            if kind.arrived(body, found):
+            found = _look_for(
+                kind, change, inv, ctx, body=body, state=state, error=error
+            )
+            if found is not None:
                 return found
             if sent >= MAX_SENDS or ctx.expired:
                 raise
@@ -108,19 +112,43 @@ def _send(
         ) from None
 
 
+def _look_for(
+    kind: Kind[Item],
+    change: Change[Item],
+    inv: Invocation,
+    ctx: CallContext,
+    *,
+    body: Mapping[str, Any],
+    state: Mapping[str, Any] | None,
+    error: JigError,
+) -> Item | None:
+    """What a lost update has made of it, or None where it has not arrived."""
+    until = ctx.clock() + kind.patience
+    while True:
+        found = _look(kind, change, inv, ctx, state=state, error=error)
+        if kind.arrived(body, found, change.item):
+            return found
+        if ctx.clock() >= until or ctx.expired:
+            return None
+        inv.progress("no answer; looking for what became of the change")
+        ctx.pause(SETTLE_PAUSE)
+
+
 def _look(
     kind: Kind[Item],
     change: Change[Item],
-    error: JigError,
     inv: Invocation,
     ctx: CallContext,
+    *,
+    state: Mapping[str, Any] | None,
+    error: JigError,
 ) -> Item:
     look = ctx if ctx.remaining() > LAST_LOOK else ctx.beyond(LAST_LOOK)
     try:
         return show(kind, reference_of(kind, change), change.inputs, inv, look)
     except BaseException as other:
         name = required_name(kind, change.inputs)
-        outputs = kind.state_of(change.inputs, change.item, account=change.account)
+        outputs = kind.unsettled(change, state)
         raise PartialFailureError(
             name,
             outputs,

@@ -168,7 +168,7 @@ def is_ours(
     if just_deleted(kind, required_name(kind, inputs), found):
         return False
     # Its absence before the first request was proved, so a twin of what was sent is it.
-    return sent > 0 and not kind.differences(inputs, found)
+    return sent > 0 and kind.is_twin(found, inputs)
 
 
 def ignored_parts(inv: Invocation) -> dict[str, set[str] | None]:

@@ -97,6 +97,7 @@ def _update(
         inv,
         ctx,
         still_ours=lambda shown: refuse_foreign(kind, shown, state, inv.urn),
+        state=state,
     )
     return kind.finish(replace(change, item=item, changed=tuple(body)), inv, ctx)
 

@@ -106,3 +106,9 @@ class GpuBudgetProvider(ResourceProvider):
     ) -> UpdateResult:
         """Keep the new inputs."""
         return UpdateResult(host.to_pulumi(host.from_pulumi(_news)))
+
+
+class VolumeProvider(Provider):
+    """Volumes of the service, for Pulumi's plugin host."""
+
+    life = "volume"

@@ -59,7 +59,12 @@ class _Deployment(Kind[DeploymentResponseItem]):
             )
         return patching.patch_body(inputs, live, inv, clear=clear)
 
-    def arrived(self, body: Mapping[str, Any], found: DeploymentResponseItem) -> bool:
+    def arrived(
+        self,
+        body: Mapping[str, Any],
+        found: DeploymentResponseItem,
+        _before: DeploymentResponseItem,
+    ) -> bool:
         return patching.arrived(body, found)
 
     def differences(
