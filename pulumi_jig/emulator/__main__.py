@@ -137,6 +137,7 @@ def _announce(server: EmulatorServer, *, as_json: bool) -> None:
         line = json.dumps(told)
     else:
         line = f"Serving the deployments API on {server.url} (Ctrl-C stops it)."
+        line += f"\nWatch it in a browser: {server.url}/"
         if server.admin_token is not None:
             line += f"\nAdmin token: {server.admin_token}"
     try:

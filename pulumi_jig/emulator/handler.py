@@ -20,12 +20,14 @@ from typing import TYPE_CHECKING, Any
 
 from .admin import PREFIX
 from .backend import account_of
+from .checks import Refused
 from .faults import plain_path
-from .messages import Request, Response, answer, bearer, error
+from .messages import Request, Response, bearer, error, refusal
+from .pages import DATA
 from .replicas import timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from .faults import Fault
     from .server import Listener
@@ -50,18 +52,6 @@ def host_of(authority: str) -> str:
     if authority.startswith("["):
         return authority.partition("]")[0] + "]"
     return authority.partition(":")[0]
-
-
-def _openapi() -> Response:
-    # Loaded when asked for: it is the largest module and most runs never ask.
-    from .openapi import DOCUMENT
-
-    return answer(200, DOCUMENT)
-
-
-# What is served beside the API, to anyone on this machine, by path. A page for people
-# will be one more entry.
-PAGES: Mapping[str, Callable[[], Response]] = {"/openapi.json": _openapi}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -98,8 +88,8 @@ class Handler(BaseHTTPRequestHandler):
             return
         if response is None and request.path.startswith(PREFIX):
             response = self._guarded(self._admin, request)
-        elif response is None and request.path in PAGES and self.command == "GET":
-            response = PAGES[request.path]()
+        elif response is None and (page := self.server.pages.find(request)):
+            response = self._guarded(page, request)
         elif response is None:
             account = account_of(bearer(headers))
             fault = self.server.faults.strike(self.command, request.target, account)
@@ -186,6 +176,8 @@ class Handler(BaseHTTPRequestHandler):
     ) -> Response:
         try:
             return handle(request)
+        except Refused as refused:
+            return refusal(refused)
         except Exception as failure:
             # Where it happened is told; the message is not, it could hold a secret.
             trace = failure.__traceback__
@@ -295,7 +287,8 @@ class Handler(BaseHTTPRequestHandler):
         fault: Fault | None,
         began: float,
     ) -> None:
-        if self.server.quiet:
+        # A page that is open asks every second, which would drown what others do.
+        if self.server.quiet or self.path.startswith(DATA):
             return
         # The query stays out; a path could carry control characters.
         path = self.path.partition("?")[0].encode("unicode_escape").decode()

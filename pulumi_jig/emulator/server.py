@@ -22,6 +22,8 @@ from .backend import Backend
 from .faults import Faults
 from .handler import Handler, is_loopback
 from .journal import Journal
+from .overview import Overview
+from .pages import Pages
 from .responses import Api
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ class Listener(ThreadingHTTPServer):
     admin: Admin | None
     faults: Faults
     journal: Journal
+    pages: Pages
     quiet: bool
     connections: set[socket.socket]
 
@@ -125,6 +128,7 @@ class EmulatorServer:
         server = self._server
         server.api = Api(self.backend)
         server.faults, server.journal = Faults(), Journal()
+        server.pages = Pages(Overview(self.backend, server.faults, server.journal))
         server.quiet, server.connections = quiet, set()
         self.admin_token = new_token() if admin else None
         server.admin = (

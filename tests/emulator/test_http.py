@@ -92,7 +92,7 @@ def test_prewarm_is_no_reserved_name(api):
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
-        ("GET", "/", 404),
+        ("GET", "/nowhere", 404),
         ("GET", "/v1", 404),
         ("GET", "/v2/deployments", 404),
         ("GET", "/v3/deployments", 404),

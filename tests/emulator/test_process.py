@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import pty
+import re
 import signal
 import socket
 import sqlite3
@@ -68,7 +69,7 @@ def test_the_start_is_one_line_of_json_where_nobody_watches():
 
 
 def test_the_start_is_a_sentence_on_a_terminal():
-    """A person is told the URL and how to stop it."""
+    """A person is told the URL, how to stop it, and where to watch it."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen([*COMMAND], stdout=theirs, stderr=subprocess.DEVNULL)
     try:
@@ -80,6 +81,7 @@ def test_the_start_is_a_sentence_on_a_terminal():
         os.close(theirs)
 
     assert line.startswith("Serving the deployments API on http://127.0.0.1:")
+    assert re.search(r"in a browser: http://127\.0\.0\.1:\d+/\s", line)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
