@@ -49,12 +49,12 @@ def confidential(body: Mapping[str, Any] | None, key: str = "") -> frozenset[str
 def redact(text: str, values: Iterable[str]) -> str:
     """`text` without any of `values`, however they are written in it."""
     for value in sorted(values, key=len, reverse=True):
-        for form in _forms(value):
+        for form in forms(value):
             text = _without(text, form)
     return text
 
 
-def _forms(value: str) -> list[str]:
+def forms(value: str) -> list[str]:
     """How a value looks where a body is quoted; the value itself first."""
     raw = value.encode("utf-8", "surrogatepass")
     forms = [
@@ -64,6 +64,7 @@ def _forms(value: str) -> list[str]:
         repr(value)[1:-1],
         html.escape(value),
         quote(raw, safe=""),
+        quote(raw),
         base64.b64encode(raw).decode().rstrip("="),
     ]
     return list(dict.fromkeys(forms))

@@ -136,6 +136,8 @@ class TestVerbs:
             raise PackageNotFoundError
 
         monkeypatch.setattr(core, "version", missing)
+        # It is looked up once in a process, and another test may have been first.
+        monkeypatch.setattr(core, "_user_agent", core._user_agent.__wrapped__)
         asked: list[WireRequest] = []
 
         class Wire:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import html
+import json
+from urllib.parse import quote
+
 import pytest
 from core_cases import IMAGE, LEAST, URN, checked
 
@@ -208,6 +212,15 @@ def test_each_line_of_a_key_is_hidden():
         "got MIIEvQIBADAN and indented-line", secrets
     )
     assert "end" == redact("end", secrets)
+
+
+@pytest.mark.parametrize("write", [json.dumps, repr, quote, html.escape])
+def test_a_value_is_hidden_however_it_is_written(write):
+    """Case S4: an escaped quotation of a stored value is one as well."""
+    secret = "pass\"wo'rd\n&/+"
+
+    assert secret not in write(secret)
+    assert "wo" not in redact(f"it has {write(secret)}.", [secret])
 
 
 @pytest.mark.parametrize(("value", "hidden"), [("12345", []), ("123456", ["123456"])])
