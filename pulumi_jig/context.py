@@ -4,7 +4,8 @@ How long an operation may take, and whether anybody still waits for it.
 An operation on a deployment makes many requests and waits between them. All of them
 share one deadline (a wall-clock limit for the whole operation, not for each read), and
 all of them stop when the engine that asked is gone: a plugin outlives a killed
-`pulumi up`, and a plugin whose engine is gone must not go on creating.
+`pulumi up`, and a plugin whose engine is gone must not go on creating. Likewise when the
+run is interrupted: people who have to wait after a Ctrl-C press again, which kills.
 
 The clock and the sleep are arguments, so that a test runs a day of waiting in a
 millisecond. This module knows neither HTTP nor Pulumi.
@@ -15,7 +16,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from pulumi_jig.errors import EngineGoneError
+from pulumi_jig.errors import EngineGoneError, InterruptedRunError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +29,10 @@ def _always() -> bool:
     return True
 
 
+def _never() -> bool:
+    return False
+
+
 class CallContext:
     """
     The deadline of one operation and the sign of life of who asked for it.
@@ -37,6 +42,7 @@ class CallContext:
         clock: A monotonic clock, in seconds.
         sleep: Sleeps for so many seconds.
         engine_alive: False once the engine that asked is gone.
+        interrupted: True once the run was interrupted.
     """
 
     def __init__(
@@ -46,11 +52,13 @@ class CallContext:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         engine_alive: Callable[[], bool] = _always,
+        interrupted: Callable[[], bool] = _never,
     ) -> None:
         self.timeout = timeout
         self.clock = clock
         self._sleep = sleep
         self._engine_alive = engine_alive
+        self._interrupted = interrupted
         self.started = clock()
         self.deadline = self.started + timeout
 
@@ -74,6 +82,7 @@ class CallContext:
             clock=self.clock,
             sleep=self._sleep,
             engine_alive=self._engine_alive,
+            interrupted=self._interrupted,
         )
 
     def beyond(self, timeout: float) -> CallContext:
@@ -87,6 +96,7 @@ class CallContext:
             clock=self.clock,
             sleep=self._sleep,
             engine_alive=self._engine_alive,
+            interrupted=self._interrupted,
         )
 
     @property
@@ -96,11 +106,16 @@ class CallContext:
 
     def require_engine(self, doing: str) -> None:
         """
-        Refuse to go on for an engine that is gone.
+        Refuse to go on for an engine that is gone, or that was told to stop.
 
         Raises:
             EngineGoneError: The engine that asked for this is gone.
+            InterruptedRunError: The run was interrupted.
         """
+        if self._interrupted():
+            raise InterruptedRunError(
+                f"The run was interrupted; stopped before {doing}."
+            )
         if not self._engine_alive():
             raise EngineGoneError(
                 f"The Pulumi engine that asked for this is gone; stopped before {doing}."
@@ -108,10 +123,11 @@ class CallContext:
 
     def pause(self, seconds: float) -> None:
         """
-        Sleep, but not past the deadline, and wake up when the engine is gone.
+        Sleep, but not past the deadline, and wake up when nobody waits any more.
 
         Raises:
             EngineGoneError: The engine that asked for this is gone.
+            InterruptedRunError: The run was interrupted.
         """
         until = min(self.clock() + seconds, self.deadline)
         while True:

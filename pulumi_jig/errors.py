@@ -11,6 +11,7 @@ attributes: nothing in this package decides by reading the text of a message.
     │   ├── NotSentError            the server certainly did not act (may be repeated)
     │   ├── AmbiguousError          the server may have acted (look before repeating)
     │   └── EngineGoneError         the engine that asked is gone, so nothing was sent
+    │       └── InterruptedRunError     it was asked to stop (Ctrl-C)
     ├── APIError                    the service answered, and the answer is "no"
     │   ├── BadRequestError         400, 422
     │   ├── AuthenticationError     401
@@ -105,6 +106,10 @@ class AmbiguousError(TransportError):
 
 class EngineGoneError(TransportError):
     """The engine that asked for this is gone; nothing more is sent on its behalf."""
+
+
+class InterruptedRunError(EngineGoneError):
+    """The run was interrupted (Ctrl-C), so nothing is begun or waited for any more."""
 
 
 class APIError(JigError):

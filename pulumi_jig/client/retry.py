@@ -16,6 +16,7 @@ from pulumi_jig.errors import (
     AmbiguousError,
     APIError,
     ConflictError,
+    EngineGoneError,
     JigError,
     NotSentError,
     RateLimitError,
@@ -172,6 +173,13 @@ class Retries:
             )(counted)
         except AttemptError as failure:
             raise self._told(failure.error) from None
+        except EngineGoneError as gone:
+            if not self._uncertain or self._method == "GET":
+                raise
+            # That nobody waits is not all there is to say.
+            raise AmbiguousError(
+                f"{gone.message} An earlier attempt may have taken effect."
+            ) from None
 
     # --- The rules ----------------------------------------------------------------
 

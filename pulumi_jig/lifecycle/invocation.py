@@ -105,6 +105,7 @@ class Invocation:
             clock=self.clock,
             sleep=self.sleep,
             engine_alive=self.engine_alive,
+            interrupted=self.interrupted,
         )
 
 

@@ -270,7 +270,8 @@ class Deployment:
 
     def _interrupted(self) -> None:
         """
-        Let what runs run to its end, as the engine does at a first Ctrl-C.
+        Let what runs run to its end, as the engine does at a first Ctrl-C; the plugins
+        are told, and may end sooner.
 
         At a second one the steps are abandoned: their plugins are stopped, and the
         state keeps them as pending operations.
@@ -285,6 +286,7 @@ class Deployment:
             "abandon them",
         )
         try:
+            self._registry.cancel()
             self.executor.wait()
         except KeyboardInterrupt:
             self._journal.freeze()

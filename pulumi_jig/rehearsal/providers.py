@@ -114,11 +114,15 @@ class Registry:
             self._ready[urn] = provider
             return provider
 
+    def cancel(self) -> None:
+        """Tell all that the operation is being given up, as at a first Ctrl-C."""
+        for provider in list(self._all):
+            provider.cancel()
+
     def close(self) -> None:
         """End all processes."""
         with self._lock:
-            for provider in self._all:
-                provider.cancel()
+            self.cancel()
             for provider in self._all:
                 provider.close()
             self._all.clear()

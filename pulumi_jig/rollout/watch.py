@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from pulumi_jig.context import SLICE
 from pulumi_jig.errors import (
     AmbiguousError,
+    InterruptedRunError,
     NotFoundError,
     NotSentError,
     RateLimitError,
@@ -111,8 +112,15 @@ class Watch:
             RolloutTimeoutError: The deadline passed. The deployment goes on.
             AuthenticationError: The key was rejected while waiting.
             PermissionDeniedError: The key no longer reaches the deployment.
+            RolloutInterruptedError: The run was interrupted. The deployment goes on.
             EngineGoneError: Nobody waits for this any more.
         """
+        try:
+            return self._until_reached()
+        except InterruptedRunError:
+            raise self._interruption() from None
+
+    def _until_reached(self) -> DeploymentResponseItem:
         began = self.ctx.clock()
         pause = FIRST_PAUSE
         held = False
@@ -183,14 +191,7 @@ class Watch:
         until = self.ctx.clock() + seconds
         while not self.ctx.expired and (left := until - self.ctx.clock()) > 0:
             if self.interrupted():
-                raise RolloutInterruptedError(
-                    f"The run was interrupted while deployment {self.goal.name} was "
-                    f"rolling out ({self._line}). The wait ended, the deployment did "
-                    "not: it may be running and billing. Its id is in the state; "
-                    "`pulumi up` waits again, `pulumi destroy` takes it down.",
-                    reasons=[f"interrupted: {self._line}"],
-                    last=self._last.plain() if self._last else None,
-                )
+                raise self._interruption()
             self.ctx.pause(min(left, SLICE))
         if self.ctx.expired:
             last = self._last
@@ -203,6 +204,16 @@ class Watch:
                 reasons=[f"not serving after {self.ctx.timeout:.0f} s: {self._line}"],
                 last=last.plain() if last else None,
             )
+
+    def _interruption(self) -> RolloutInterruptedError:
+        return RolloutInterruptedError(
+            f"The run was interrupted while deployment {self.goal.name} was "
+            f"rolling out ({self._line}). The wait ended, the deployment did "
+            "not: it may be running and billing. Its id is in the state; "
+            "`pulumi up` waits again, `pulumi destroy` takes it down.",
+            reasons=[f"interrupted: {self._line}"],
+            last=self._last.plain() if self._last else None,
+        )
 
     def _outlast(self, sight: Sight, item: DeploymentResponseItem) -> None:
         """Let what may heal be for a while, and no longer."""
