@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Self
 import yaml
 
 from .children import ChildError
+from .configuration import configuration
 from .deployment import Deployment
 from .launch import Settings
 from .policies import PolicyPack
@@ -64,7 +65,7 @@ class Rehearsal:
         Args:
             program_dir: The folder with `Pulumi.yaml` and the program.
             stack: The stack's name; `Pulumi.<stack>.yaml` is read where it exists.
-            config: Configuration over that of the file. A key without a namespace gets
+            config: Configuration over that of the files. A key without a namespace gets
                 the project's; values that are not strings are written as JSON.
             secret_config: The same, for values that are secret.
             policy_packs: Folders of policy packs, or `(folder, configuration)`
@@ -94,9 +95,9 @@ class Rehearsal:
         home.mkdir()
         try:
             project = _project(self._root)
-            name, runtime, main = project
-            values, keys = _configuration(
-                self._root, stack, name, config or {}, secret_config or {}
+            name, runtime, main, manifest = project
+            self._configuration = configuration(
+                self._root, manifest, stack, config or {}, secret_config or {}
             )
             self._settings = Settings(
                 root=self._root,
@@ -105,8 +106,8 @@ class Rehearsal:
                 stack=stack,
                 organization=organization,
                 runtime_options=runtime,
-                config=values,
-                secret_keys=keys,
+                config=self._configuration.values,
+                secret_keys=self._configuration.secret_keys,
                 env=dict(env or {}),
                 home=home,
                 parallel=parallel or 4 * (os.cpu_count() or 1),
@@ -157,6 +158,8 @@ class Rehearsal:
     def _run(self, kind: Kind, replace: Sequence[str], *, write: bool) -> Result:
         settings = self._settings
         settings.replace = frozenset(replace)
+        if kind in {"preview", "up"}:
+            self._configuration.check(settings.stack)
         try:
             with ExitStack() as stack:
                 if write:
@@ -241,8 +244,8 @@ def _check_replace(urns: frozenset[str], base: Snapshot) -> None:
         raise RehearsalError(message)
 
 
-def _project(root: Path) -> tuple[str, dict[str, Any], Path]:
-    """Name, runtime options and program folder of the project in `root`."""
+def _project(root: Path) -> tuple[str, dict[str, Any], Path, dict[str, Any]]:
+    """Name, runtime options, program folder and file of the project in `root`."""
     path = next(
         (p for name in ("Pulumi.yaml", "Pulumi.yml") if (p := root / name).exists()),
         None,
@@ -266,46 +269,5 @@ def _project(root: Path) -> tuple[str, dict[str, Any], Path]:
     if runtime != "python":
         message = f"a rehearsal runs Python programs; {path} says runtime {runtime!r}"
         raise RehearsalError(message)
-    return str(data["name"]), options, (root / str(data.get("main") or ".")).resolve()
-
-
-def _configuration(
-    root: Path,
-    stack: str,
-    project: str,
-    plain: Mapping[str, Any],
-    secret: Mapping[str, Any],
-) -> tuple[dict[str, str], frozenset[str]]:
-    """All values as strings, and the names of those that are secret."""
-    values: dict[str, str] = {}
-    keys: set[str] = set()
-    path = root / f"Pulumi.{stack}.yaml"
-    if path.exists():
-        data = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        for key, value in (data.get("config") or {}).items():
-            full = _full(str(key), project)
-            if isinstance(value, dict) and set(value) == {"secure"}:
-                message = (
-                    f"{path} holds {full} encrypted, which a rehearsal cannot open; "
-                    "give it with secret_config"
-                )
-                if full not in {_full(k, project) for k in secret}:
-                    raise RehearsalError(message)
-                continue
-            values[full] = _text(value)
-    for given, is_secret in ((plain, False), (secret, True)):
-        for key, value in given.items():
-            full = _full(key, project)
-            values[full] = _text(value)
-            (keys.add if is_secret else keys.discard)(full)
-    return values, frozenset(keys)
-
-
-def _full(key: str, project: str) -> str:
-    return key if ":" in key else f"{project}:{key}"
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return json.dumps(value)
+    main = (root / str(data.get("main") or ".")).resolve()
+    return str(data["name"]), options, main, data

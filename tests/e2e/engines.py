@@ -16,6 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
+import yaml
 from acts import PROVIDER_CALLS, Act, group_calls, label, mask, shape
 
 from pulumi_jig.rehearsal import Recorder, Rehearsal
@@ -262,6 +263,7 @@ class Stage:
         self.folder = folder
         self.program_dir = folder / "program"
         shutil.copytree(HERE / "generic", self.program_dir)
+        self.project_settings: dict[str, Any] = {}
         self.move(PROJECT, STACK)
         self.world = folder / "world"
         self.world.mkdir()
@@ -288,7 +290,8 @@ class Stage:
 
     def manifest(self) -> str:
         """The project file."""
-        return f"name: {self.project}\nruntime: python\n"
+        head = {"name": self.project, "runtime": "python"}
+        return yaml.safe_dump({**head, **self.project_settings}, sort_keys=False)
 
     def plan(
         self,

@@ -1002,3 +1002,40 @@ def stack_reference_without_output(stage: Stage) -> None:
     assert not stage.preview().ok
     assert not stage.up().ok
     stage.destroy()
+
+
+@scenario
+def project_configuration(stage: Stage) -> None:
+    """What the project sets holds for all its stacks, unless one says otherwise."""
+    stage.project_settings = {
+        "config": {
+            "plain": "p",
+            "number": 3,
+            "flag": True,
+            "list": [1, "x"],
+            "scenes:full": "f",
+            "toy:where": "project",
+            "toy:deep": {"value": {"y": [True], "x": 1}},
+            "valued": {"value": "v"},
+            "hidden": {"value": "h", "secret": True},
+            "over": "project",
+            "typed": {"type": "string", "default": "t", "description": "d"},
+            "whole": {"type": "integer", "default": 4},
+            "off": {"type": "boolean", "default": False},
+            "rows": {"type": "array", "items": {"type": "string"}, "default": ["x"]},
+            "map": {"type": "object", "default": {"x": 1}},
+            "untyped": {"default": {"x": 1}},
+            "must": {"type": "string"},
+            "sealed": {"type": "string", "secret": True},
+        }
+    }
+    stage.move()
+    stage.config = {"over": "stack", "must": "be", "toy:where": "stack"}
+    stage.secret_config = {"sealed": "hush"}
+    names = ("plain", "number", "list", "hidden", "over", "whole", "must", "sealed")
+    stage.plan({"a": toy()}, {name: {"$config": name} for name in names})
+    stage.preview()
+    stage.up()
+    stage.config["whole"] = "5"
+    stage.up()
+    stage.destroy()
