@@ -29,6 +29,17 @@ from pulumi_jig.resources.parts import (
     VolumeMountArgsDict,
 )
 from pulumi_jig.resources.provider import Provider
+from pulumi_jig.resources.volume import (
+    S3OriginArgs,
+    S3OriginArgsDict,
+    Volume,
+    VolumeArgs,
+    VolumeArgsDict,
+    VolumeContentArgs,
+    VolumeContentArgsDict,
+    VolumeOriginArgs,
+    VolumeOriginArgsDict,
+)
 
 __all__ = [
     "CustomMetricAutoscalingArgs",
@@ -46,7 +57,16 @@ __all__ = [
     "Provider",
     "QueueAutoscalingArgs",
     "QueueAutoscalingArgsDict",
+    "S3OriginArgs",
+    "S3OriginArgsDict",
     "SecretReferenceDict",
+    "Volume",
+    "VolumeArgs",
+    "VolumeArgsDict",
+    "VolumeContentArgs",
+    "VolumeContentArgsDict",
     "VolumeMountArgs",
     "VolumeMountArgsDict",
+    "VolumeOriginArgs",
+    "VolumeOriginArgsDict",
 ]

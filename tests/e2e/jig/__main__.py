@@ -8,7 +8,7 @@ from typing import Any
 
 import pulumi
 
-from pulumi_jig import Deployment, Provider
+from pulumi_jig import Deployment, Provider, Volume
 
 PLAN: dict[str, Any] = json.loads((Path(__file__).parent / "plan.json").read_text())
 MADE: dict[str, Any] = {}
@@ -27,7 +27,7 @@ class GpuService(Deployment):
 
 
 def value(spec: Any) -> Any:
-    """A plan's value; `$out`, `$secret` and `$config` stand for what JSON cannot say."""
+    """A plan's value; what begins with `$` stands for what JSON cannot say."""
     if isinstance(spec, list):
         return [value(item) for item in spec]
     if not isinstance(spec, dict):
@@ -35,6 +35,8 @@ def value(spec: Any) -> Any:
     if "$out" in spec:
         name, attribute = spec["$out"]
         return getattr(MADE[name], attribute)
+    if "$made" in spec:
+        return MADE[spec["$made"]]
     if "$secret" in spec:
         return pulumi.Output.secret(value(spec["$secret"]))
     if "$config" in spec:
@@ -65,6 +67,8 @@ for name, item in PLAN["resources"].items():
             MADE[name] = Deployment(name, props, opts)
         case "service":
             MADE[name] = GpuService(name, **props, opts=opts)
+        case "volume":
+            MADE[name] = Volume(name, props, opts)
         case "team":
             MADE[name] = Team(name, opts)
         case "provider":
