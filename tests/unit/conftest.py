@@ -1,36 +1,14 @@
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 # Test folders are no packages; helpers stand beside the tests.
 sys.path.insert(0, str(Path(__file__).parent))
 
 from pulumi_jig.lifecycle import memory
-
-# The same examples at every run; `HYPOTHESIS_PROFILE=deep` looks further and elsewhere.
-_SLOW_STARTS = [HealthCheck.too_slow, HealthCheck.filter_too_much]
-settings.register_profile(
-    "core",
-    max_examples=60,
-    derandomize=True,
-    deadline=None,
-    database=None,
-    suppress_health_check=_SLOW_STARTS,
-)
-settings.register_profile(
-    "deep",
-    max_examples=2000,
-    deadline=None,
-    database=None,
-    print_blob=True,
-    suppress_health_check=_SLOW_STARTS,
-)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "core"))
 
 
 @pytest.fixture(autouse=True)

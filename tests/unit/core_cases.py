@@ -210,6 +210,10 @@ _OPTIONAL = {
 }
 
 
+#: Fields that only go together, so that one program has them all or none.
+TOGETHER = ("gpu_count", "min_replicas", "max_replicas", "volumes", "model_mounts")
+
+
 @st.composite
 def programs(draw):
     """What a program may declare: any combination of optional fields."""

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from core_cases import FULL, LEAST, REVISION, answer, checked, programs, service, wired
+from core_cases import (
+    FULL,
+    LEAST,
+    REVISION,
+    TOGETHER,
+    answer,
+    checked,
+    programs,
+    service,
+    wired,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -217,10 +227,6 @@ def test_every_sequence_of_changes_ends_as_asked(first, data):
 
         after = wired(state_of(inputs, item))
         assert () == diff(after, inputs, old_inputs=inputs).changed
-
-
-#: Fields that only go together, so that one program has them all or none.
-TOGETHER = ("gpu_count", "min_replicas", "max_replicas", "volumes", "model_mounts")
 
 
 def changes(state, news, inputs):
