@@ -10,7 +10,7 @@ CODE := pulumi_jig examples policies tests
 CLEAN_ENV := env $(foreach v,$(filter TOGETHER_% PULUMI_%,$(.VARIABLES)),-u $(v))
 PYTEST := $(CLEAN_ENV) $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: help setup demo test check fmt lint types imports deep coverage outside cases chaos bench clean
+.PHONY: help setup demo test check coverage outside package fmt lint types imports deep cases chaos bench clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -29,10 +29,10 @@ demo: $(STAMP) ## Watch a deployment come up, change and go, on this machine alo
 	@$(CLEAN_ENV) $(BIN)/python examples/demo.py
 
 test: $(STAMP) ## Run the tests (both engines where `pulumi` is on PATH).
-	@$(PYTEST) -m "not deep"
+	@$(PYTEST) -m "not deep and not package"
 
 deep: $(STAMP) ## Run the long suites as well.
-	@$(CLEAN_ENV) HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -n 2 --dist worksteal
+	@$(CLEAN_ENV) HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -n 2 --dist worksteal -m "not package"
 
 # The rooms whose every branch is taken by tests in this process.
 COVERED := models client fields rollout lifecycle host
@@ -59,6 +59,13 @@ outside: $(STAMP) $(OUTSIDE)/.installed ## Hold the emulator to tools of others 
 
 cases: $(STAMP) ## Write the tests of each case into tests/README.md.
 	@$(BIN)/python tests/docs/cases.py
+
+package: $(STAMP) ## Build the distributions and try them (needs a package index).
+	@rm -rf dist
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check build 'twine>=6'
+	@$(BIN)/python -m build --outdir dist >dist.log 2>&1 || { cat dist.log; rm -f dist.log; exit 1; }
+	@rm -f dist.log
+	@$(CLEAN_ENV) $(BIN)/python -m pytest -q -m package tests/packaging
 
 fmt: $(STAMP) ## Format the code.
 	@$(BIN)/ruff format --quiet $(CODE)

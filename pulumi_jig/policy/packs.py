@@ -19,15 +19,24 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from pulumi_policy import (
-    EnforcementLevel,
-    PolicyConfigSchema,
-    PolicyPack,
-    ResourceValidationPolicy,
-    Severity,
-    StackValidationPolicy,
-)
-from pulumi_policy.policy import _NotApplicableError
+try:
+    from pulumi_policy import (
+        EnforcementLevel,
+        PolicyConfigSchema,
+        PolicyPack,
+        ResourceValidationPolicy,
+        Severity,
+        StackValidationPolicy,
+    )
+    from pulumi_policy.policy import _NotApplicableError
+except ModuleNotFoundError as error:
+    if (error.name or "").partition(".")[0] != "pulumi_policy":
+        raise
+    raise ModuleNotFoundError(
+        "guardrails need the pulumi-policy package; run "
+        "`pip install 'pulumi-jig[policy]'`.",
+        name=error.name,
+    ) from None
 from pulumi_policy.proxy import UnknownValueError
 
 from pulumi_jig.errors import ConfigError, JigError
