@@ -91,9 +91,10 @@ def auto_name(
     stack: str,
     urn: str,
     namespace: str = "",
+    fallback: str = "deployment",
 ) -> str:
     """
-    The deployment name of a resource that declares none.
+    The name of a resource that declares none.
 
     Deterministic, so that preview and update show one URL (the engine's random seed
     differs between the two), and hashed from where the resource stands, since names are
@@ -107,12 +108,13 @@ def auto_name(
         urn: The part of the URN that tells apart resources of one stack.
         namespace: The stack's `jig:namespace`: changes every name, for whoever meets a
             name that somebody else already has.
+        fallback: What to call one whose name in the program has no legal character.
 
     Returns:
         A name of at most 63 characters: the logical name, made legal, and a suffix.
     """
     base = re.sub(r"[^a-z0-9]+", "-", logical_name.lower()).strip("-")
-    base = base[: NAME_MAX - _SUFFIX_LENGTH - 1].strip("-") or "deployment"
+    base = base[: NAME_MAX - _SUFFIX_LENGTH - 1].strip("-") or fallback
     suffix = _digest(namespace, organization, project, stack, urn)
     return f"{base}-{suffix}"
 

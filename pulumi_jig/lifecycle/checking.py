@@ -14,10 +14,10 @@ from pulumi_jig.lifecycle.keys import DECLARED, NONCE, PROGRAM, place_of
 from pulumi_jig.lifecycle.memory import claim, remember_stated
 from pulumi_jig.lifecycle.wording import near
 from pulumi_jig.naming import NONCE_PATTERN, auto_name, new_nonce
-from pulumi_jig.values import format_path
+from pulumi_jig.values import UNKNOWN, format_path
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from pulumi_jig.lifecycle.wording import Fault
 
@@ -91,6 +91,7 @@ def made_name(
         stack=place.stack,
         urn=place.urn,
         namespace=place.namespace,
+        fallback=what,
     )
     return name, []
 
@@ -113,6 +114,29 @@ def name_claim_faults(
             f"a {what}'s name must be unique",
         )
     ]
+
+
+def claim_option_faults(what: str, inputs: Mapping[str, Any]) -> Iterator[Fault]:
+    """
+    What is wrong with the options about whose a thing is.
+
+    Args:
+        what: What it is.
+        inputs: All inputs, completed, possibly with unknown values.
+    """
+    for name in ("adopt", "ownership_mark"):
+        value = inputs.get(name)
+        if value is not None and value is not UNKNOWN and not isinstance(value, bool):
+            yield name, "must be true or false"
+    if inputs.get("adopt") is True:
+        if inputs.get("ownership_mark") is False:
+            yield (
+                "ownership_mark",
+                f"must stay on with `adopt`: it is what keeps the {what} from "
+                "being deleted by whoever had it before",
+            )
+        if "name" not in inputs[DECLARED]:
+            yield "name", f"is required with `adopt`: say which {what}"
 
 
 def distinct(faults: Iterable[Fault]) -> list[Fault]:

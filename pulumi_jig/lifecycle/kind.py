@@ -111,8 +111,12 @@ class Kind(ABC, Generic[Item]):
         Args:
             body: What was sent.
             found: What is there now.
-            before: What was there before.
+            before: What was there before it was sent.
         """
+
+    def unseen(self, _body: Mapping[str, Any], _before: Item) -> bool:
+        """Whether no look can ever tell if an update has taken effect."""
+        return False
 
     @abstractmethod
     def differences(

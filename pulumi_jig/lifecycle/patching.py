@@ -66,28 +66,33 @@ def patch(
     """
     if not body:
         return change.item
-    sent = 0
+    sent, lost = 0, False
+    unseen = kind.unseen(body, change.item)
     while True:
         inv.progress("sending the change")
         sent += 1
         try:
             return _send(kind, change, body, inv, ctx)
-        except ConflictError:
+        except ConflictError as error:
             # Somebody else changes it at the same time: look again, then insist.
             if sent >= MAX_SENDS or ctx.expired:
+                if lost and unseen:
+                    raise _unsettled(kind, change, state, error) from None
                 raise
             still_ours(show(kind, reference_of(kind, change), change.inputs, inv, ctx))
         except JigError as error:
             # What was certainly not acted upon the client has repeated for as long as
             # there was hope.
-            if not is_ambiguous(error):
-                raise
-            found = _look_for(
-                kind, change, inv, ctx, body=body, state=state, error=error
-            )
-            if found is not None:
-                return found
-            if sent >= MAX_SENDS or ctx.expired:
+            lost = lost or is_ambiguous(error)
+            if is_ambiguous(error):
+                found = _look_for(
+                    kind, change, inv, ctx, body=body, state=state, error=error
+                )
+                if found is not None:
+                    return found
+            if not is_ambiguous(error) or sent >= MAX_SENDS or ctx.expired:
+                if lost and unseen:
+                    raise _unsettled(kind, change, state, error) from None
                 raise
         ctx.pause(SETTLE_PAUSE)
 
@@ -147,15 +152,22 @@ def _look(
     try:
         return show(kind, reference_of(kind, change), change.inputs, inv, look)
     except BaseException as other:
-        name = required_name(kind, change.inputs)
-        outputs = kind.unsettled(change, state)
-        raise PartialFailureError(
-            name,
-            outputs,
-            [
-                f"It is not known whether the update of {kind.what} {name} arrived: "
-                f"{error.message} Looking failed as well: {said(other)} "
-                + kind.at_stake("It is running and billing in one form or the other; ")
-                + "the next `pulumi up` settles it."
-            ],
-        ) from None
+        looked = f"Looking failed as well: {said(other)} "
+        raise _unsettled(kind, change, state, error, looked) from None
+
+
+def _unsettled(
+    kind: Kind[Item],
+    change: Change[Item],
+    state: Mapping[str, Any] | None,
+    error: JigError,
+    looked: str = "",
+) -> PartialFailureError:
+    name = required_name(kind, change.inputs)
+    reason = (
+        f"It is not known whether the update of {kind.what} {name} arrived: "
+        f"{error.message} {looked}"
+        + kind.at_stake("It is running and billing in one form or the other; ")
+        + "the next `pulumi up` settles it."
+    )
+    return PartialFailureError(name, kind.unsettled(change, state), [reason])

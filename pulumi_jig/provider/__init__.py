@@ -15,7 +15,7 @@ those two is a state format.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pulumi.dynamic import (
     CheckFailure,
@@ -31,6 +31,9 @@ from pulumi.dynamic import (
 from pulumi_jig import host
 from pulumi_jig.provider.adapter import Provider
 from pulumi_jig.provider.session import configure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 #: Key under which a program tells a deployment's check how its budget counts it. It is
 #: never stored. (Older plugin hosts drop keys that begin with two underscores.)
@@ -48,6 +51,18 @@ class DeploymentProvider(Provider):
 
         counted = declared.pop(COUNTED, None)
         return uncounted(counted, declared)
+
+
+class SecretProvider(Provider):
+    """Secrets of the service, for Pulumi's plugin host."""
+
+    life = "secret"
+
+    def remarks(self, state: dict[str, Any], _news: dict[str, Any]) -> Iterable[str]:
+        """That the secret's time runs out; see `lifecycle.secret.expiry`."""
+        from pulumi_jig.lifecycle.secret.expiry import remarks
+
+        return remarks(state)
 
 
 class GpuBudgetProvider(ResourceProvider):

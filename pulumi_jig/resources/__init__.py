@@ -29,6 +29,7 @@ from pulumi_jig.resources.parts import (
     VolumeMountArgsDict,
 )
 from pulumi_jig.resources.provider import Provider
+from pulumi_jig.resources.secret import Secret, SecretArgs, SecretArgsDict
 from pulumi_jig.resources.volume import (
     S3OriginArgs,
     S3OriginArgsDict,
@@ -59,6 +60,9 @@ __all__ = [
     "QueueAutoscalingArgsDict",
     "S3OriginArgs",
     "S3OriginArgsDict",
+    "Secret",
+    "SecretArgs",
+    "SecretArgsDict",
     "SecretReferenceDict",
     "Volume",
     "VolumeArgs",

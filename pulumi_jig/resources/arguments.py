@@ -14,7 +14,7 @@ import pulumi
 from pulumi_jig.naming import MODULE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 
 def gathered(
@@ -51,11 +51,43 @@ def program_of(resource_name: str) -> dict[str, str]:
     }
 
 
+def properties(
+    resource_name: str,
+    given: Mapping[str, Any],
+    keys: Iterable[str],
+    plain: Callable[[str, Any], Any],
+) -> dict[str, Any]:
+    """
+    The properties of a resource, with where it stands in the program.
+
+    Args:
+        resource_name: Its name in the program.
+        given: The arguments that were given.
+        keys: All inputs and outputs: the object has no output that is not there from
+            the start.
+        plain: An argument of a name as plain data.
+    """
+    props: dict[str, Any] = dict.fromkeys(keys)
+    props |= {key: plain(key, value) for key, value in given.items()}
+    props["__program"] = program_of(resource_name)
+    return props
+
+
 def refuse_options(
-    what: str, resource_name: str, opts: pulumi.ResourceOptions | None
+    what: str,
+    resource_name: str,
+    opts: pulumi.ResourceOptions | None,
+    *,
+    instead: str = "Set `adopt=True` and `name`.",
 ) -> None:
     """
     Refuse options that Pulumi would ignore for a resource of this kind.
+
+    Args:
+        what: What the resource is.
+        resource_name: Its name in the program.
+        opts: Its options.
+        instead: What to do instead of `import_`.
 
     Raises:
         RunError: There is one.
@@ -72,5 +104,5 @@ def refuse_options(
     if opts.import_:
         raise pulumi.RunError(
             f"{what} {resource_name}: the `import_` option does not work with dynamic "
-            "resources. Set `adopt=True` and `name`, or use `pulumi-jig import`."
+            f"resources. {instead}"
         )

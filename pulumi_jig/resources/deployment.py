@@ -16,8 +16,9 @@ from pulumi import dynamic
 
 from pulumi_jig.naming import DEFAULT_BASE_URL, MODULE, endpoint_url
 from pulumi_jig.provider import DeploymentProvider
+from pulumi_jig.resources.arguments import gathered, properties, refuse_options
 from pulumi_jig.resources.gpu_budget import join_active_budget
-from pulumi_jig.resources.parts import environment, plain
+from pulumi_jig.resources.parts import environment, mounts, plain, with_rotations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,15 +32,17 @@ if TYPE_CHECKING:
         HTTPAutoscalingArgsDict,
         ModelMountArgs,
         ModelMountArgsDict,
+        Mountable,
         QueueAutoscalingArgs,
         QueueAutoscalingArgsDict,
         SecretReferenceDict,
         VolumeMountArgs,
         VolumeMountArgsDict,
     )
+    from pulumi_jig.resources.secret import Secret
 
     Environment = (
-        Mapping[str, pulumi.Input[str] | SecretReferenceDict]
+        Mapping[str, pulumi.Input[str] | SecretReferenceDict | Secret]
         | Sequence[
             pulumi.Input[EnvironmentVariableArgs]
             | pulumi.Input[EnvironmentVariableArgsDict]
@@ -53,9 +56,10 @@ if TYPE_CHECKING:
         | QueueAutoscalingArgsDict
         | CustomMetricAutoscalingArgsDict
     )
-    Volumes = Sequence[
-        pulumi.Input[VolumeMountArgs] | pulumi.Input[VolumeMountArgsDict]
-    ]
+    Volumes = (
+        Sequence[pulumi.Input[VolumeMountArgs] | pulumi.Input[VolumeMountArgsDict]]
+        | Mapping[str, pulumi.Input[str] | Mountable]
+    )
     ModelMounts = Sequence[
         pulumi.Input[ModelMountArgs] | pulumi.Input[ModelMountArgsDict]
     ]
@@ -126,11 +130,16 @@ class DeploymentArgs:
     environment_variables: pulumi.Input[Environment] | None = None
     """
     Variables of the container, as a mapping `NAME -> value | {"value_from_secret": n}`
-    or as the API's list. Variables that begin with `TOGETHER_` and that nobody declared
+    or as the API's list. A `Secret` may stand for its name, and in a mapping for the
+    whole reference: `{"HF_TOKEN": token}`. Variables that begin with `TOGETHER_` and that nobody declared
     are the platform's.
     """
     volumes: pulumi.Input[Volumes] | None = None
-    """At most one read-only volume. Not together with `model_mounts`."""
+    """
+    At most one read-only volume, as the API's list or as a mapping `path -> volume`. A
+    `Volume` may stand for its name; it is mounted in its current version unless another
+    one is given. Not together with `model_mounts`.
+    """
     model_mounts: pulumi.Input[ModelMounts] | None = None
     """At most one model of the registry. Not together with `volumes`."""
     termination_grace_period_seconds: pulumi.Input[int] | None = None
@@ -150,6 +159,13 @@ class DeploymentArgs:
     on_failed_update: pulumi.Input[OnFailedUpdate] | None = None
     """What follows an update that does not come to serve: `keep` (the default) leaves
     it, `rollback` re-applies the revision before. The update fails in both cases."""
+    restart_on_rotation: bool | None = None
+    """
+    Whether a new value of a `Secret` among the variables rolls new replicas (default
+    false: they keep the value that they started with). It adds one variable,
+    `PULUMI_JIG_ROTATIONS`, which is another one after each new value: a change of the
+    specification is the only documented way to a new revision.
+    """
     adopt: pulumi.Input[bool] | None = None
     """Take over an existing deployment of this `name` instead of refusing it."""
     ownership_mark: pulumi.Input[bool] | None = None
@@ -186,11 +202,14 @@ class DeploymentArgsDict(TypedDict, total=False):
     extra: pulumi.Input[Mapping[str, Any]] | None
     wait_for: pulumi.Input[WaitFor] | None
     on_failed_update: pulumi.Input[OnFailedUpdate] | None
+    restart_on_rotation: bool | None
     adopt: pulumi.Input[bool] | None
     ownership_mark: pulumi.Input[bool] | None
     budget: pulumi.Input[str] | None
 
 
+#: What only the program needs to know.
+_UNSTORED = frozenset({"restart_on_rotation"})
 #: What the service tells and nobody declares.
 _OUTPUTS = (
     "deployment_id",
@@ -292,8 +311,16 @@ class Deployment(dynamic.Resource, module=MODULE, name="Deployment"):
     ) -> None:
         if isinstance(arguments, pulumi.ResourceOptions):
             arguments, opts = None, arguments
-        props = _props(resource_name, arguments, dict(kwargs))
-        _refuse_options(resource_name, opts)
+        given = gathered("Deployment", resource_name, arguments, dict(kwargs))
+        _follow(resource_name, given)
+        keys = [k for k in DeploymentArgs.__dataclass_fields__ if k not in _UNSTORED]
+        props = properties(resource_name, given, (*keys, *_OUTPUTS), _plain)
+        refuse_options(
+            "Deployment",
+            resource_name,
+            opts,
+            instead="Set `adopt=True` and `name`, or use `pulumi-jig import`.",
+        )
         opts = join_active_budget(self, resource_name, props, opts)
         super().__init__(DeploymentProvider(), resource_name, props, opts)
         base = _base_url()
@@ -321,58 +348,29 @@ class Deployment(dynamic.Resource, module=MODULE, name="Deployment"):
         return cls(resource_name, cast("DeploymentArgsDict", {"name": id}), found)
 
 
-def _props(
-    resource_name: str,
-    args: DeploymentArgs | DeploymentArgsDict | None,
-    kwargs: dict[str, Any],
-) -> dict[str, Any]:
-    given: dict[str, Any] = {}
-    if isinstance(args, DeploymentArgs):
-        given = {key: getattr(args, key) for key in args.__dataclass_fields__}
-    elif args is not None:
-        given = dict(args)
-    twice = {key for key in kwargs if given.get(key) is not None}
-    if twice:
-        raise pulumi.RunError(
-            f"Deployment {resource_name}: {', '.join(sorted(twice))} is given both in "
-            "`args` and as a keyword; give it once."
-        )
-    given |= kwargs
-    # Outputs exist on the object only for keys that are there from the start.
-    props: dict[str, Any] = dict.fromkeys(
-        (*DeploymentArgs.__dataclass_fields__, *_OUTPUTS)
-    )
-    for key, value in given.items():
-        if value is not None:
-            props[key] = (
-                environment(value) if key == "environment_variables" else plain(value)
-            )
-    props["__program"] = {
-        "organization": pulumi.get_organization(),
-        "project": pulumi.get_project(),
-        "stack": pulumi.get_stack(),
-        "resource": resource_name,
-        "namespace": pulumi.Config(MODULE).get("namespace") or "",
-    }
-    return props
+def _plain(key: str, value: Any) -> Any:
+    if key == "environment_variables":
+        return environment(value)
+    return mounts(value) if key == "volumes" else plain(value)
 
 
-def _refuse_options(resource_name: str, opts: pulumi.ResourceOptions | None) -> None:
-    """Refuse options that Pulumi would ignore for a resource of this kind."""
-    if opts is None:
+def _follow(resource_name: str, given: dict[str, Any]) -> None:
+    """Let the variables name the secrets' rotations, where the program asks for it."""
+    wanted = given.pop("restart_on_rotation", None)
+    if wanted is None or wanted is False:
         return
-    fields = [path for path in opts.replace_on_changes or [] if path != "#initerror"]
-    if fields:
+    variables = given.get("environment_variables")
+    if wanted is not True:
         raise pulumi.RunError(
-            f"Deployment {resource_name}: replace_on_changes has no effect on a dynamic "
-            "resource (its provider decides what replaces it). Only `name` replaces a "
-            "deployment; use `pulumi up --replace URN` for a replacement by hand."
+            f"Deployment {resource_name}: restart_on_rotation must be True or False, "
+            "known when the program runs."
         )
-    if opts.import_:
+    try:
+        given["environment_variables"] = with_rotations(variables)
+    except ValueError as error:
         raise pulumi.RunError(
-            f"Deployment {resource_name}: the `import_` option does not work with "
-            "dynamic resources. Set `adopt=True` and `name`, or use `pulumi-jig import`."
-        )
+            f"Deployment {resource_name}: restart_on_rotation {error}"
+        ) from None
 
 
 def _base_url() -> str:

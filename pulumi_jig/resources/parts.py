@@ -9,9 +9,22 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, Protocol, TypedDict, runtime_checkable
 
 import pulumi
+
+from pulumi_jig.resources.secret import Secret
+
+#: The variable in which a deployment names the rotations of its secrets.
+ROTATIONS = "PULUMI_JIG_ROTATIONS"
+
+
+@runtime_checkable
+class Mountable(Protocol):
+    """A volume: something with a name and a current version."""
+
+    name: pulumi.Output[str]
+    current_version: pulumi.Output[int]
 
 
 @dataclass(kw_only=True)
@@ -22,8 +35,8 @@ class EnvironmentVariableArgs:
     """Letters, digits and underscores, not beginning with a digit."""
     value: pulumi.Input[str] | None = None
     """The value. A Pulumi secret stays encrypted in the state."""
-    value_from_secret: pulumi.Input[str] | None = None
-    """Name or id of a secret of the service; instead of `value`."""
+    value_from_secret: pulumi.Input[str] | Secret | None = None
+    """A `Secret`, or name or id of a secret of the service; instead of `value`."""
 
 
 class EnvironmentVariableArgsDict(TypedDict):
@@ -31,34 +44,34 @@ class EnvironmentVariableArgsDict(TypedDict):
 
     name: pulumi.Input[str]
     value: NotRequired[pulumi.Input[str]]
-    value_from_secret: NotRequired[pulumi.Input[str]]
+    value_from_secret: NotRequired[pulumi.Input[str] | Secret]
 
 
 class SecretReferenceDict(TypedDict):
     """The value of a variable in a mapping, where it comes from a secret."""
 
-    value_from_secret: pulumi.Input[str]
+    value_from_secret: pulumi.Input[str] | Secret
 
 
 @dataclass(kw_only=True)
 class VolumeMountArgs:
     """A read-only volume in the container."""
 
-    name: pulumi.Input[str]
-    """Name or id of an existing volume."""
+    name: pulumi.Input[str] | Mountable
+    """A `Volume`, or name or id of an existing volume."""
     mount_path: pulumi.Input[str]
     """Absolute path in the container."""
     version: pulumi.Input[int] | None = None
     """
-    Version of the volume, from 0. Left out: the latest at creation, the mounted one on
-    update.
+    Version of the volume, from 0. Left out: a `Volume`'s current one; of a name the
+    latest at creation, the mounted one on update.
     """
 
 
 class VolumeMountArgsDict(TypedDict):
     """`VolumeMountArgs` as a dictionary."""
 
-    name: pulumi.Input[str]
+    name: pulumi.Input[str] | Mountable
     mount_path: pulumi.Input[str]
     version: NotRequired[pulumi.Input[int]]
 
@@ -145,6 +158,8 @@ def plain(value: Any) -> Any:
     """Arguments as plain data; what is an output stays one, and is plain inside."""
     if isinstance(value, pulumi.Output):
         return value.apply(plain)
+    if isinstance(value, Secret):
+        return value.name
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {
             field.name: plain(item)
@@ -165,6 +180,11 @@ def environment(value: Any) -> Any:
     What cannot be a mapping (a name given twice, a name not known yet) stays a list; the
     check reports it, or converts it once it is known.
     """
+    if isinstance(value, dict):
+        value = {
+            key: {"value_from_secret": item} if isinstance(item, Secret) else item
+            for key, item in value.items()
+        }
     value = plain(value)
     if isinstance(value, pulumi.Output):
         return value.apply(environment)
@@ -183,3 +203,77 @@ def environment(value: Any) -> Any:
         else:
             return value
     return found
+
+
+def with_rotations(variables: Any) -> Any:
+    """
+    Environment variables, and one more that names the rotation of each secret.
+
+    Raises:
+        ValueError: There is no secret to follow; the text goes on from the option's
+            name.
+    """
+    entries = variables.items() if isinstance(variables, dict) else _named(variables)
+    followed: dict[str, pulumi.Output[str]] = {}
+    for name, item in entries:
+        source = item.get("value_from_secret") if isinstance(item, dict) else item
+        if isinstance(source, Secret):
+            # A name that is known only later cannot be written here; its place can.
+            key = name if isinstance(name, str) else str(len(followed))
+            followed[key] = source.rotation
+    if not followed:
+        raise ValueError(
+            "needs a `Secret` object among `environment_variables`: a name or an output "
+            "says nothing of its rotations."
+        )
+    words = pulumi.Output.all(**followed).apply(
+        lambda known: " ".join(f"{name}={known[name]}" for name in sorted(known))
+    )
+    if isinstance(variables, dict):
+        return {**variables, ROTATIONS: words}
+    return [*variables, {"name": ROTATIONS, "value": words}]
+
+
+def _named(variables: Any) -> list[tuple[Any, Any]]:
+    """The entries of the API's list, by name."""
+    if not isinstance(variables, (list, tuple)):
+        return []
+    entries = [
+        item
+        if isinstance(item, dict)
+        else {"name": item.name, "value_from_secret": item.value_from_secret}
+        for item in variables
+        if isinstance(item, (dict, EnvironmentVariableArgs))
+    ]
+    return [(item.get("name"), item) for item in entries]
+
+
+def mounts(value: Any) -> Any:
+    """
+    Volumes as the API's list.
+
+    A mapping is `path -> volume`; a volume object stands for its name, and for its
+    current version where no other is given.
+    """
+    if isinstance(value, pulumi.Output):
+        return value.apply(mounts)
+    if isinstance(value, dict):
+        value = [{"name": item, "mount_path": path} for path, item in value.items()]
+    if not isinstance(value, (list, tuple)):
+        return plain(value)
+    return [_mount(item) for item in value]
+
+
+def _mount(item: Any) -> Any:
+    if isinstance(item, VolumeMountArgs):
+        item = {
+            field.name: getattr(item, field.name)
+            for field in dataclasses.fields(item)
+            if getattr(item, field.name) is not None
+        }
+    volume = item.get("name") if isinstance(item, dict) else None
+    if not isinstance(volume, pulumi.Resource) or not isinstance(volume, Mountable):
+        return plain(item)
+    mount = {**item, "name": volume.name}
+    mount.setdefault("version", volume.current_version)
+    return plain(mount)

@@ -15,7 +15,7 @@ from pulumi import dynamic
 
 from pulumi_jig.naming import MODULE
 from pulumi_jig.provider import VolumeProvider
-from pulumi_jig.resources.arguments import gathered, program_of, refuse_options
+from pulumi_jig.resources.arguments import gathered, properties, refuse_options
 from pulumi_jig.resources.parts import plain
 
 # --- What a volume holds -------------------------------------------------------
@@ -197,11 +197,8 @@ class Volume(dynamic.Resource, module=MODULE, name="Volume"):
             args, opts = None, args
         refuse_options("Volume", resource_name, opts)
         given = gathered("Volume", resource_name, args, kwargs)
-        # Outputs exist on the object only for keys that are there from the start.
         keys = (*VolumeArgs.__dataclass_fields__, *_OUTPUTS)
-        props: dict[str, Any] = dict.fromkeys(keys)
-        props |= {key: plain(value) for key, value in given.items()}
-        props["__program"] = program_of(resource_name)
+        props = properties(resource_name, given, keys, lambda _, value: plain(value))
         super().__init__(VolumeProvider(), resource_name, props, opts)
 
     @classmethod

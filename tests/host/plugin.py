@@ -319,8 +319,8 @@ def failure(error: Any) -> Failed:
 
 
 def provided(data: Record) -> Record:
-    """With the reference to the provider's code, as the SDK adds it."""
-    return {**data, "__provider": PROVIDER}
+    """With the reference to the provider's code, as the SDK adds it; a deployment's."""
+    return {"__provider": PROVIDER, **data}
 
 
 def struct(data: Record) -> struct_pb2.Struct:

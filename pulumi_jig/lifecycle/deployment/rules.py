@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_jig.fields import FIELDS, NO_RESET, clearing_value
+from pulumi_jig.lifecycle.checking import claim_option_faults
 from pulumi_jig.lifecycle.deployment.inputs import EXTRA, OPTIONS, declared_keys
-from pulumi_jig.lifecycle.keys import DECLARED
 from pulumi_jig.lifecycle.wording import near, short
 from pulumi_jig.models import (
     AUTOSCALING_METRICS,
@@ -121,19 +121,7 @@ def _option_faults(inputs: Mapping[str, Any]) -> Iterator[Fault]:
         value = _known(inputs, name)
         if value is not None and value not in words:
             yield name, "must be one of " + ", ".join(words)
-    for name in ("adopt", "ownership_mark"):
-        value = _known(inputs, name)
-        if value is not None and not isinstance(value, bool):
-            yield name, "must be true or false"
-    if inputs.get("adopt") is True:
-        if inputs.get("ownership_mark") is False:
-            yield (
-                "ownership_mark",
-                "must stay on with `adopt`: it is what keeps the deployment from "
-                "being deleted by whoever had it before",
-            )
-        if "name" not in inputs[DECLARED]:
-            yield "name", "is required with `adopt`: say which deployment"
+    yield from claim_option_faults("deployment", inputs)
     budget = _known(inputs, "budget")
     if budget is not None and not isinstance(budget, str):
         yield "budget", "must be the name of a budget"
