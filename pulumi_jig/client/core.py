@@ -71,7 +71,9 @@ class JigClient:
       the effect of once. Address them by id, not by name: under a name, somebody else's
       deployment may stand there by then.)
     - POST is sent again only when the service certainly did not act: it could not be
-      reached, or said 429. Nothing else makes a POST be repeated, no header either.
+      reached, or said 429. Nothing else makes a POST be repeated, no header either. The
+      same holds for a PATCH that names a volume's content: each one that arrives makes
+      a version.
     - 400, 401, 403, 404, 422 are final. So is 409 and every other answer that says that
       a name exists: whoever asked has to look first.
     - A certificate that is not trusted, an address that redirects, an answer beyond
@@ -179,6 +181,7 @@ class JigClient:
         ctx: CallContext,
         json: Mapping[str, Any] | None = None,
         params: Mapping[str, str] | None = None,
+        adds: bool | None = None,
     ) -> Any:
         """
         Send a request and return the data of its answer.
@@ -189,6 +192,8 @@ class JigClient:
             ctx: The deadline, and who waits.
             json: The body.
             params: The query.
+            adds: Whether it makes something new each time that it arrives, and so is
+                not sent again where it may have; by default, a POST does.
 
         Raises:
             InputError: The body cannot be written as JSON.
@@ -214,7 +219,13 @@ class JigClient:
                 ctx.require_engine(f"sending {asked}")
             return self._attempt(request, ctx, asked, secrets)
 
-        return Retries(ctx, method, budget=self._budget, rng=self._rng).run(attempt)
+        return Retries(
+            ctx,
+            method,
+            adds=method == "POST" if adds is None else adds,
+            budget=self._budget,
+            rng=self._rng,
+        ).run(attempt)
 
     def _attempt(
         self,

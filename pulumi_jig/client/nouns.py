@@ -220,6 +220,15 @@ class Volumes(Noun[VolumeResponseItem]):
     what = "volume"
     item = VolumeResponseItem
 
+    def update(
+        self, name: str, body: Mapping[str, Any], ctx: CallContext
+    ) -> VolumeResponseItem:
+        """Change one; a content makes a new version each time that it arrives."""
+        answer = self._client.request(
+            "PATCH", self._one(name), json=body, ctx=ctx, adds="content" in body
+        )
+        return self.item.model_validate(_object(answer))
+
 
 def _object(answer: Any) -> Any:
     """One thing; `{"data": {...}}` is opened."""

@@ -2,7 +2,8 @@
 When a request is sent again, how long is waited, and how much all threads may repeat.
 
 The rules are written once, in English, in `JigClient`'s docstring; this module follows
-them. It refuses to repeat a POST that the service may have acted upon.
+them. It refuses to repeat a request that adds something (a POST, a new version of a
+volume) and that the service may have acted upon.
 """
 
 from __future__ import annotations
@@ -128,6 +129,7 @@ class Retries:
     Args:
         ctx: The operation's deadline and sign of life.
         method: The HTTP method.
+        adds: Whether it makes something new each time that it arrives.
         budget: What all threads share.
         rng: Random numbers from 0 to 1.
     """
@@ -137,11 +139,13 @@ class Retries:
         ctx: CallContext,
         method: str,
         *,
+        adds: bool,
         budget: RetryBudget,
         rng: Callable[[], float],
     ) -> None:
         self._ctx = ctx
         self._method = method
+        self._adds = adds
         self._budget = budget
         self._rng = rng
         self._started = ctx.clock()
@@ -193,7 +197,7 @@ class Retries:
             return self._ctx.clock() - self._started < PATIENCE
         if isinstance(error, RateLimitError):
             return True
-        if self._method == "POST" or isinstance(error, ConflictError):
+        if self._adds or isinstance(error, ConflictError):
             return False
         if failure.unusable:
             self._unusable += 1

@@ -423,6 +423,27 @@ class TestAmbiguous:
         assert proxy.count("PATCH *") == 2
         assert "An earlier attempt may have taken effect." in caught.value.message
 
+    def test_a_new_version_of_a_volume_is_asked_for_once(
+        self,
+        broken: Callable[..., FaultProxy],
+        connect: Callable[..., JigClient],
+        ctx: CallContext,
+    ) -> None:
+        """Each content that arrives makes a version, so who asked has to look first."""
+        where = "PATCH /deployments/storage/volumes/*"
+        proxy = broken({"on": where, "nth": 1, "do": "reset-after-forward"})
+        client = connect(proxy.url)
+        content = {"type": "files", "source_prefix": "models/llm/1"}
+        client.volumes.create(
+            {"name": "once", "type": "readOnly", "content": content}, ctx
+        )
+
+        with pytest.raises(AmbiguousError):
+            client.volumes.update("once", {"content": content}, ctx)
+
+        assert client.volumes.get("once", ctx).current_version == 1
+        assert client.volumes.update("once", {"type": "readOnly"}, ctx).name == "once"
+
     def test_a_change_that_may_have_been_made_is_never_called_unsent(
         self, clock: FakeClock, ctx: CallContext
     ) -> None:

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from pulumi_jig.context import SLICE
 from pulumi_jig.errors import (
     AmbiguousError,
+    InterruptedRunError,
     JigError,
     NotFoundError,
     NotSentError,
@@ -90,6 +90,8 @@ class Sync:
         try:
             self._watch()
         except BaseException as error:
+            if isinstance(error, InterruptedRunError):
+                error = self._interruption()
             reason = _reason(error, self._name)
             # A refresh clears what the engine remembers of a failure; this does not go
             # until the version is ready.
@@ -213,27 +215,24 @@ class Sync:
         self._inv.progress(f"{self._line} ({self._ctx.elapsed():.0f} s)")
 
     def _wait(self, seconds: float) -> None:
-        ctx = self._ctx
-        until = ctx.clock() + seconds
-        while not ctx.expired and (left := until - ctx.clock()) > 0:
-            if self._inv.interrupted():
-                raise RolloutInterruptedError(
-                    f"The run was interrupted while volume {self._name} was being "
-                    f"filled ({self._line}). The wait ended, the copy did not. The "
-                    "volume's id is in the state; `pulumi up` waits again, `pulumi "
-                    "destroy` deletes it.",
-                    reasons=[f"interrupted: {self._line}"],
-                )
-            ctx.pause(min(left, SLICE))
-        if ctx.expired:
+        self._ctx.pause(seconds)
+        if self._ctx.expired:
             raise RolloutTimeoutError(
-                f"Volume {self._name} was not ready after {ctx.timeout:.0f} s "
+                f"Volume {self._name} was not ready after {self._ctx.timeout:.0f} s "
                 f"({self._line}). The wait ended, the copy did not: `pulumi up` waits "
                 "again; `custom_timeouts` allows more time.",
-                reasons=[f"not ready after {ctx.timeout:.0f} s: {self._line}"],
+                reasons=[f"not ready after {self._ctx.timeout:.0f} s: {self._line}"],
             )
 
     # --- Ends ------------------------------------------------------------------
+
+    def _interruption(self) -> RolloutInterruptedError:
+        return RolloutInterruptedError(
+            f"The run was interrupted while volume {self._name} was being filled "
+            f"({self._line}). The wait ended, the copy did not. The volume's id is in "
+            "the state; `pulumi up` waits again, `pulumi destroy` deletes it.",
+            reasons=[f"interrupted: {self._line}"],
+        )
 
     def _failure(self, version: Version) -> RolloutFailedError:
         said = version.message.rstrip(". ") or "the service gives no reason"
