@@ -77,6 +77,16 @@ class Stack:
             config[key] = yaml.safe_load(value) if is_plain(value) else value
         self._save(config, secrets)
 
+    def set_inside(self, path: str, value: str) -> None:
+        """Set a part of an object, as `--path` does: `service.replicas.max`."""
+        config = self.config()
+        key, *inner, last = path.split(".")
+        inside = config[self.full(key)]
+        for part in inner:
+            inside = inside[part]
+        inside[last] = yaml.safe_load(value)
+        self._save(config, self.secrets())
+
     def remove(self, key: str) -> None:
         config, secrets = self.config(), self.secrets()
         config.pop(self.full(key), None)
@@ -169,6 +179,7 @@ def parser() -> argparse.ArgumentParser:
             made.add_argument("value", nargs="?")
             made.add_argument("--secret", action="store_true")
             made.add_argument("--plaintext", action="store_true")
+            made.add_argument("--path", action="store_true")
     return top
 
 
@@ -244,7 +255,10 @@ def about_stack(stack: Stack, options: argparse.Namespace) -> int:
 def about_config(stack: Stack, options: argparse.Namespace) -> int:
     if options.noun == "set":
         value = options.value if options.value is not None else sys.stdin.read()
-        stack.set(options.key, value, secret=options.secret)
+        if options.path:
+            stack.set_inside(options.key, value)
+        else:
+            stack.set(options.key, value, secret=options.secret)
     elif options.noun == "rm":
         stack.remove(options.key)
     else:
