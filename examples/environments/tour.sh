@@ -28,20 +28,20 @@ refused pulumi preview --stack staging
 
 say "The first image comes up in dev, and is promoted by its digest."
 pulumi config set image "$FIRST" --stack dev
-pulumi up --yes --stack dev --policy-pack $PACK --policy-pack-config limits/dev.json
-pulumi up --yes --stack staging --policy-pack $PACK --policy-pack-config limits/staging.json
+pulumi up --yes --skip-preview --stack dev --policy-pack $PACK --policy-pack-config limits/dev.json
+pulumi up --yes --skip-preview --stack staging --policy-pack $PACK --policy-pack-config limits/staging.json
 pulumi up --yes --stack prod --policy-pack $PACK --policy-pack-config limits/prod.json
 test "$(pulumi stack output image --stack prod)" = "$FIRST"
 
 say "The second image runs in dev. Prod refuses it: staging has not run it."
 pulumi config set image "$SECOND" --stack dev
-pulumi up --yes --stack dev --policy-pack $PACK --policy-pack-config limits/dev.json
+pulumi up --yes --skip-preview --stack dev --policy-pack $PACK --policy-pack-config limits/dev.json
 pulumi config set image "$SECOND" --stack prod
 refused pulumi preview --stack prod
 pulumi config rm image --stack prod
 
 say "Through staging it gets there."
-pulumi up --yes --stack staging --policy-pack $PACK --policy-pack-config limits/staging.json
+pulumi up --yes --skip-preview --stack staging --policy-pack $PACK --policy-pack-config limits/staging.json
 pulumi up --yes --stack prod --policy-pack $PACK --policy-pack-config limits/prod.json
 test "$(pulumi stack output image --stack prod)" = "$SECOND"
 

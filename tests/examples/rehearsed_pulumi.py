@@ -20,6 +20,7 @@ import yaml
 
 from pulumi_jig.rehearsal import Rehearsal, RehearsalError
 from pulumi_jig.rehearsal.draw import Paint, heading, report
+from pulumi_jig.rehearsal.references import Backend
 
 ORGANIZATION = "organization"
 
@@ -42,7 +43,7 @@ class Stack:
 
     @property
     def state(self) -> Path:
-        return self.backend / "stacks" / self.project / f"{self.name}.json"
+        return Backend.state_file(self.backend, self.project, self.name)
 
     @property
     def settings(self) -> Path:
@@ -109,7 +110,7 @@ class Stack:
             secret_config=self.secrets(),
             policy_packs=packs or [],
             env=env,
-            state_file=self.state,
+            backend=self.backend,
         )
 
 

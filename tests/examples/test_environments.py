@@ -59,7 +59,10 @@ def test_the_page_types_what_the_tour_plays() -> None:
 
 # --- Bad input, through an engine -------------------------------------------------
 
+ON_THE_REHEARSAL = pytest.mark.parametrize("engine", ["rehearsal"], indirect=True)
 
+
+@ON_THE_REHEARSAL
 def test_a_promotion_without_a_digest_is_refused(reader: Reader) -> None:
     """An image by its tag stays in dev; nothing is sent for staging."""
     reader.one("pulumi stack init staging && pulumi stack init dev", where=HERE)
@@ -88,6 +91,7 @@ def test_a_reference_to_no_stack_is_refused(reader: Reader) -> None:
     assert reader.writes() == 0
 
 
+@ON_THE_REHEARSAL
 def test_two_stacks_cannot_claim_one_name(reader: Reader) -> None:
     """The second is told whose it is; the first goes on as it was."""
     for stack in ("dev", "test"):
