@@ -160,11 +160,16 @@ class Result:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing changed or would change."""
+        """
+        Whether nothing changed or would change.
+
+        A default provider takes the stack's new configuration without anybody calling
+        that a change; the engine's `--expect-no-changes` does not, either.
+        """
         return self.ok and not any(
             step.changed if step.operation == "refresh" else step.operation != "same"
             for step in self.steps
-            if step.operation != "read"
+            if step.operation != "read" and not step.internal
         )
 
     @property

@@ -35,6 +35,12 @@ def test_a_whole_life(theatre: Theatre) -> None:
     assert theatre.toys() == []
 
 
+def test_new_configuration_alone_is_no_change(theatre: Theatre) -> None:
+    """The default provider takes it, and the preview is empty all the same."""
+    theatre.rehearse('Toy("a", {"size": 1})', config={"colour": "red"}).up()
+    assert theatre.rehearse(config={"colour": "blue"}).preview().is_empty
+
+
 def test_changed_paths_name_what_differs(theatre: Theatre) -> None:
     """A step says which property paths differ, and never their values."""
     stack = theatre.rehearse('Toy("a", {"size": 1, "deep": {"x": [1, 2]}})')
