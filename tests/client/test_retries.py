@@ -468,6 +468,7 @@ class TestAmbiguous:
             "An earlier attempt may have taken effect."
         )
         assert caught.value.method == "PATCH"
+        assert caught.value.uncertain
 
     def test_a_request_that_never_reached_the_server_but_might_have(
         self, broken: Callable[..., FaultProxy], connect: Callable[..., JigClient]

@@ -198,6 +198,55 @@ def test_whole_numbers_stay_whole(recorded: Scripted) -> None:
     assert '"gpu_count": 2,' in json.dumps(body)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "emoji \N{ROCKET}\N{FAMILY}\N{ZERO WIDTH JOINER}\N{GIRL}",
+        "\u05e2\u05d1\u05e8\u05d9\u05ea \N{RIGHT-TO-LEFT OVERRIDE}abc",
+        "line\nline\r\n\ttab \x07\x7f\u2028",
+        "quo\"te' back\\slash \\u0041 ${VAR} {{x}} %41",
+        "a\u0301 \N{LATIN SMALL LETTER A WITH ACUTE}",
+    ],
+)
+def test_any_text_passes_both_ways(
+    plugin: Plugin, service: EmulatorServer, text: str
+) -> None:
+    """Case V13: what a program writes is what the service holds, and what comes back."""
+    name = f"text-{len(text)}-{ord(text[0])}"
+    told = program(
+        name, description=text, args=[text], environment_variables={"A": text}
+    )
+    inputs, failures = plugin.check(told)
+    assert failures == []
+    _, outputs = plugin.create(inputs)
+    held = live(service, name)
+    _, _, read_inputs = plugin.read(outputs, inputs)
+
+    assert held["description"].startswith(text)
+    assert held["args"] == [text]
+    assert {"name": "A", "value": text} in held["environment_variables"]
+    assert [read_inputs[key] for key in ("description", "args")] == [text, [text]]
+    assert plugin.diff(outputs, inputs, inputs).changes == (
+        provider_pb2.DiffResponse.DIFF_NONE
+    )
+
+
+def test_a_thousand_variables_pass(plugin: Plugin, service: EmulatorServer) -> None:
+    """Case V14: a large program is created, read and compared like any other."""
+    variables = {f"VARIABLE_{n}": f"{n}-" + "x" * 200 for n in range(1000)}
+    inputs, failures = plugin.check(
+        program("thousand-variables", environment_variables=variables)
+    )
+    assert failures == []
+    _, outputs = plugin.create(inputs)
+    shown = live(service, "thousand-variables")["environment_variables"]
+
+    assert variables.items() <= {v["name"]: v["value"] for v in shown}.items()
+    assert plugin.diff(outputs, inputs, inputs).changes == (
+        provider_pb2.DiffResponse.DIFF_NONE
+    )
+
+
 def test_unknowns_pass_check_and_diff(plugin: Plugin) -> None:
     """Case V9: values not known in a preview are kept, at any depth, and are a change."""
     news = program(
