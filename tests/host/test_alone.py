@@ -179,7 +179,7 @@ def test_it_leaves_when_the_engine_is_gone_and_nothing_runs(
     monkeypatch.setattr(alone, "the_engine", lambda: there)
     monkeypatch.setattr(alone, "busy", lambda: there.busy)
     # Whoever started the tests in the background has them ignore it.
-    monkeypatch.setattr(alone.signal, "getsignal", lambda _: signal.SIG_DFL)
+    monkeypatch.setattr(alone.signal, "getsignal", lambda _: signal.default_int_handler)
     monkeypatch.setattr(alone.signal, "pthread_kill", lambda *_: left.append("said"))
     monkeypatch.setattr(alone.os, "_exit", lambda _: left.append("left"))
     pool.submit(alone._watch).result()
