@@ -14,7 +14,7 @@ import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 import yaml
 from acts import PROVIDER_CALLS, Act, group_calls, label, mask, shape
@@ -34,8 +34,31 @@ class Engine(Protocol):
     def act(self, operation: str, replace: list[str]) -> Act:
         """Run one operation and say what happened."""
 
+    def begin(self, operation: str, output: IO[str]) -> subprocess.Popen[str]:
+        """Begin an operation in a process of its own, whose group it leads."""
+
+    def jig(self, *args: str) -> subprocess.CompletedProcess[str]:
+        """Run `pulumi-jig` on the stack, from the program's folder."""
+
     def close(self) -> None:
         """Release everything."""
+
+
+#: A rehearsal in a process of its own. Both signals end it as they end the command.
+_RUN = """
+import signal, sys
+from pulumi_jig.rehearsal import Rehearsal
+signal.signal(signal.SIGTERM, signal.default_int_handler)
+stack = Rehearsal({program!r}, {stack!r}, config={config!r},
+                  secret_config={secret!r}, env={env!r}, backend={backend!r})
+try:
+    result = stack.{operation}()
+except KeyboardInterrupt:
+    sys.exit(130)
+for diagnostic in result.diagnostics:
+    print(diagnostic.severity, diagnostic.urn, diagnostic.message)
+sys.exit(not result.ok)
+"""
 
 
 class RehearsalEngine:
@@ -91,8 +114,53 @@ class RehearsalEngine:
             sorted(f"{v.level} {v.policy} {label(v.urn)}" for v in result.violations),
         )
 
+    def begin(self, operation: str, output: IO[str]) -> subprocess.Popen[str]:
+        stage = self._stage
+        script = _RUN.format(
+            program=str(stage.program_dir),
+            stack=stage.stack,
+            config=stage.config,
+            secret=stage.secret_config,
+            env=stage.env,
+            backend=str(self._folder / "backend"),
+            operation=operation,
+        )
+        return subprocess.Popen(
+            [sys.executable, "-c", script],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def jig(self, *args: str) -> subprocess.CompletedProcess[str]:
+        stage = self._stage
+        with Rehearsal(
+            stage.program_dir, stage.stack, backend=self._folder / "backend"
+        ) as rehearsal:
+            file = rehearsal.state_file
+        return run_jig(stage, {}, *args, "--file", str(file))
+
     def close(self) -> None:
         return
+
+
+def run_jig(
+    stage: Stage, env: dict[str, str], *args: str
+) -> subprocess.CompletedProcess[str]:
+    """Run `pulumi-jig`, knowing nothing of this machine's accounts and stacks."""
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("TOGETHER_", "PULUMI_"))
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "pulumi_jig.cli", *args],
+        cwd=stage.program_dir,
+        env={**clean, **env, **stage.env},
+        capture_output=True,
+        text=True,
+    )
 
 
 class PulumiEngine:
@@ -177,6 +245,24 @@ class PulumiEngine:
             errors,
             violations,
         )
+
+    def begin(self, operation: str, output: IO[str]) -> subprocess.Popen[str]:
+        self._configure()
+        command = ["pulumi", "--non-interactive", "--color", "never", operation]
+        return subprocess.Popen(
+            [*command, "--yes", "--skip-preview"],
+            cwd=self._stage.program_dir,
+            env={**self._env, **self._stage.env},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def jig(self, *args: str) -> subprocess.CompletedProcess[str]:
+        # A run that was killed leaves its lock; nothing else of this stack runs now.
+        self._pulumi("cancel", "--yes")
+        return run_jig(self._stage, self._env, *args)
 
     def close(self) -> None:
         return
@@ -352,6 +438,14 @@ class Stage:
     def destroy(self) -> Act:
         """Destroy, and note the act."""
         return self._act("destroy", None)
+
+    def begin(self, operation: str, output: IO[str]) -> subprocess.Popen[str]:
+        """Begin an operation in a process of its own, to be interrupted."""
+        return self._engine.begin(operation, output)
+
+    def jig(self, *args: str) -> subprocess.CompletedProcess[str]:
+        """Run `pulumi-jig` on the stack."""
+        return self._engine.jig(*args)
 
     def _act(self, operation: str, replace: list[str] | None) -> Act:
         act = self._engine.act(operation, replace or [])

@@ -9,12 +9,12 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from processes import descendants, wait
 
 from pulumi_jig.context import CallContext
 from pulumi_jig.lifecycle.deployment.inputs import create_body
@@ -148,36 +148,6 @@ class Engine(Desk):
             for plugin in descendants(process.pid, "pulumi.dynamic"):
                 os.kill(plugin, signal.SIGKILL)
         process.wait(timeout=60)
-
-
-def wait(until: Callable[[], bool], seconds: float = 60) -> None:
-    """Wait until something is true."""
-    deadline = time.monotonic() + seconds
-    while not until():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
-
-
-def descendants(root: int, word: str) -> list[int]:
-    """Processes that came from `root` and whose command line has a word."""
-    parents: dict[int, int] = {}
-    lines: dict[int, str] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                stat = (entry / "stat").read_text()
-                lines[int(entry.name)] = (entry / "cmdline").read_text()
-            except OSError:
-                continue
-            parents[int(entry.name)] = int(stat.rpartition(")")[2].split()[1])
-    found = []
-    for pid in parents:
-        up: int | None = pid
-        while up is not None and up != root:
-            up = parents.get(up)
-        if up == root and word in lines[pid]:
-            found.append(pid)
-    return found
 
 
 def steps(result: Any) -> dict[str, str]:
