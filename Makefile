@@ -10,7 +10,7 @@ CODE := pulumi_jig examples policies tests
 CLEAN_ENV := env $(foreach v,$(filter TOGETHER_% PULUMI_%,$(.VARIABLES)),-u $(v))
 PYTEST := $(CLEAN_ENV) $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: help setup demo test check coverage outside package fmt lint types imports deep cases chaos bench clean
+.PHONY: help setup demo test check coverage outside package fmt lint types imports deep cases chaos bench reference clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -56,6 +56,9 @@ outside: $(STAMP) $(OUTSIDE)/.installed ## Hold the emulator to tools of others 
 	@$(CLEAN_ENV) PULUMI_JIG_SCHEMATHESIS=$(CURDIR)/$(OUTSIDE)/bin/schemathesis \
 	  PULUMI_JIG_TOGETHER_PYTHON=$(CURDIR)/$(OUTSIDE)/bin/python \
 	  $(BIN)/python -m pytest -q tests/emulator/test_openapi.py tests/emulator/test_vendor.py
+
+reference: $(STAMP) ## Write docs/reference from the code.
+	@$(BIN)/python tests/docs/reference.py
 
 cases: $(STAMP) ## Write the tests of each case into tests/README.md.
 	@$(BIN)/python tests/docs/cases.py

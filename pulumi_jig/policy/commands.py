@@ -163,18 +163,26 @@ def build_parser(prog: str = "pulumi-jig policy") -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     one = commands.add_parser("check", help="check profiles")
     one.add_argument("profile", nargs="+", help="name or path of a profile")
-    one.add_argument("--profiles", type=Path, default=FOLDER, metavar="DIR")
+    folder = "where profiles are looked up (default: policies/profiles)"
+    one.add_argument(
+        "--profiles", type=Path, default=FOLDER, metavar="DIR", help=folder
+    )
     two = commands.add_parser("audit", help="judge an exported state")
     two.add_argument("state", type=Path, help="a file of `pulumi stack export`")
     two.add_argument("--profile", help="name or path; by default the stack's")
-    two.add_argument("--profiles", type=Path, default=FOLDER, metavar="DIR")
-    two.add_argument("--json", action="store_true")
+    two.add_argument(
+        "--profiles", type=Path, default=FOLDER, metavar="DIR", help=folder
+    )
+    two.add_argument("--json", action="store_true", help="print JSON")
     three = commands.add_parser("list", help="show all policies")
     style = three.add_mutually_exclusive_group()
-    style.add_argument("--json", dest="style", action="store_const", const="json")
-    style.add_argument(
-        "--markdown", dest="style", action="store_const", const="markdown"
-    )
+    for word, help_ in (
+        ("json", "print JSON"),
+        ("markdown", "print what stands in the README of the pack"),
+    ):
+        style.add_argument(
+            f"--{word}", dest="style", action="store_const", const=word, help=help_
+        )
     return parser
 
 

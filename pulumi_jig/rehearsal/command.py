@@ -68,8 +68,20 @@ def parser() -> argparse.ArgumentParser:
         help="an environment variable for the program; yours starting with TOGETHER_ "
         "or PULUMI_ are not passed on",
     )
-    add("--policy-pack", action="append", default=[], metavar="DIR")
-    add("--policy-pack-config", action="append", default=[], metavar="FILE")
+    add(
+        "--policy-pack",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="judge by this policy pack; may be repeated",
+    )
+    add(
+        "--policy-pack-config",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="the configuration of the pack before it; may be repeated",
+    )
     add("--parallel", type=int, help="steps at once (default: 4 per core)")
     add("--state", metavar="FILE", help="keep the state in this file")
     add(

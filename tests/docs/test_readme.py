@@ -66,22 +66,3 @@ def test_the_budget_holds_its_members(tmp_path: Path, jig_rehearsal) -> None:  #
     stack.up().raise_if_failed()
     program.write_text(found[1].replace('("chat", "search")', '("a", "b", "c")'))
     assert not stack.preview().ok
-
-
-def test_every_make_target_that_is_named_exists() -> None:
-    """No document sends anybody to a target that is not there."""
-    targets = set(
-        re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    )
-    named = set()
-    for name in ("README.md", "DESIGN.md"):
-        named |= set(re.findall(r"[`$] ?make ([a-z]+)", (ROOT / name).read_text()))
-    assert named - targets == set()
-    assert named
-
-
-def test_every_linked_file_exists() -> None:
-    """Links in the documents lead somewhere."""
-    for name in ("README.md", "DESIGN.md", "CHANGELOG.md"):
-        for target in re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / name).read_text()):
-            assert (ROOT / target).exists(), (name, target)

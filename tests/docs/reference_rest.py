@@ -1,0 +1,204 @@
+"""The pages of the configuration, of the policies, and of what restarts replicas."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from typing import Any
+
+from reference_source import PACKAGE, ROOT, flowing, page, table, tree
+
+from pulumi_jig import config
+from pulumi_jig.fields import FIELDS
+from pulumi_jig.lifecycle.deployment.inputs import EXTRA, OPTIONS
+from pulumi_jig.policy import docs
+from pulumi_jig.policy.catalogue import CATALOGUE
+from pulumi_jig.policy.settings import COMMON
+
+#: What the page says of each; a key that the code reads and this lacks is an error.
+KEYS = {
+    "apiKey": ("the key of the service, as a secret", "none: it is an error"),
+    "baseUrl": (
+        "the address of the service, with or without `/v1`",
+        f"`{config.DEFAULT_BASE_URL}`",
+    ),
+    "parallel": (
+        f"requests and waits at a time, 1 to {config.MAX_PARALLEL}",
+        f"`{config.DEFAULT_PARALLEL}`",
+    ),
+    "allowInsecureHttp": (
+        "`true` lets the key travel without TLS to another machine",
+        "`false`",
+    ),
+    "ignoreEnvironment": (
+        "`true`: the environment's key and address do not count; set by "
+        "`pulumi_jig.Provider`, whose account is another one",
+        "`false`",
+    ),
+    "namespace": (
+        "any word; it changes all names that are made automatically, for when somebody "
+        "else has them already. A name once made stays",
+        "none",
+    ),
+}
+VARIABLES = {
+    "TOGETHER_API_KEY": "the key; before `jig:apiKey`",
+    "TOGETHER_BASE_URL": "the address; before `jig:baseUrl`",
+    "NO_COLOR": "no colour, whatever the terminal can do",
+    "PULUMI_JIG_DEBUG": "`1`: where an internal error happened, and nothing else",
+    "SSL_CERT_FILE": "a file of root certificates to trust instead of the system's",
+    "SSL_CERT_DIR": "a folder of them",
+}
+
+
+def configuration() -> str:
+    """
+    The page of the configuration.
+
+    Raises:
+        LookupError: The code reads a key that the page does not explain.
+    """
+    read = keys_read()
+    if read != KEYS.keys():
+        raise LookupError(f"keys not explained, or not read: {read ^ KEYS.keys()}")
+    order = (config.__doc__ or "").split("\n\n")
+    # Why this is a module of its own is for its readers.
+    refused = re.sub(r"The last one is [^:]+: (\w)", r"\1", flowing(order[2]))
+    return page(
+        "Configuration",
+        flowing(order[1]),
+        "## Of a stack",
+        "`pulumi config set jig:KEY VALUE`; a key of the service with `--secret`.",
+        table(
+            ("key", "what it says", "left out"),
+            [(f"`jig:{key}`", *told) for key, told in KEYS.items()],
+        ),
+        "## Of the environment",
+        "The usual `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` count as well.",
+        table(
+            ("variable", "what it says"),
+            [(f"`{name}`", told) for name, told in VARIABLES.items()],
+        ),
+        "## Of an explicit provider",
+        "`pulumi_jig.Provider` takes the same by the names of its arguments; see "
+        "[resources](resources.md#provider). Only what is given there counts.",
+        "## What is refused",
+        refused.replace(" whoever can", " Whoever can"),
+        "## Time limits",
+        'Pulumi\'s own: `ResourceOptions(custom_timeouts=CustomTimeouts(create="40m"))`. '
+        "The defaults stand with each resource.",
+    )
+
+
+def keys_read() -> set[str]:
+    """The keys of a stack's configuration that the code asks for."""
+    found: set[str] = set()
+    for node in ast.walk(tree(PACKAGE / "config.py")):
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            words = [a.value for a in node.args if isinstance(a, ast.Constant)]
+            if called in {"get", "_flag"}:
+                found |= {str(word) for word in words if word}
+    for path in sorted((PACKAGE / "resources").glob("*.py")):
+        found |= set(re.findall(r'Config\(MODULE\)\.get\("(\w+)"\)', path.read_text()))
+    return found
+
+
+def policies() -> str:
+    """The page of the policies: what each says, judges, can be told, and what helps."""
+    names = ("dev", "staging", "prod")
+    profiles = {
+        name: json.loads((ROOT / "policies" / "profiles" / f"{name}.json").read_text())
+        for name in names
+    }
+    parts = [
+        "The pack [`policies/gpu-guardrails`](../../policies/gpu-guardrails/README.md) "
+        "tells how to run them and how to write a profile. Here: each policy, what it "
+        "can be told, what the three profiles tell it, and what to do when it speaks.",
+        "## Keys of every policy",
+        table(
+            ("key", "what it says", "left out"),
+            [
+                (f"`{name}`", declared.text, f"`{docs._text(declared.default)}`")
+                for name, declared in COMMON.items()
+            ],
+        ),
+    ]
+    for spec in CATALOGUE:
+        parts += [f"## {spec.name}", spec.description]
+        parts.append(
+            f"Judges {docs._JUDGES[spec.judges]}. Severity: {spec.severity}. "
+            f"What to do: {spec.remedy[0].lower()}{spec.remedy[1:]}"
+        )
+        rows = [
+            (
+                f"`{key['key']}`",
+                key["help"],
+                *(_told(profiles[name], spec.name, key["key"]) for name in names),
+                f"`{key['default']}`",
+            )
+            for key in docs.keys_of(spec)
+        ]
+        level = tuple(_level(profiles[name], spec.name) for name in names)
+        rows.insert(0, ("enforcement level", "how loud it is", *level, ""))
+        parts.append(table(("key", "what it says", *names, "left out"), rows))
+    return page("Policies", *parts)
+
+
+def _level(profile: dict[str, Any], policy: str) -> str:
+    told = profile.get(policy, profile.get("all", ""))
+    if isinstance(told, dict):
+        told = told.get("enforcementLevel", profile.get("all", ""))
+    return str(told)
+
+
+def _told(profile: dict[str, Any], policy: str, key: str) -> str:
+    told = profile.get(policy)
+    if not isinstance(told, dict) or key not in told:
+        return ""
+    return f"`{json.dumps(told[key], ensure_ascii=False)}`"
+
+
+def restarts() -> str:
+    """The page of what a change does to the replicas that run."""
+    replaces = [name for name, field in FIELDS.items() if field.on_change == "replace"]
+    keeps = [
+        name
+        for name, field in FIELDS.items()
+        if field.on_change == "update" and not field.rolls
+    ]
+    rolls = [name for name in FIELDS if name not in {*replaces, *keeps}]
+    outline = section_of_discretion()
+    return page(
+        "What restarts replicas",
+        "A change either makes a new revision, and then new replicas come up beside the "
+        "old ones, which go when the new ones serve; or it keeps the revision, and no "
+        "replica is touched. An update waits for replicas of the revision that it made.",
+        "## No replica is touched",
+        _listed(keeps),
+        "Replica bounds start or stop replicas of the revision that runs; they restart "
+        "none. These options of ours are never sent, and changing one is no difference:",
+        _listed(OPTIONS),
+        "## New replicas, then the old ones go",
+        _listed(rolls),
+        f"`{EXTRA}` passes fields through that are newer than this package; the service "
+        "decides what they restart.",
+        "## Another deployment",
+        _listed(replaces),
+        "Names are unique and cannot be changed, so another name is another deployment: "
+        "the new one is made first, unless `delete_before_replace` is set.",
+        "## No difference at all",
+        outline,
+    )
+
+
+def section_of_discretion() -> str:
+    """What a comparison is blind to, in the words of the table's own module."""
+    text = str(ast.get_docstring(tree(PACKAGE / "fields.py")))
+    found = next(part for part in text.split("\n\n") if "blind" in part)
+    return flowing(found)
+
+
+def _listed(names: Any) -> str:
+    return "\n".join(f"- `{name}`" for name in names)
