@@ -167,6 +167,30 @@ ROWS: dict[str, list[tuple[str, str, str]]] = {
             "If it is yours, `adopt=True`, or delete it; if not, `pulumi state delete`.",
         ),
     ],
+    "Secrets and volumes": [
+        (
+            "expires in … (…); the service deletes it then",
+            "A warning of the last seven days of a `Secret` with a lifetime: replicas "
+            "that start without it fail.",
+            "A new `value` or another `version` gives it a new lifetime.",
+        ),
+        (
+            "was changed outside of this program at …. The service shows no values",
+            "Somebody wrote to the secret; whether its value is yours cannot be told.",
+            "Another `version` sends the value again.",
+        ),
+        (
+            "cannot be mounted, as its files could not be copied:",
+            "The copy into a volume's new version failed. Deployments keep the version "
+            "that they mount.",
+            "Correct the source or the program; `pulumi up` asks for a new version.",
+        ),
+        (
+            "is mounted by …. …It was not deleted and stays in the state.",
+            "Replicas that start later would find no files.",
+            "Give the deployments another volume or take them down, then run it again.",
+        ),
+    ],
     "The service and the way to it": [
         (
             "The service rejected the API key at …; set … to a valid one",

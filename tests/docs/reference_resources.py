@@ -49,6 +49,10 @@ RULES: dict[str, dict[str, tuple[str, str]]] = {
             "in place; the service decides what restarts",
             "sends nothing: no way back is documented",
         ),
+        "restart_on_rotation": (
+            "adds or takes away its variable: in place, restarts replicas",
+            "takes its variable away",
+        ),
         "gpu_count": (
             "in place, restarts replicas",
             "goes back to `0`; refused with a GPU type",

@@ -20,6 +20,8 @@ PACKAGE = ROOT / "pulumi_jig"
 #: Stands for what a message fills in.
 GAP = "\N{HORIZONTAL ELLIPSIS}"
 
+#: What stands for it in annotations is broader, for cycles and tests.
+_SHOWN = {"Mountable": "Volume"}
 _PLAIN = {
     "str": "text",
     "int": "whole number",
@@ -147,6 +149,9 @@ def kind(annotation: str, folder: str = "resources") -> str:
     if bare in _PLAIN:
         return _PLAIN[bare]
     named = dict.fromkeys(re.findall(r"\b\w+Args\b", bare))
+    parts = re.split(r" \| ", bare) if not named else []
+    if len(parts) > 1 and not re.search(r"\[[^]]*\|", bare):
+        return " or ".join(kind(part, folder) for part in parts)
     many = "list of " if "Sequence[" in bare else ""
     if named:
         mapping = "mapping, or " if bare.startswith("Mapping[") else ""
@@ -155,7 +160,7 @@ def kind(annotation: str, folder: str = "resources") -> str:
         return "list of texts" if "str" in bare and "dict" not in bare else "list"
     if bare.startswith(("Mapping[", "dict[")):
         return "mapping"
-    return f"`{bare}`"
+    return f"`{_SHOWN.get(bare, bare)}`"
 
 
 def _closes_last(text: str) -> bool:

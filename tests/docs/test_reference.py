@@ -16,6 +16,7 @@ import reference_errors
 import reference_resources
 from reference_source import described, kind, section
 
+from pulumi_jig.lifecycle.secret.diff import diff as secret_diff
 from pulumi_jig.lifecycle.volume.diff import diff as volume_diff
 
 
@@ -55,31 +56,45 @@ def test_every_public_resource_has_its_part() -> None:
             assert f"\n| `{one.name}` |" in page, (name, one.name)
 
 
-STATE = {
-    "name": "weights",
-    "type": "readOnly",
-    "content": {"source_prefix": "models/1"},
-    "version": 1,
-}
-CHANGED = {
-    "name": "others",
-    "type": "readWrite",
-    "content": {"source_prefix": "models/2"},
-    "version": 2,
+#: Of each kind its diff, and of each property a value and another one.
+KINDS = {
+    "Secret": (
+        secret_diff,
+        {
+            "name": ("token", "other"),
+            "value": ("old", "new"),
+            "description": ("one", "two"),
+            "ttl_seconds": (86_400, 172_800),
+            "version": (1, 2),
+        },
+    ),
+    "Volume": (
+        volume_diff,
+        {
+            "name": ("weights", "others"),
+            "type": ("readOnly", "readWrite"),
+            "content": ({"source_prefix": "models/1"}, {"source_prefix": "models/2"}),
+            "version": (1, 2),
+        },
+    ),
 }
 
 
-@pytest.mark.parametrize("name", CHANGED)
-def test_what_is_said_of_a_volume_is_what_its_diff_does(name: str) -> None:
+@pytest.mark.parametrize(
+    ("of", "name"), [(of, name) for of, (_, values) in KINDS.items() for name in values]
+)
+def test_what_is_said_of_a_property_is_what_its_diff_does(of: str, name: str) -> None:
     """Replaced where the page says so, in place otherwise, and always a difference."""
-    found = volume_diff(STATE, {**STATE, name: CHANGED[name]})
+    diff, values = KINDS[of]
+    state = {key: before for key, (before, _) in values.items()}
+    found = diff(state, {**state, name: values[name][1]})
 
-    said, _ = reference_resources.RULES["Volume"][name]
+    said, _ = reference_resources.RULES[of][name]
     assert (True, said.startswith("replaces")) == (
         any(path.startswith(name) for path in found.changed),
         name in found.replaces,
     )
-    assert CHANGED.keys() == reference_resources.RULES["Volume"].keys()
+    assert values.keys() == reference_resources.RULES[of].keys()
 
 
 def test_a_message_that_changed_is_noticed() -> None:
