@@ -25,7 +25,14 @@ from pulumi_jig.client.decode import (
 )
 from pulumi_jig.client.nouns import Deployments, Secrets, Volumes
 from pulumi_jig.client.redact import confidential
-from pulumi_jig.client.retry import PROCESS_BUDGET, AttemptError, Retries, RetryBudget
+from pulumi_jig.client.retry import (
+    FIRST_CONTACT,
+    PATIENCE,
+    PROCESS_BUDGET,
+    AttemptError,
+    Retries,
+    RetryBudget,
+)
 from pulumi_jig.client.wire import Wire, WireAnswer, WireError, WireRequest, span
 from pulumi_jig.errors import (
     AmbiguousError,
@@ -78,8 +85,9 @@ class JigClient:
       a name exists: whoever asked has to look first.
     - A certificate that is not trusted, an address that redirects, an answer beyond
       32 MiB are final: they need a person.
-    - A server that cannot be reached at all is tried for 60 s. A complete answer that is
-      not the API's (a web page) is asked for at most twice more.
+    - A server that cannot be reached is tried for 60 s; for 20 s where it never was,
+      since the address is more likely wrong. A complete answer that is not the API's
+      (a web page) is asked for at most twice more.
     - `Retry-After` (seconds or date) and `retry-after-ms` are obeyed; what is negative,
       past, garbage or beyond an hour is ignored. A wait that would pass the deadline
       is not begun. `x-should-retry: false` ends the retries; `true` adds statuses that
@@ -128,6 +136,7 @@ class JigClient:
         }
         self._identity: tuple[str | None] | None = None
         self._identity_lock = threading.Lock()
+        self._reached = False
         self.deployments = Deployments(self)
         self.secrets = Secrets(self)
         self.volumes = Volumes(self)
@@ -225,6 +234,7 @@ class JigClient:
             adds=method == "POST" if adds is None else adds,
             budget=self._budget,
             rng=self._rng,
+            patience=PATIENCE if self._reached else FIRST_CONTACT,
         ).run(attempt)
 
     def _attempt(
@@ -249,10 +259,12 @@ class JigClient:
         except WireError as failure:
             _LOG.debug("%s: %s (%.3f s)", asked, failure.why, ctx.clock() - began)
             if failure.sent:
+                self._reached = True
                 error = AmbiguousError(f"{_lost(request)}: {failure.why}.", **where)
             else:
                 error = NotSentError(f"{asked} was not sent: {failure.why}.", **where)
             raise AttemptError(error, hopeless=failure.hopeless) from None
+        self._reached = True
         _LOG.debug("%s: %d (%.3f s)", asked, answer.status, ctx.clock() - began)
         if answer.status >= 400:
             raise self._refused(answer, asked, secrets)

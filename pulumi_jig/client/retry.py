@@ -35,8 +35,10 @@ T = TypeVar("T")
 #: First wait and longest wait, in seconds, before jitter.
 TRANSIENT: Final = (0.5, 8.0)
 THROTTLED: Final = (1.0, 20.0)
-#: Seconds for which one request is repeated to a server that cannot be reached at all.
+#: Seconds for which one request is repeated to a server that cannot be reached any more.
 PATIENCE: Final = 60.0
+#: The same where this client has never reached it: more likely a wrong address.
+FIRST_CONTACT: Final = 20.0
 #: Repetitions after complete answers that are not the API's (a captive portal's page).
 UNUSABLE: Final = 2
 #: Retries that one process may make at once, and per second after that.
@@ -132,6 +134,7 @@ class Retries:
         adds: Whether it makes something new each time that it arrives.
         budget: What all threads share.
         rng: Random numbers from 0 to 1.
+        patience: Seconds for a server that cannot be reached.
     """
 
     def __init__(
@@ -142,12 +145,14 @@ class Retries:
         adds: bool,
         budget: RetryBudget,
         rng: Callable[[], float],
+        patience: float = PATIENCE,
     ) -> None:
         self._ctx = ctx
         self._method = method
         self._adds = adds
         self._budget = budget
         self._rng = rng
+        self._patience = patience
         self._started = ctx.clock()
         self._attempts = 0
         self._unusable = 0
@@ -194,7 +199,7 @@ class Retries:
         if failure.hopeless or failure.should_retry is False:
             return False
         if isinstance(error, NotSentError):
-            return self._ctx.clock() - self._started < PATIENCE
+            return self._ctx.clock() - self._started < self._patience
         if isinstance(error, RateLimitError):
             return True
         if self._adds or isinstance(error, ConflictError):

@@ -33,6 +33,7 @@ from pulumi_jig.lifecycle.sending import (
     is_ambiguous,
     is_ours,
     replace_message,
+    saying,
     show,
 )
 from pulumi_jig.models import Response
@@ -79,8 +80,10 @@ def _delete(
     ctx = inv.context(kind.delete_timeout)
     known = state.get(kind.id_key)
     require_account(kind, state, inv, ctx)
+    end = f"It stays in the state{kind.at_stake(', and may be running and billing')}."
     try:
-        item = show(kind, str(known or name), state, inv, ctx)
+        with saying(f"{kind.title(name)} was not deleted", end):
+            item = show(kind, str(known or name), state, inv, ctx)
     except NotFoundError as error:
         require_proof_of_absence(kind, error, state, inv, ctx)
         return

@@ -119,7 +119,8 @@ def post(
         except JigError as error:
             ambiguous = is_ambiguous(error)
             if not ambiguous and not lost:
-                raise
+                start = f"{kind.title(name)} was not created: "
+                raise replace_message(error, start + error.message) from None
             found = _settle(kind, inputs, inv, ctx, error, account=account)
             if found is not None:
                 return change(found, answered=False)

@@ -22,7 +22,7 @@ from pulumi_jig.lifecycle.identity import (
 from pulumi_jig.lifecycle.invocation import READ_TIMEOUT, Stored
 from pulumi_jig.lifecycle.keys import UNCONFIRMED, UNREADY
 from pulumi_jig.lifecycle.kind import id_of, name_in
-from pulumi_jig.lifecycle.sending import is_ours, show
+from pulumi_jig.lifecycle.sending import is_ours, saying, show
 from pulumi_jig.models import Response
 
 if TYPE_CHECKING:
@@ -59,8 +59,10 @@ def _read(
     known = state.get(kind.id_key)
     stored_before = bool(known) or bool(state.get(UNCONFIRMED))
     state = {**state, "name": name}
+    start = f"{kind.title(name)} could not be read"
     try:
-        item = show(kind, str(known or name), inv.old_inputs or state, inv, ctx)
+        with saying(start, "The state is kept." if stored_before else ""):
+            item = show(kind, str(known or name), inv.old_inputs or state, inv, ctx)
     except NotFoundError as error:
         require_proof_of_absence(kind, error, state, inv, ctx)
         if not stored_before:

@@ -8,6 +8,7 @@ and is what was asked for true of it.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
@@ -19,6 +20,7 @@ from pulumi_jig.errors import (
     JigError,
     NotFoundError,
     ServerError,
+    TransportError,
 )
 from pulumi_jig.lifecycle.identity import Whose, whose
 from pulumi_jig.lifecycle.keys import NONCE
@@ -28,7 +30,7 @@ from pulumi_jig.models import Response
 from pulumi_jig.values import storable_fault
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from pulumi_jig.context import CallContext
     from pulumi_jig.lifecycle.invocation import Invocation
@@ -123,6 +125,26 @@ def show(
     """
     found = kind.noun(inv.client).get(reference, ctx)
     return kind.recognise(found, data, inv, ctx)
+
+
+@contextlib.contextmanager
+def saying(start: str, end: str) -> Iterator[None]:
+    """
+    Say what a failure of the service means for whoever ran the program.
+
+    Args:
+        start: What did not happen, and to which resource.
+        end: What holds now.
+    """
+    try:
+        yield
+    except NotFoundError:
+        # That has words of its own.
+        raise
+    except (APIError, TransportError) as error:
+        raise replace_message(
+            error, f"{start}: {error.message} {end}".strip()
+        ) from None
 
 
 def find(

@@ -28,6 +28,7 @@ from pulumi_jig.lifecycle.sending import (
     is_ours,
     require_storable,
     required_name,
+    saying,
     show,
 )
 from pulumi_jig.models import Response
@@ -111,7 +112,8 @@ def _live(
 ) -> Item | None:
     name = state.get("name")
     try:
-        return show(kind, str(state.get(kind.id_key) or name), inputs, inv, ctx)
+        with saying(f"{kind.title(name)} was not updated", "Nothing was changed."):
+            return show(kind, str(state.get(kind.id_key) or name), inputs, inv, ctx)
     except NotFoundError as error:
         require_proof_of_absence(kind, error, state, inv, ctx)
         if kind.may_return(state):
