@@ -89,9 +89,9 @@ imports: $(STAMP) ## Check the import rules.
 check: lint types imports test ## All of it, as in continuous integration.
 
 SEED ?= 1
-RUNS ?= 1000
-chaos: $(STAMP) ## Break the life cycle at random: make chaos SEED=1 RUNS=1000
-	@$(CLEAN_ENV) $(BIN)/python tests/chaos/run.py --seed $(SEED) --runs $(RUNS)
+LEVEL ?= process
+chaos: $(STAMP) ## Break things at random: make chaos SEED=1 RUNS=1000 LEVEL=process|whole
+	@$(CLEAN_ENV) $(BIN)/python tests/chaos/run.py --seed $(SEED) --level $(LEVEL) $(if $(RUNS),--runs $(RUNS))
 
 bench: $(STAMP) ## Print the benchmarks, as ratios within one run.
 	@$(CLEAN_ENV) $(BIN)/python tests/perf/bench.py $(WHAT)

@@ -29,7 +29,7 @@ from pulumi_jig.naming import DEPLOYMENT_TYPE, split_description
 from pulumi_jig.operations.exported import opened, to_file
 from pulumi_jig.operations.pending import judge
 from pulumi_jig.operations.stored import outputs_of
-from pulumi_jig.operations.verdicts import Desk, Verdict, settle
+from pulumi_jig.operations.verdicts import Desk, Finding, Verdict, settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,6 +113,7 @@ class Story:
                 self.program = plans.edited(rng, self.program)
             if rng.random() < 0.5:
                 self.others.between(self.program)
+            self._give_up()
             if self.engine.pending and rng.random() < 0.7:
                 self._recover()
             self.world.clock.sleep(rng.choice([1, 60, 1000]))
@@ -244,10 +245,36 @@ class Story:
         findings = [judge(export, i, desk) for i in range(len(export.pending))]
         for finding in findings:
             self.world.note(f"recover: {finding.urn}: {finding.words}")
+            self._claim(export.pending[finding.index]["resource"], finding)
         settled = settle(export, findings)
         if any(finding.verdict is Verdict.LEAVE for finding in findings):
             self._count("left to a person")
         engine.take(settled)
+
+    def _give_up(self) -> None:
+        """With its mark turned off, a resource cannot notice that it was taken over."""
+        owner = self.world.owner
+        for name, declared in self.program.items():
+            old = self.engine.live(PREFIX + name)
+            if old is None or declared.props.get("ownership_mark") is not False:
+                continue
+            id_ = str(old["outputs"].get("deployment_id"))
+            if id_ in owner and owner[id_] is None:
+                owner[id_] = old["outputs"]["__nonce"]
+
+    def _claim(self, resource: Record, finding: Finding) -> None:
+        """
+        Without a mark, what a killed plugin made is the same as what is made anew.
+
+        Nothing but the nonce that no mark tells differs between two attempts of one
+        resource to create the very same.
+        """
+        owner, id_ = self.world.owner, str(finding.deployment_id)
+        unmarked = resource["inputs"].get("ownership_mark") is False
+        if finding.verdict is Verdict.TAKE and unmarked:
+            d = self.world.record(id_)
+            if owner.get(id_) in self.engine.orphaned and d is not None:
+                owner[id_] = resource["inputs"]["__nonce"]
 
     def _reclaim(self) -> None:
         """Orphans of killed plugins: imported where declared, else deleted by hand."""

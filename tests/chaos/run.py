@@ -1,8 +1,9 @@
 """
-Many runs of chaos in one process: `python tests/chaos/run.py --seed S --runs N`.
+Many runs of chaos: `python tests/chaos/run.py --seed S --runs N [--level whole]`.
 
 It prints what it met, and for each violation the seed that replays it alone:
-`python tests/chaos/run.py --replay SEED`.
+`python tests/chaos/run.py [--level whole] --replay SEED`. On the whole level some runs
+are made side by side, since most of their time is waiting.
 """
 
 from __future__ import annotations
@@ -12,38 +13,65 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 sys.path.insert(0, str(Path(__file__).parent))
 
+import chaos_story
 from chaos_story import Story, play
+from whole_lanes import lanes, play_alone
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import whole_story
 
 
 def main() -> int:
     """Make the runs; the exit status tells whether all was well."""
-    parser = argparse.ArgumentParser(description="Runs of chaos in one process.")
+    parser = argparse.ArgumentParser(description="Runs of chaos.")
+    parser.add_argument("--level", choices=["process", "whole"], default="process")
     parser.add_argument("--seed", default="1", help="seed of all runs")
-    parser.add_argument("--runs", type=int, default=1000, help="how many")
+    parser.add_argument("--runs", type=int, help="how many (default: 1000, whole: 50)")
     parser.add_argument("--seconds", type=float, help="stop after so many seconds")
+    parser.add_argument("--lanes", type=int, default=2, help="whole runs side by side")
     parser.add_argument("--replay", help="seed of the one run to show in full")
     asked = parser.parse_args()
+    whole = asked.level == "whole"
     if asked.replay is not None:
         Story.debug = True
-        outcome = play(asked.replay)
+        outcome = play_alone(asked.replay) if whole else play(asked.replay)
         print(*outcome.trail, *outcome.violations, sep="\n")
         return 1 if outcome.violations else 0
+    runs = asked.runs or (50 if whole else 1000)
+    seeds = [f"{asked.seed}-{number}" for number in range(runs)]
+    if whole:
+        return report(lanes(seeds, asked.lanes), asked.seconds)
+    return report(map(play, seeds), asked.seconds)
+
+
+def report(
+    outcomes: Iterable[chaos_story.Outcome | whole_story.Outcome],
+    seconds: float | None,
+) -> int:
+    """Tell of each violation, and of all runs at the end."""
     began = time.monotonic()
     counts: Counter[str] = Counter()
     runs = failed = 0
-    for number in range(asked.runs):
-        if asked.seconds and time.monotonic() - began > asked.seconds:
-            break
-        outcome = play(f"{asked.seed}-{number}")
+    for outcome in outcomes:
         runs += 1
         counts.update(outcome.counts)
         if outcome.violations:
             failed += 1
-            print(f"seed {outcome.seed}: {outcome.violations[0]}")
+            if not isinstance(outcome, chaos_story.Outcome):
+                # Processes do not meet in the same moments again.
+                print(*outcome.trail, sep="\n")
+            print(f"seed {outcome.seed}: {outcome.violations[0]}", flush=True)
+        if runs % 100 == 0:
+            print(f"{runs} runs, {failed} with violations", file=sys.stderr)
+        if seconds and time.monotonic() - began > seconds:
+            break
     took = time.monotonic() - began
     print(f"{runs} runs in {took:.0f} s, {failed} with violations; {dict(counts)}")
     return 1 if failed else 0

@@ -61,7 +61,7 @@ from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 _BEFORE, _AFTER = "-before-forward", "-after-forward"
 #: Faults that change the server's own answer; the server has to be asked first.
@@ -129,11 +129,14 @@ class FaultProxy:
             fault and how many requests matched, not on which thread came first.
         tls: Speak TLS with this server-side context.
         port: The port, 0 for a free one.
+        watch: Called with `came` or `acted` and a request's method and path, before it
+            is passed on and before its answer is: the moment to end a process.
 
     Attributes:
         url: What to give to the client.
         passed: Every request so far.
         connections: How many connections were accepted.
+        busy: How many requests are on their way at this moment.
     """
 
     def __init__(
@@ -144,13 +147,16 @@ class FaultProxy:
         seed: int = 0,
         tls: ssl.SSLContext | None = None,
         port: int = 0,
+        watch: Callable[[str, str, str], None] | None = None,
     ) -> None:
         for fault in plan:
             _validate(fault)
         self.plan = list(plan)
         self.seed = seed
+        self.watch = watch
         self.passed: list[Passed] = []
         self.connections = 0
+        self.busy = 0
         parts = urlsplit(upstream)
         self._upstream = (parts.hostname or "", parts.port or 80)
         self._tls = tls
@@ -290,7 +296,21 @@ class FaultProxy:
                 self._open.discard(sock)
             sock.close()
 
+    def _saw(self, moment: str, request: _Request) -> None:
+        if self.watch is not None:
+            self.watch(moment, request.method, request.path)
+
     def _handle(self, sock: socket.socket, request: _Request, number: int) -> None:
+        with self._lock:
+            self.busy += 1
+        try:
+            self._answer(sock, request, number)
+        finally:
+            with self._lock:
+                self.busy -= 1
+
+    def _answer(self, sock: socket.socket, request: _Request, number: int) -> None:
+        self._saw("came", request)
         fault = self._fault(request)
         do, after = ("", True) if fault is None else _split(fault["do"])
         answer = None
@@ -298,6 +318,7 @@ class FaultProxy:
             time.sleep(float(fault.get("seconds", 0.1)) if fault else 0)
         if after or do in _CHANGES:
             answer = self._forward(request)
+            self._saw("acted", request)
         self.passed.append(
             Passed(
                 request.method,
