@@ -254,13 +254,12 @@ class Story:
     def _give_up(self) -> None:
         """With its mark turned off, a resource cannot notice that it was taken over."""
         owner = self.world.owner
-        for name, declared in self.program.items():
-            old = self.engine.live(PREFIX + name)
-            if old is None or declared.props.get("ownership_mark") is not False:
-                continue
-            id_ = str(old["outputs"].get("deployment_id"))
-            if id_ in owner and owner[id_] is None:
-                owner[id_] = old["outputs"]["__nonce"]
+        for resource in self.engine.resources:
+            outputs = resource["outputs"]
+            id_ = str(outputs.get("deployment_id"))
+            unmarked = outputs.get("ownership_mark") is False
+            if unmarked and id_ in owner and owner[id_] is None:
+                owner[id_] = outputs["__nonce"]
 
     def _claim(self, resource: Record, finding: Finding) -> None:
         """

@@ -234,7 +234,7 @@ class World:
         reference = unquote(request.path.rpartition("/")[2])
         if request.method == "GET" and self._hidden.get(reference, 0) > self.clock():
             return said(404, {"error": {"message": "not found"}})
-        before = self._meant(request)
+        before = self._meant(request) if request.method != "GET" else None
         response = self.api.handle(
             Request(request.method, target, headers, request.body or b"")
         )
@@ -244,8 +244,8 @@ class World:
             self.writes += 1
             if response.status < 400:
                 self._record(request, before, json.loads(body or b"{}"))
-        elif response.status < 400 and before is not None:
-            body = self._leftover(before["id"], body)
+        elif response.status < 400 and self._stale:
+            body = self._leftover(body)
         return WireAnswer(
             status=response.status,
             headers={k.lower(): v for k, v in response.headers.items()},
@@ -286,11 +286,13 @@ class World:
             if counts["ready_replicas"]:
                 self._stale[id_] = (until, counts)
 
-    def _leftover(self, id_: str, body: bytes) -> bytes:
-        until, counts = self._stale.get(id_, (0.0, {}))
+    def _leftover(self, body: bytes) -> bytes:
+        now = self.clock()
+        self._stale = {k: v for k, v in self._stale.items() if v[0] > now}
         shown = json.loads(body)
-        if self.clock() >= until or "status" not in shown:
+        if shown.get("id") not in self._stale or "status" not in shown:
             return body
+        _, counts = self._stale[shown["id"]]
         return json.dumps({**shown, **counts}).encode()
 
     # --- The service's own view --------------------------------------------------
