@@ -314,17 +314,19 @@ def _users(item: VolumeResponseItem, inv: Invocation, ctx: CallContext) -> list[
             found.append(id_)
         else:
             found.append(deployment.name or id_)
-    return found
+    return sorted(found)
 
 
 def _in_use(state: Mapping[str, Any], users: list[str], said: str | None = None) -> str:
-    who = f"deployment {', '.join(users)}" if users else "a deployment"
+    who = "a deployment"
+    if users:
+        who = f"deployment{'s' if users[1:] else ''} {', '.join(users)}"
     refused = f"The service refuses to delete it: {said} " if said else ""
     return (
         f"Volume {state['name']} is mounted by {who}. {refused}It was not deleted and "
-        "stays in the state. Give them another volume or take them down, then run the "
-        "command again. (Deployments that mount the `Volume` itself, instead of its "
-        "name, are taken down first.)"
+        "stays in the state. Let them mount something else or take them down, then run "
+        "the command again. (What a program mounts as a `Volume`, not by its name, it "
+        "takes down first by itself.)"
     )
 
 
