@@ -31,6 +31,7 @@ from pulumi_jig.errors import (
 )
 from pulumi_jig.lifecycle import memory
 from pulumi_jig.lifecycle.invocation import PartialFailureError
+from pulumi_jig.lifecycle.volume.create import adoption_preview
 
 if TYPE_CHECKING:
     from simulated import Deed, Engine, World
@@ -338,9 +339,9 @@ def test_a_look_that_fails_does_not_end_the_wait(world: World) -> None:
     """Errors of the service and pages of proxies pass while a copy is waited for."""
     engine = engine_for(world)
     engine.create(FILES)
-    world.fault(look_at(engine), "answer", nth=3, times=4, status=502, body=HTML)
-    world.fault(look_at(engine), "answer", nth=9, times=2, status=404, body=HTML)
+    world.fault(look_at(engine), "answer", nth=3, times=3, status=200, body=HTML)
     engine.update(s3())
+    assert "no answer from the service (AmbiguousError)" in engine.told()
     assert engine.state is not None
     assert engine.state["status"] == "ready"
 
@@ -633,3 +634,106 @@ def test_a_service_that_is_down_keeps_the_state(world: World, status: int) -> No
     world.fault(look_at(engine), "answer", times=ALWAYS, status=status, body={})
     with pytest.raises(ServerError):
         engine.refresh()
+
+
+# --- Odd answers ---------------------------------------------------------------
+
+
+def test_another_type_is_changed_in_place(world: World) -> None:
+    """A type that drifted is sent; it makes no new version."""
+    engine = engine_for(world)
+    engine.create({**FILES, "type": "readOnly"})
+
+    def drift(_: str, shown: dict[str, object]) -> None:
+        if "PATCH" not in world.acted:
+            shown["type"] = "older"
+
+    world.spoil.append(drift)
+    engine.refresh()
+    assert engine.diff({**FILES, "type": "readOnly"}).changed == ("type",)
+    engine.update({**FILES, "type": "readOnly"})
+    assert world.bodies[-1] == ("PATCH", {"type": "readOnly"})
+    assert versions(world) == 1
+    assert engine.diff({**FILES, "type": "readOnly"}).changes is False
+
+
+def test_a_lost_change_of_the_type_is_looked_for(world: World) -> None:
+    """It is sent again until an answer shows it."""
+    engine = engine_for(world)
+    engine.create({**FILES, "type": "readOnly"})
+
+    def drift(_: str, shown: dict[str, object]) -> None:
+        if "PATCH" not in world.acted:
+            shown["type"] = "older"
+
+    world.spoil.append(drift)
+    world.fault(patch_of(engine), "answer", times=3, status=200, body=HTML)
+    engine.update({**FILES, "type": "readOnly"})
+    assert engine.state is not None
+    assert engine.state["type"] == "readOnly"
+
+
+def test_what_would_be_taken_over_is_told_in_the_preview(world: World) -> None:
+    """The fields that differ; nothing where there is nothing to take."""
+    engine = engine_for(world)
+    inputs = engine.check({**MORE_FILES, "type": "newer"})
+    assert adoption_preview(inputs, engine.invocation()) is None
+    world.as_somebody("POST", VOLUMES, {**FILES, "type": "readOnly"})
+    assert adoption_preview(inputs, engine.invocation()) == ["type", "content"]
+    assert adoption_preview(engine.check(FILES), engine.invocation()) == []
+
+
+def test_an_answer_that_cannot_be_stored_keeps_the_id(world: World) -> None:
+    """Case R22: an answer too strange to be stored does not lose what it is about."""
+
+    def spoil(_: str, shown: dict[str, object]) -> None:
+        if "content" in shown:
+            shown["content"] = {"source_prefix": "\ud800"}
+
+    engine = engine_for(world)
+    world.spoil.append(spoil)
+    engine.create(FILES)
+    assert engine.state is not None
+    assert engine.state["volume_id"] == live(world)["id"]
+    assert engine.state["content"] == FILES["content"]
+
+
+def test_a_volume_without_an_id_is_not_trusted_later(world: World) -> None:
+    """What no answer ever gave an id stays unconfirmed."""
+    world.spoil.append(lambda _, shown: shown.pop("id", None))
+    engine = engine_for(world)
+    engine.create(FILES)
+    assert engine.state is not None
+    assert engine.state["__unconfirmed"] is True
+    assert engine.diff(FILES).changed == ("volume_id",)
+
+
+def test_an_error_of_our_own_while_waiting_keeps_the_id(world: World) -> None:
+    """Case R15: whatever breaks after the service accepted is a partial failure."""
+    engine = engine_for(world)
+    engine.create(FILES)
+    world.fault(look_at(engine), "raise", nth=2)
+    with pytest.raises(PartialFailureError) as caught:
+        engine.update(MORE_FILES)
+    assert "internal error (RuntimeError)" in caught.value.message
+    assert "secret-canary" not in caught.value.message
+    assert engine.state is not None
+    assert engine.state["volume_id"] == live(world)["id"]
+
+
+def test_a_key_that_expires_while_waiting_keeps_the_id(world: World) -> None:
+    """Case T5: the service's own refusal is told, and the next update waits again."""
+    engine = engine_for(world)
+    engine.create(FILES)
+    world.fault(look_at(engine), "answer", nth=2, times=ALWAYS, status=401, body={})
+    with pytest.raises(PartialFailureError, match="could not be watched"):
+        engine.update(MORE_FILES)
+
+
+def test_a_new_volume_that_is_hidden_by_a_proxy_is_waited_for(world: World) -> None:
+    """A page with status 404 says nothing about a volume that was accepted."""
+    engine = engine_for(world)
+    engine.create(FILES)
+    world.fault(look_at(engine), "answer", nth=2, times=3, status=404, body=HTML)
+    engine.update(MORE_FILES)
+    assert "no answer from the service (NotFoundError)" in engine.told()

@@ -31,9 +31,7 @@ from pulumi_jig.lifecycle.wording import near, short
 from pulumi_jig.values import (
     UNKNOWN,
     format_path,
-    has_unknown,
     reveal,
-    storable_fault,
     whole_numbers,
     without_none,
 )
@@ -91,9 +89,6 @@ def check(
     faults += _content_faults(plain.get("content"))
     faults += _option_faults(plain)
     faults += name_claim_faults("volume", plain, urn)
-    if not has_unknown(plain) and not faults:
-        fault = storable_fault(plain)
-        faults += [("", f"cannot be stored: {fault}")] if fault else []
     if log is not None:
         for warning in _warnings(plain):
             log("warning", warning)

@@ -85,9 +85,9 @@ def same_content(declared: Any, live: Any) -> bool:
     What the service does not tell (while it still copies, it may tell nothing) is no
     difference. Nothing is known to be the same as what is not known yet.
     """
-    wanted, shown = normal_content(declared), normal_content(live)
-    if has_unknown(wanted):
+    if has_unknown(reveal(declared)):
         return False
+    wanted, shown = normal_content(declared), normal_content(live)
     if not shown:
         return True
     if wanted.keys() != shown.keys():

@@ -93,7 +93,7 @@ class VolumeKind(Kind[VolumeResponseItem]):
         ignored = ignored_parts(inv)
         body: dict[str, Any] = {}
         type_ = reveal(wanted_type(inputs, inv.old_inputs))
-        if type_ not in (None, live.type) and "type" not in ignored:
+        if live.type and type_ not in (None, live.type) and "type" not in ignored:
             body["type"] = type_
         content = inputs.get("content")
         if "content" in ignored:

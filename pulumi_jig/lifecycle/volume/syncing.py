@@ -9,6 +9,7 @@ files under a green run.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_jig.errors import (
@@ -28,9 +29,19 @@ from pulumi_jig.lifecycle.invocation import READ_TIMEOUT, PartialFailureError, S
 from pulumi_jig.lifecycle.keys import NONCE, UNCONFIRMED, UNREADY
 from pulumi_jig.lifecycle.memory import remember_held
 from pulumi_jig.lifecycle.sending import SETTLE_WINDOW, ignored_parts
-from pulumi_jig.lifecycle.volume.inputs import SHOWN, normal_content, same_content
+from pulumi_jig.lifecycle.volume.inputs import (
+    ASKED_AT,
+    SHOWN,
+    normal_content,
+    same_content,
+)
 from pulumi_jig.lifecycle.volume.state import state_of
-from pulumi_jig.lifecycle.volume.versions import copied, newest_of, version_in
+from pulumi_jig.lifecycle.volume.versions import (
+    copied,
+    newest_of,
+    version_in,
+    versions_of,
+)
 from pulumi_jig.values import storable_fault
 
 if TYPE_CHECKING:
@@ -108,7 +119,7 @@ class Sync:
             outputs["volume_id"] = str(self._id)
         if "volume_id" not in outputs:
             # Under its name alone it must not be trusted later.
-            outputs[UNCONFIRMED] = True
+            outputs |= {UNCONFIRMED: True, ASKED_AT: int(time.time())}
         return outputs
 
     # --- Looks -----------------------------------------------------------------
@@ -284,12 +295,9 @@ def _newest_before(change: Change[VolumeResponseItem]) -> int | None:
 
 def made_after(item: VolumeResponseItem, after: int, content: Any) -> Version | None:
     """The newest version after a given one that has a content, if there is any."""
-    number = newest_of(item).number
-    while number > after:
-        version = version_in(item, number)
-        if version is not None and same_content(content, version.content):
+    for version in reversed(versions_of(item)):
+        if version.number > after and same_content(content, version.content):
             return version
-        number -= 1
     return None
 
 
