@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jig_stage import JigStage, dep
 
+from pulumi_jig.client import JigClient
+from pulumi_jig.config import Settings
+from pulumi_jig.context import CallContext
 from pulumi_jig.naming import VOLUME_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+# Several operations of a real engine, on a machine that does other things as well.
+pytestmark = pytest.mark.timeout(600)
 
 ROLE = "arn:aws:iam::123456789012:role/read-models"
 
@@ -24,9 +30,14 @@ def stage(engine: str, tmp_path: Path) -> Iterator[JigStage]:
     made.close()
 
 
-def files(prefix: str = "models/llm/1", **props: Any) -> dict[str, Any]:
+def files(
+    opts: dict[str, Any] | None = None,
+    /,
+    prefix: str = "models/llm/1",
+    **props: Any,
+) -> dict[str, Any]:
     """A volume of uploaded files, for a plan."""
-    return vol(content={"source_prefix": prefix}, **props)
+    return vol(opts, content={"source_prefix": prefix}, **props)
 
 
 def bucket(path: str, **props: Any) -> dict[str, Any]:
@@ -40,14 +51,9 @@ def vol(opts: dict[str, Any] | None = None, /, **props: Any) -> dict[str, Any]:
     return {"kind": "volume", "props": {"name": "weights", **props}, "opts": opts or {}}
 
 
-def mounting(volume: str = "weights") -> dict[str, Any]:
-    """A deployment that mounts the version that the volume names, for a plan."""
-    mount = {
-        "name": {"$out": [volume, "name"]},
-        "mount_path": "/models",
-        "version": {"$out": [volume, "current_version"]},
-    }
-    return dep(name="llm-prod", volumes=[mount])
+def mounting() -> dict[str, Any]:
+    """A deployment that mounts the volume, for a plan."""
+    return dep(name="llm-prod", volumes={"/models": {"$made": "weights"}})
 
 
 def state(stage: JigStage) -> dict[str, Any]:
@@ -86,7 +92,7 @@ def test_new_content_rolls_the_deployment_that_mounts_it(stage: JigStage) -> Non
     stage.plan({"weights": files(), "llm": mounting()})
     assert stage.up().ok
     assert stage.only()["volumes"][0]["version"] == 0
-    stage.plan({"weights": files("models/llm/2"), "llm": mounting()})
+    stage.plan({"weights": files(prefix="models/llm/2"), "llm": mounting()})
     assert stage.preview().ok
     assert (steps(stage), stage.steps()) == (["update"], ["update"])
     assert stage.up().ok
@@ -162,22 +168,14 @@ def test_another_name_moves_the_deployment_before_the_old_one_goes(
 
 def test_a_volume_in_use_elsewhere_stays(stage: JigStage) -> None:
     """A volume that a deployment outside of the stack mounts is named, and kept."""
-    stage.plan({"weights": files(), "llm": mounting()})
+    stage.plan({"weights": files({"custom_timeouts": {"delete": "2s"}})})
     assert stage.up().ok
-    stage.plan(
-        {
-            "weights": files(),
-            "llm": dep(
-                {"retain_on_delete": True},
-                name="llm-prod",
-                volumes=mounting()["props"]["volumes"],
-            ),
-        }
-    )
-    assert stage.up().ok
-    stage.plan({})
-    assert not stage.up().ok
-    assert "mounted by deployment llm-prod" in stage.errors()
+    mount = {"name": "weights", "mount_path": "/models"}
+    elsewhere = dep(name="llm-elsewhere", volumes=[mount])["props"]
+    settings = Settings(api_key="acct:shop:key-2", base_url=stage.emulator.url)
+    JigClient(settings).deployments.create(elsewhere, CallContext(30))
+    assert not stage.destroy().ok
+    assert "mounted by deployment llm-elsewhere" in stage.errors()
     assert [v["name"] for v in stage.emulator.admin.dump()["volumes"]] == ["weights"]
 
 
