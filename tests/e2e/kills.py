@@ -149,8 +149,10 @@ def strike(stage: JigStage, blow: Blow) -> tuple[int, str]:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
     # A plugin whose engine is gone ends its request, and then itself.
-    url = stage.emulator.url
-    wait(lambda: not with_environment("TOGETHER_BASE_URL", url))
+    wait(lambda: not _living(stage, "pulumi.dynamic"))
+    # The language host of an engine that was killed does not end, and holds nothing.
+    for left in _living(stage, "pulumi-language-python"):
+        os.kill(left, signal.SIGKILL)
     if hold is None:
         admin.release(NAME)
     else:
@@ -158,6 +160,12 @@ def strike(stage: JigStage, blow: Blow) -> tuple[int, str]:
         wait(lambda: any(r["fault"] == hold for r in admin.requests()))
     admin.clear_faults()
     return status, output.read_text()
+
+
+def _living(stage: JigStage, word: str) -> list[int]:
+    """Processes of the run that are still there."""
+    found = with_environment("TOGETHER_BASE_URL", stage.emulator.url)
+    return [pid for pid, line in found.items() if word in line]
 
 
 def _point(stage: JigStage, blow: Blow) -> tuple[Callable[[], bool], int | None]:

@@ -42,17 +42,17 @@ def descendants(root: int, word: str) -> list[int]:
     return found
 
 
-def with_environment(name: str, value: str) -> list[str]:
-    """Command lines of the processes that were started with a variable set so."""
+def with_environment(name: str, value: str) -> dict[int, str]:
+    """Processes that were started with a variable set so, and their command lines."""
     wanted = f"{name}={value}".encode()
-    found = []
+    found = {}
     for entry in PROC.iterdir():
         if entry.name.isdigit():
             try:
                 if wanted in (entry / "environ").read_bytes().split(b"\0"):
                     line = (entry / "cmdline").read_bytes()
-                    found.append(line.replace(b"\0", b" ").decode(errors="replace"))
+                    found[int(entry.name)] = line.decode(errors="replace")
             except OSError:
                 continue
     # One that has ended and was not waited for yet has no command line any more.
-    return [line for line in found if line]
+    return {pid: line for pid, line in found.items() if line}
