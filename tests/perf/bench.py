@@ -1,24 +1,103 @@
 """
 All benchmarks, one after the other; each figure is a ratio within one run.
 
-    make bench            all of them
-    make bench WHAT=host  one: host, emulator, policy, desk
+    make bench              all of them, and write BENCHMARKS.md
+    make bench WHAT=host    some: host, calls, emulator, policy, desk, stacks
+
+Their method is each script's own docstring, which stands in BENCHMARKS.md above what it
+printed. What was found by profiling, and what helped, is written there by hand, below a
+marker, and is kept.
 """
 
 from __future__ import annotations
 
+import os
+import platform
 import subprocess
 import sys
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
 HERE: Final = Path(__file__).parent
+PAGE: Final = HERE.parents[1] / "BENCHMARKS.md"
+MARK: Final = "<!-- Below this line the page is written by hand. -->"
 PARTS: Final = {
     "host": "The plugin process",
+    "calls": "Single calls",
     "emulator": "The emulator",
     "policy": "The policy pack",
     "desk": "Import and drift",
+    "stacks": "Whole stacks",
 }
+PACKAGES: Final = ("pulumi", "pulumi-policy", "httpx", "pydantic", "grpcio")
+
+
+def machine() -> list[str]:
+    """Return what the figures were taken on."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    try:
+        cpus = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        model = next(
+            line.partition(":")[2].strip() for line in cpus if "model name" in line
+        )
+    except (OSError, StopIteration):
+        model = platform.processor() or platform.machine()
+    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    engine = subprocess.run(
+        "pulumi version 2>/dev/null || echo none",
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.strip()
+    load = os.getloadavg()[0]
+    return [
+        f"- {os.cpu_count()} cores ({model}), {memory:.0f} GiB, {platform.system()} "
+        f"{platform.release()}",
+        f"- Python {platform.python_version()}; {packages}; `pulumi` command: {engine}",
+        f"- {datetime.now(UTC):%Y-%m-%d}; load average {load:.1f} when the run began",
+    ]
+
+
+def method(script: Path) -> str:
+    """Return the docstring of a script without its usage lines."""
+    text = script.read_text(encoding="utf-8").split('"""')[1].strip()
+    return "\n".join(line for line in text.splitlines() if "python tests/" not in line)
+
+
+def run(name: str) -> tuple[int, str]:
+    """Run a benchmark, showing what it prints, and return that too."""
+    printed: list[str] = []
+    with subprocess.Popen(
+        [sys.executable, "-u", HERE / f"{name}_bench.py"],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            sys.stdout.write(line)
+            sys.stdout.flush()
+            printed.append(line)
+    return process.returncode, "".join(printed).strip("\n")
+
+
+def page(sections: list[str], described: list[str]) -> str:
+    """Return the new page, with what was written by hand kept."""
+    old = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+    hand = old.partition(MARK)[2].strip()
+    head = [
+        "# Benchmarks",
+        "",
+        "Written by `make bench`. A time alone says more about the machine than about "
+        "the program, so each figure that counts is a ratio of medians (5 runs or "
+        "more) taken in turns within one run.",
+        "",
+        *described,
+        "",
+    ]
+    return "\n".join([*head, *sections, MARK, "", hand]).rstrip() + "\n"
 
 
 def main(names: list[str]) -> int:
@@ -28,11 +107,18 @@ def main(names: list[str]) -> int:
         print(f"There is no benchmark {unknown[0]!r}; there are {', '.join(PARTS)}.")
         return 2
     worst = 0
+    described = machine()
+    sections = []
     for name in names or PARTS:
         print(f"\n{PARTS[name]}", flush=True)
-        script = HERE / f"{name}_bench.py"
-        done = subprocess.run([sys.executable, str(script)], check=False)
-        worst = max(worst, min(done.returncode, 1))
+        code, printed = run(name)
+        worst = max(worst, min(code, 1))
+        text = method(HERE / f"{name}_bench.py")
+        sections += [f"## {PARTS[name]}", "", text, "", "```text", printed, "```", ""]
+    if not names:
+        # A page holds one run of everything, or it would mix machines.
+        PAGE.write_text(page(sections, described), encoding="utf-8")
+        print(f"\nwrote {PAGE.name}")
     return worst
 
 

@@ -1,0 +1,321 @@
+"""
+Whole commands on whole stacks, against a stock provider and against the ideal.
+
+    python tests/perf/stacks_bench.py [--sizes 100] [--latencies 0,0.05,0.5] [--runs 5]
+                                      [--parallel default,64] [--growth 10,100,1000]
+
+`up`, a preview without changes, `refresh` and `destroy` of so many deployments, against
+the emulator whose every answer takes so long. *Stock* is the same stack by a dynamic
+provider written the usual way; *trivial* is one that makes no request at all. The ideal
+of a command is the requests it cannot do without, so many at a time, and nothing else:
+two for a creation or a deletion (the request, and one look that it is true), one for a
+refresh. The engine is the rehearsal, and the `pulumi` command where it is on PATH. Runs
+of the three take turns; figures are medians, with the least and the most in brackets.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+from pulumi_jig.emulator import start
+from pulumi_jig.rehearsal import Rehearsal
+
+if TYPE_CHECKING:
+    from pulumi_jig.emulator import RunningEmulator
+
+PROGRAMS: Final = Path(__file__).parent / "programs"
+#: Requests that a command cannot do without, for each deployment.
+NEEDED: Final = {"up": 2, "preview": 0, "refresh": 1, "destroy": 2}
+TARGET_UP: Final = 1.25
+TARGET_START: Final = 1.1
+TARGET_PREVIEW: Final = 1.3
+
+
+def environment(count: int, emulator: RunningEmulator, who: str) -> dict[str, str]:
+    """What program and plugin find in their environment."""
+    return {
+        "BENCH_COUNT": str(count),
+        "TOGETHER_BASE_URL": emulator.url,
+        "TOGETHER_API_KEY": "acct:bench:1",
+        # The plugin process finds the stock provider's module here.
+        "PYTHONPATH": str(PROGRAMS / who),
+    }
+
+
+class Engine(Protocol):
+    """Whoever runs the commands."""
+
+    def run(self, command: str) -> float:
+        """Return the seconds that a command takes."""
+
+
+class Rehearsed:
+    """The rehearsal."""
+
+    name = "rehearsal"
+
+    def __init__(
+        self, who: str, env: dict[str, str], parallel: int | None, home: Path
+    ) -> None:
+        self._rehearsal = Rehearsal(
+            PROGRAMS / who,
+            env=env,
+            state_file=home / "state.json",
+            parallel=parallel,
+            config={"jig:parallel": str(parallel)} if parallel else None,
+        )
+
+    def run(self, command: str) -> float:
+        """Return the seconds that a command takes."""
+        began = time.perf_counter()
+        getattr(self._rehearsal, command)().raise_if_failed()
+        return time.perf_counter() - began
+
+
+class Pulumi:
+    """The `pulumi` command."""
+
+    name = "pulumi"
+
+    def __init__(
+        self, who: str, env: dict[str, str], parallel: int | None, home: Path
+    ) -> None:
+        self._folder = PROGRAMS / who
+        self._parallel = [] if parallel is None else ["--parallel", str(parallel)]
+        (home / "backend").mkdir()
+        self._stack = ["--stack", "dev"]
+        self._env = {
+            **{k: v for k, v in os.environ.items() if not k.startswith("PULUMI_")},
+            **env,
+            "PULUMI_HOME": str(home / "home"),
+            "PULUMI_BACKEND_URL": f"file://{home / 'backend'}",
+            "PULUMI_CONFIG_PASSPHRASE": "not a secret",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_PYTHON_CMD": sys.executable,
+        }
+        config = home / "Pulumi.dev.yaml"
+        config.write_text("config: {}\n")
+        self._config = ["--config-file", str(config)]
+        self._call("stack", "init", "dev", *self._config)
+        if parallel:
+            self._call(
+                *("config", "set", "jig:parallel", str(parallel)),
+                *self._stack,
+                *self._config,
+            )
+
+    def _call(self, *args: str) -> None:
+        done = subprocess.run(
+            ["pulumi", "--non-interactive", "--color", "never", *args],
+            cwd=self._folder,
+            env=self._env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise RuntimeError(done.stdout + done.stderr)
+
+    def run(self, command: str) -> float:
+        """Return the seconds that a command takes."""
+        flags = [] if command == "preview" else ["--yes", "--skip-preview"]
+        began = time.perf_counter()
+        self._call(command, *flags, *self._parallel, *self._stack, *self._config)
+        return time.perf_counter() - began
+
+
+def engines() -> list[type[Rehearsed | Pulumi]]:
+    """The rehearsal, and the `pulumi` command where there is one."""
+    return [Rehearsed, *([Pulumi] if shutil.which("pulumi") else [])]
+
+
+def life(
+    kind: type[Rehearsed | Pulumi],
+    who: str,
+    count: int,
+    *,
+    latency: float,
+    parallel: int | None,
+    emulator: RunningEmulator,
+) -> dict[str, float]:
+    """Return the seconds of each command in the life of a stack."""
+    emulator.admin.reset()
+    emulator.admin.clear_faults()
+    with tempfile.TemporaryDirectory() as home:
+        engine = kind(who, environment(count, emulator, who), parallel, Path(home))
+        if latency:
+            emulator.admin.fault(times=None, delay=latency)
+        return {command: engine.run(command) for command in NEEDED}
+
+
+Lives = dict[str, list[dict[str, float]]]
+
+
+def lives(
+    kind: type[Rehearsed | Pulumi],
+    count: int,
+    *,
+    latency: float,
+    parallel: int | None,
+    runs: int,
+    whose: tuple[str, ...] = ("ours", "stock", "trivial"),
+) -> Lives:
+    """Lead the life of each kind of stack so many times, in turns."""
+    found: Lives = {who: [] for who in whose}
+    with start(time_scale=0) as emulator:
+        for _ in range(runs):
+            for who in whose:
+                found[who].append(
+                    life(
+                        kind,
+                        who,
+                        count,
+                        latency=latency,
+                        parallel=parallel,
+                        emulator=emulator,
+                    )
+                )
+    return found
+
+
+def median(found: Lives, who: str, command: str) -> float:
+    """Return the median seconds of a command."""
+    return statistics.median(one[command] for one in found[who])
+
+
+def spread(found: Lives, who: str, command: str) -> str:
+    """Return median, least and most, for people."""
+    times = [one[command] for one in found[who]]
+    return f"{statistics.median(times):6.2f} ({min(times):.2f}-{max(times):.2f})"
+
+
+def exponent(sizes: list[int], times: list[float]) -> float:
+    """Return the slope of the least-squares line through the logarithms."""
+    x = [math.log(size) for size in sizes]
+    y = [math.log(max(taken, 1e-9)) for taken in times]
+    return statistics.linear_regression(x, y).slope
+
+
+def matrix(options: argparse.Namespace, missed: list[str]) -> None:
+    """Print the table of sizes, latencies and parallelism."""
+    for kind in engines():
+        # What there is to pay before the first deployment: a stack of one.
+        single = lives(kind, 1, latency=0, parallel=None, runs=options.runs)
+        fixed = {
+            who: {command: median(single, who, command) for command in NEEDED}
+            for who in single
+        }
+        ratio = fixed["ours"]["up"] / fixed["stock"]["up"]
+        print(
+            f"\n{kind.name}: up of one deployment is {ratio:.2f} x the stock provider's "
+            f"(target {TARGET_START})"
+        )
+        if ratio > TARGET_START:
+            missed.append(f"{kind.name}: start")
+        head = ("command", "n", "latency", "in flight", "ours s", "stock s", "x stock")
+        print(
+            f"  {head[0]:<8} {head[1]:>5} {head[2]:>8} {head[3]:>9}  {head[4]:<20} "
+            f"{head[5]:<20} {head[6]:>7} {'x ideal':>8} {'x trivial':>9}"
+        )
+        for count in options.sizes:
+            for latency in options.latencies:
+                for parallel in options.parallel:
+                    found = lives(
+                        kind,
+                        count,
+                        latency=latency,
+                        parallel=parallel,
+                        runs=options.runs,
+                    )
+                    at_once = parallel or 4 * (os.cpu_count() or 1)
+                    for command, needed in NEEDED.items():
+                        ours = median(found, "ours", command)
+                        ideal = math.ceil(count / at_once) * needed * latency
+                        # A stack of one pays the start and one round of requests.
+                        own = ours - fixed["ours"][command]
+                        row = (
+                            f"  {command:<8} {count:>5} {latency * 1000:>5.0f} ms "
+                            f"{at_once:>9}  {spread(found, 'ours', command):<20} "
+                            f"{spread(found, 'stock', command):<20} "
+                            f"{ours / median(found, 'stock', command):>7.2f} "
+                            f"{f'{own / ideal:.2f}' if ideal else '-':>8} "
+                            f"{ours / median(found, 'trivial', command):>9.2f}"
+                        )
+                        print(row, flush=True)
+                        if (command, count, latency, parallel) == (
+                            "up",
+                            100,
+                            0.5,
+                            64,
+                        ) and own > TARGET_UP * ideal:
+                            missed.append(f"{kind.name}: up of 100")
+                        trivial = median(found, "trivial", command)
+                        if (command, count) == (
+                            "preview",
+                            1000,
+                        ) and ours > TARGET_PREVIEW * trivial:
+                            missed.append(f"{kind.name}: preview of 1,000")
+
+
+def growth(sizes: list[int]) -> None:
+    """Print how each command grows, ours beside trivial."""
+    times: dict[tuple[str, str], list[float]] = {}
+    for size in sizes:
+        found = lives(
+            Rehearsed, size, latency=0, parallel=64, runs=1, whose=("ours", "trivial")
+        )
+        for who in found:
+            for command in NEEDED:
+                times.setdefault((who, command), []).append(median(found, who, command))
+    print(f"\nrehearsal: growth over n = {', '.join(map(str, sizes))}, latency 0")
+    # The start is the same for all sizes and would flatten the slope.
+    large = [index for index, size in enumerate(sizes) if size >= 100]
+    for command in NEEDED:
+        ours, bare = times["ours", command], times["trivial", command]
+        slopes = [
+            exponent([sizes[i] for i in large], [taken[i] for i in large])
+            for taken in (ours, bare)
+        ]
+        row = ", ".join(f"{taken:.2f}" for taken in ours)
+        print(
+            f"  {command:<8} {row} s: exponent {slopes[0]:.2f} from 100 on; "
+            f"trivial {slopes[1]:.2f}"
+        )
+
+
+def main() -> int:
+    """Measure, print, and say whether the targets are met."""
+    parser = argparse.ArgumentParser(description="Whole commands on whole stacks.")
+    parser.add_argument("--sizes", default="100")
+    parser.add_argument("--latencies", default="0,0.05,0.5")
+    parser.add_argument("--parallel", default="default,64")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--growth", default="10,100,1000")
+    options = parser.parse_args()
+    options.sizes = [int(word) for word in options.sizes.split(",") if word]
+    options.latencies = [float(word) for word in options.latencies.split(",")]
+    options.parallel = [
+        None if word == "default" else int(word) for word in options.parallel.split(",")
+    ]
+    missed: list[str] = []
+    matrix(options, missed)
+    sizes = [int(word) for word in options.growth.split(",") if word]
+    if len(sizes) > 1:
+        growth(sizes)
+    for what in missed:
+        print(f"above its target: {what}")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
