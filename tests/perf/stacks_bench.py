@@ -16,6 +16,7 @@ of the three take turns; figures are medians, with the least and the most in bra
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import math
 import os
 import shutil
@@ -267,6 +268,63 @@ def matrix(options: argparse.Namespace, missed: list[str]) -> None:
                             missed.append(f"{kind.name}: preview of 1,000")
 
 
+OFFICIAL: Final = """
+import sys, time
+from together import Together
+client = Together(max_retries=0)
+began = time.perf_counter()
+for number in range(int(sys.argv[1])):
+    name = f"official-{number:04}"
+    client.beta.jig.deploy(
+        name=name, image="registry.together.ai/proj_bench/app:1", port=8000,
+        gpu_type="h100-80gb", gpu_count=1, health_check_path="/health",
+    )
+    while client.beta.jig.retrieve(name).status != "Ready":
+        time.sleep(3)
+print(time.perf_counter() - began)
+"""
+
+
+def official(count: int, latency: float, runs: int) -> None:
+    """Print our `up` beside a loop of the vendor's client, where it is installed."""
+    python = os.environ.get("PULUMI_JIG_TOGETHER_PYTHON") or (
+        sys.executable if importlib.util.find_spec("together") else ""
+    )
+    if not python:
+        print("\nofficial client: not compared, `together` is not installed")
+        return
+    loops: list[float] = []
+    ups: list[float] = []
+    with start(time_scale=0) as emulator:
+        for _ in range(runs):
+            emulator.admin.reset()
+            emulator.admin.clear_faults()
+            emulator.admin.fault(times=None, delay=latency)
+            done = subprocess.run(
+                [python, "-c", OFFICIAL, str(count)],
+                env={**os.environ, **environment(count, emulator, "ours")},
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            loops.append(float(done.stdout))
+            ours = life(
+                Rehearsed,
+                "ours",
+                count,
+                latency=latency,
+                parallel=64,
+                emulator=emulator,
+            )
+            ups.append(ours["up"])
+    ratio = statistics.median(ups) / statistics.median(loops)
+    print(
+        f"\nofficial client: up of {count} at {latency * 1000:.0f} ms is {ratio:.2f} x "
+        f"its create-and-wait loop ({min(loops):.1f}-{max(loops):.1f} s without its "
+        "import)"
+    )
+
+
 def growth(sizes: list[int]) -> None:
     """Print how each command grows, ours beside trivial."""
     times: dict[tuple[str, str], list[float]] = {}
@@ -309,6 +367,7 @@ def main() -> int:
     ]
     missed: list[str] = []
     matrix(options, missed)
+    official(100, 0.05, options.runs)
     sizes = [int(word) for word in options.growth.split(",") if word]
     if len(sizes) > 1:
         growth(sizes)
