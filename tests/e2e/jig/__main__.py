@@ -8,7 +8,7 @@ from typing import Any
 
 import pulumi
 
-from pulumi_jig import Deployment, Provider, Volume
+from pulumi_jig import Deployment, Provider, Secret, Volume
 
 PLAN: dict[str, Any] = json.loads((Path(__file__).parent / "plan.json").read_text())
 MADE: dict[str, Any] = {}
@@ -69,6 +69,8 @@ for name, item in PLAN["resources"].items():
             MADE[name] = GpuService(name, **props, opts=opts)
         case "volume":
             MADE[name] = Volume(name, props, opts)
+        case "secret":
+            MADE[name] = Secret(name, props, opts)
         case "team":
             MADE[name] = Team(name, opts)
         case "provider":
