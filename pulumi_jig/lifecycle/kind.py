@@ -46,6 +46,8 @@ class Kind(ABC, Generic[Item]):
         costs: Whether one that exists runs and bills.
         marked: Whether a description can carry the mark.
         takers: What takes an existing one over, for the message that one is taken.
+        complete_at_once: Whether one that the service has accepted is all that it will
+            be, so that nothing is waited for.
         reach: Within what its names are unique, for the message that one is taken.
         create_timeout: Seconds, where the program sets no limit; so the other two.
         patience: Seconds for which an update whose answer got lost is looked for before
@@ -55,6 +57,7 @@ class Kind(ABC, Generic[Item]):
     what: str
     id_key: str
     costs: bool = False
+    complete_at_once: bool = False
     marked: bool = True
     takers: str = "`adopt=True`"
     reach: str = "within a project"

@@ -215,6 +215,7 @@ def _adopted(
     item: DeploymentResponseItem, wish: Wish, whose: str | None, taken: set[str]
 ) -> Adopted | str:
     from pulumi_jig.lifecycle.deployment.check import check
+    from pulumi_jig.lifecycle.deployment.kind import DEPLOYMENT
     from pulumi_jig.operations.declared import declaration, left_out
 
     mark = split_description(item.description)[1]
@@ -241,7 +242,7 @@ def _adopted(
         "name": resource,
         "id": str(item.name),
         "inputs": filed,
-        "outputs": outputs_of(filed, item, whose, in_clear=True),
+        "outputs": outputs_of(DEPLOYMENT, filed, item, whose, in_clear=True),
     }
     args, secrets = _arguments(resource, declared)
     notes = []

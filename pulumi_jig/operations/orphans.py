@@ -1,5 +1,5 @@
 """
-`pulumi-jig orphans`: deployments that carry a mark of this project and stand in no state.
+`pulumi-jig orphans`: what carries a mark of this project and stands in no state.
 
 It looks and tells; it deletes nothing. It refuses to call anything an orphan before it
 has read every state that was named, or every stack of the project where none was.
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from pulumi_jig.models import DeploymentResponseItem, SecretResponseItem
+
 #: Processes of the `pulumi` command at a time.
 _EXPORTS = 4
 
@@ -33,7 +35,7 @@ def orphans(
     project: str | None = None,
 ) -> list[Stray]:
     """
-    Deployments that carry the project's mark and stand in no given state.
+    Deployments and secrets that carry the project's mark and stand in no given state.
 
     Args:
         directory: The folder of the program.
@@ -54,7 +56,10 @@ def orphans(
     # The first stack's configuration counts, where the environment says nothing.
     client = account.connect(Pulumi(directory, stacks[0]) if stacks else None)
     try:
-        items = client.deployments.list(account.look())
+        items: list[DeploymentResponseItem | SecretResponseItem] = [
+            *client.deployments.list(account.look()),
+            *client.secrets.list(account.look()),
+        ]
     finally:
         client.close()
     return strays(items, exports, project=project)
@@ -86,18 +91,25 @@ def _project(directory: Path, exports: Sequence[Export]) -> str:
 def show(found: Sequence[Stray]) -> None:
     """Tell people what was found."""
     if not found:
-        terminal.say("No orphans: every marked deployment stands in a state.")
+        terminal.say(
+            "No orphans: every marked deployment and secret stands in a state."
+        )
         return
     for stray in found:
         name = terminal.paint(stray.name, "bad")
+        status = "a secret"
+        if stray.deployment is not None:
+            status = stray.deployment.status or "status unknown"
         terminal.say(
-            f"{name} (id {stray.item.id}): marked {stray.mark.owner}, "
-            f"{stray.item.status or 'status unknown'}, {costs(stray.item)}"
+            f"{name} (id {stray.item.id}): marked {stray.mark.owner}, {status}, "
+            f"{costs(stray)}"
         )
         if stray.interrupted:
             terminal.say("an interrupted run of that stack left it", indent=4)
     terminal.say()
+    billing = "; deployments may be running and billing"
     terminal.say(
-        f"{len(found)} in all; they may be running and billing. `pulumi-jig recover "
-        "--stack STACK` takes those of a stack back into its state."
+        f"{len(found)} in all{billing if any(s.deployment for s in found) else ''}. "
+        "`pulumi-jig recover --stack STACK` takes the deployments of a stack back into "
+        "its state; a secret is taken over by a program with `adopt=True`."
     )

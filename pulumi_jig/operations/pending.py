@@ -1,11 +1,11 @@
 """
 What became of the operations that an interrupted run left in the state.
 
-Each pending operation on a deployment is looked up by name and nonce, and gets a verdict:
+Each pending operation on one of our resources is looked up by name and nonce, and gets a verdict:
 what exists, whose it is, and what the state shall say of it. Verdicts are applied to a
 copy of the export; whoever calls decides whether it is stored.
 
-It refuses to take a deployment into the state that does not carry the operation's own
+It refuses to take a thing into the state that does not carry the operation's own
 nonce, to call absent what another account's key cannot see, and to open a ciphertext:
 sealed inputs are taken over as they are.
 """
@@ -16,8 +16,11 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_jig.errors import NotFoundError
-from pulumi_jig.naming import DEPLOYMENT_TYPE, GPU_BUDGET_TYPE, split_description
+from pulumi_jig.lifecycle.kind import id_of, mark_on, name_in
+from pulumi_jig.models import DeploymentResponseItem
+from pulumi_jig.naming import GPU_BUDGET_TYPE
 from pulumi_jig.operations.exported import Record, provider_name, unsealed
+from pulumi_jig.operations.kinds import ID_KEYS, kind_of
 from pulumi_jig.operations.stored import (
     arrived,
     condition,
@@ -37,7 +40,8 @@ from pulumi_jig.operations.verdicts import (
 )
 
 if TYPE_CHECKING:
-    from pulumi_jig.models import DeploymentResponseItem
+    from pulumi_jig.lifecycle.kind import Kind
+    from pulumi_jig.models import Response
     from pulumi_jig.operations.exported import Export
 
 #: A state that was written at least so many seconds ago was not written by a run whose
@@ -54,20 +58,21 @@ def judge(export: Export, index: int, desk: Desk) -> Finding:
     """
     operation = export.pending[index]
     resource: Record = operation["resource"]
-    kind = str(operation.get("type"))
+    deed = str(operation.get("type"))
 
     def finding(verdict: Verdict, words: str, **more: Any) -> Finding:
-        return Finding(index, kind, resource["urn"], verdict, words, **more)
+        return Finding(index, deed, resource["urn"], verdict, words, **more)
 
     if resource["type"] == GPU_BUDGET_TYPE:
         return finding(Verdict.DROP, "A budget lives in the state only.")
-    if resource["type"] != DEPLOYMENT_TYPE:
+    kind = kind_of(resource["type"])
+    if kind is None:
         return finding(
             Verdict.LEAVE,
-            "Not a deployment, so it is left as it is; `pulumi refresh` asks what to "
-            "do with it.",
+            "Not a deployment, secret or volume, so it is left as it is; `pulumi "
+            "refresh` asks what to do with it.",
         )
-    if kind not in _JUDGES:
+    if deed not in _JUDGES:
         return finding(Verdict.DROP, "Nothing was changed by it.")
     at = provider_name(resource)
     if at != desk.provider:
@@ -79,20 +84,22 @@ def judge(export: Export, index: int, desk: Desk) -> Finding:
     others = _other_account(export, desk)
     if others:
         return finding(Verdict.LEAVE, others)
-    return _JUDGES[kind](export, resource, desk, finding)
+    return _JUDGES[deed](kind, export, resource, desk, finding)
 
 
 def _other_account(export: Export, desk: Desk) -> str | None:
     known = {
         account
-        for item in export.deployments()
-        if provider_name(item) == desk.provider
+        for item in export.resources
+        if item["type"] in ID_KEYS
+        and not item.get("external")
+        and provider_name(item) == desk.provider
         and isinstance(account := (item.get("outputs") or {}).get("__account"), str)
     }
     if desk.account is None or not known or desk.account in known:
         return None
     return (
-        f"The key in use belongs to account {desk.account}, but the deployments of "
+        f"The key in use belongs to account {desk.account}, but the resources of "
         f"this stack to {', '.join(sorted(known))}: what this key cannot see may exist "
         "all the same. Use that account's key."
     )
@@ -104,115 +111,144 @@ _Finder = Any  # Makes a finding about the operation at hand.
 
 
 def _creating(
-    export: Export, resource: Record, desk: Desk, finding: _Finder
+    kind: Kind[Any],
+    export: Export,
+    resource: Record,
+    desk: Desk,
+    finding: _Finder,
 ) -> Finding:
-    from pulumi_jig.lifecycle.identity import Whose, whose
 
     inputs: Record = resource.get("inputs") or {}
     name = inputs.get("name")
     if not isinstance(name, str):
         return _left(finding, "Its name is encrypted, so it cannot be looked up.")
-    item = _find(name, desk, patient=not _stale(export.written))
+    item = _find(kind, name, desk, patient=not _stale(export.written))
     if item is None:
-        words = f'There is no deployment "{name}": the run ended before it was created.'
-        return _made(finding, Verdict.DROP, words, name)
-    if inputs.get("ownership_mark") is False:
-        from pulumi_jig.lifecycle.deployment.patching import differences
-
-        plain = unsealed(inputs, live_of(item))
-        ours = split_description(item.description)[1] is None
-        ours = ours and not differences(plain, item)
-    else:
-        ours = whose(item, inputs, resource["urn"]) is Whose.OURS
-    adopted = inputs.get("adopt") is True and ours and not _knows(export, inputs)
-    if holds(export, resource["urn"], item) and not adopted:
         words = (
-            f'Deployment "{name}" is the one that this resource already has; the new '
+            f'There is no {kind.what} "{name}": the run ended before it was created.'
+        )
+        return _made(finding, Verdict.DROP, words, name)
+    ours = _is_ours(kind, inputs, item, resource["urn"])
+    adopted = inputs.get("adopt") is True and ours and not _knows(export, inputs)
+    thing = kind.title(f'"{name}"')
+    if holds(export, resource["urn"], kind, item) and not adopted:
+        words = (
+            f"{thing} is the one that this resource already has; the new "
             "one was never created."
         )
         return _made(finding, Verdict.DROP, words, name, item)
     if not ours:
-        _, mark = split_description(item.description)
+        mark = mark_on(item)
         belongs = f"belongs to {mark.owner}" if mark else "carries no mark"
         words = (
-            f'A deployment "{name}" exists, but it {belongs} and not the mark of this '
+            f'A {kind.what} "{name}" exists, but it {belongs} and not the mark of this '
             "operation: it is not touched. When you are sure that it is somebody "
             "else's, `pulumi refresh --clear-pending-creates` drops the operation."
         )
         return _made(finding, Verdict.LEAVE, words, name, item)
-    words = f'Deployment "{name}" exists and is ours{condition(item)}: it becomes a '
+    words = f"{thing} exists and is ours{condition(kind, item)}: it becomes a "
     words += "resource of the stack."
-    taken = {**resource, "id": str(item.name or name), **times()}
-    taken["outputs"] = outputs_of(inputs, item, desk.account, in_clear=desk.in_clear)
-    taken["outputs"] |= unfinished(item, inputs)
+    taken = {**resource, "id": name_in(item) or name, **times()}
+    taken["outputs"] = outputs_of(
+        kind, inputs, item, desk.account, in_clear=desk.in_clear
+    )
+    taken["outputs"] |= unfinished(kind, item, inputs)
     taken.pop("initErrors", None)
     # What was adopted is older than anything, and not this program's to delete.
-    if inputs.get("adopt") is not True and _is_outlived(export, resource["urn"], item):
+    if inputs.get("adopt") is not True and _is_outlived(
+        kind, export, resource["urn"], item
+    ):
         taken["delete"] = True
         words = (
-            f'Deployment "{name}" exists and is ours, but a later run gave this '
+            f"{thing} exists and is ours, but a later run gave this "
             "resource another one: it waits in the state for its deletion, which the "
             "next `pulumi up` makes."
         )
     return _made(finding, Verdict.TAKE, words, name, item, resource=taken)
 
 
+def _is_ours(kind: Kind[Any], inputs: Record, item: Response, urn: str) -> bool:
+    from pulumi_jig.lifecycle.identity import Whose, whose
+
+    if kind.mark(inputs, urn) is not None:
+        return whose(item, inputs, urn) is Whose.OURS
+    # Of what the service does not show nothing tells ours from somebody's namesake.
+    return (
+        not kind.complete_at_once
+        and mark_on(item) is None
+        and kind.is_twin(item, unsealed(inputs, live_of(item)))
+    )
+
+
 def _knows(export: Export, inputs: Record) -> bool:
     """Whether the nonce of an operation stands in the state already."""
     return any(
         (resource.get("inputs") or {}).get("__nonce") == inputs.get("__nonce")
-        for resource in export.deployments()
+        for resource in export.resources
     )
 
 
-def _is_outlived(export: Export, urn: str, item: DeploymentResponseItem) -> bool:
-    """Whether the state has a younger deployment under this URN: a later run made it."""
-    for resource in export.deployments():
+def _is_outlived(kind: Kind[Any], export: Export, urn: str, item: Response) -> bool:
+    """Whether the state has a younger one under this URN: a later run made it."""
+    created_at = getattr(item, "created_at", None)
+    for resource in export.resources:
         outputs = resource.get("outputs") or {}
         made = outputs.get("created_at")
-        if resource["urn"] != urn or resource.get("delete") or not item.created_at:
+        if resource["urn"] != urn or resource.get("delete") or not created_at:
             continue
-        if outputs.get("deployment_id") != item.id and isinstance(made, str):
-            return made > item.created_at
+        if outputs.get(kind.id_key) != id_of(item) and isinstance(made, str):
+            return made > str(created_at)
     return False
 
 
 def _updating(
-    export: Export, resource: Record, desk: Desk, finding: _Finder
+    kind: Kind[Any],
+    export: Export,
+    resource: Record,
+    desk: Desk,
+    finding: _Finder,
 ) -> Finding:
-    from pulumi_jig.lifecycle.deployment.kind import DEPLOYMENT
     from pulumi_jig.lifecycle.identity import foreign
+    from pulumi_jig.lifecycle.keys import UNREADY
 
     stored = stored_resource(export, resource)
     if stored is None:
         return _made(finding, Verdict.DROP, "The stack has no such resource.", None)
     state: Record = stored.get("outputs") or {}
     name = str(state.get("name") or stored.get("id"))
-    item = _find(str(state.get("deployment_id") or name), desk)
+    item = _find(kind, str(state.get(kind.id_key) or name), desk)
+    thing = kind.title(f'"{name}"')
     if item is None:
         words = (
-            f'Deployment "{name}" is gone; the operation is dropped, and `pulumi '
+            f"{thing} is gone; the operation is dropped, and `pulumi "
             "refresh` takes the resource out of the state."
         )
         return _made(finding, Verdict.DROP, words, name)
-    why = foreign(DEPLOYMENT, item, unsealed(state, {}), resource["urn"])
+    why = foreign(kind, item, unsealed(state, {}), resource["urn"])
     if why:
         words = f"{why} The operation is dropped and nothing else changed."
         return _made(finding, Verdict.DROP, words, name, item)
     news = resource.get("inputs") or {}
-    there = arrived(stored, news, item)
-    inputs = news if there else refreshed_inputs(stored, item)
+    there = _arrived(kind, stored, news, item)
+    inputs = news if there else refreshed_inputs(kind, stored, item)
     refreshed = {**stored, "inputs": inputs, "modified": times()["modified"]}
     account = state.get("__account") or desk.account
     refreshed["outputs"] = outputs_of(
+        kind,
         inputs,
         item,
         account if isinstance(account, str) else None,
         in_clear=desk.in_clear,
-    ) | unfinished(item, inputs)
-    words = f'The update of deployment "{name}" ' + (
-        f"arrived{condition(item)}: the state takes it over."
+    ) | unfinished(kind, item, inputs)
+    if kind.complete_at_once:
+        # Whether a value arrived the service does not show, so it is sent again.
+        refreshed["outputs"][UNREADY] = ["the run that updated it was interrupted"]
+    words = f'The update of {kind.what} "{name}" ' + (
+        f"arrived{condition(kind, item)}: the state takes it over."
         if there
+        else "may have arrived or not, since the service shows no values: the next "
+        "`pulumi up` sends what is declared."
+        if kind.complete_at_once
         else "did not arrive, or not all of it: the state shows what is live, and the "
         "next `pulumi up` makes the rest."
     )
@@ -220,29 +256,42 @@ def _updating(
 
 
 def _deleting(
-    export: Export, resource: Record, desk: Desk, finding: _Finder
+    kind: Kind[Any],
+    export: Export,
+    resource: Record,
+    desk: Desk,
+    finding: _Finder,
 ) -> Finding:
     stored = stored_resource(export, resource)
     if stored is None:
         return _made(finding, Verdict.DROP, "The stack has no such resource.", None)
     state: Record = stored.get("outputs") or {}
     name = str(state.get("name") or stored.get("id"))
-    item = _find(str(state.get("deployment_id") or name), desk)
+    item = _find(kind, str(state.get(kind.id_key) or name), desk)
+    thing = kind.title(f'"{name}"')
     if item is not None:
         words = (
-            f'Deployment "{name}" still exists: it stays in the state, and may be '
-            "running and billing until the next `pulumi up` or `destroy` deletes it."
+            f"{thing} still exists: it stays in the state"
+            f"{kind.at_stake(', and may be running and billing')} "
+            "until the next `pulumi up` or `destroy` deletes it."
         )
         return _made(finding, Verdict.DROP, words, name, item)
     needed = needed_by(export, stored)
     if needed:
         words = (
-            f'Deployment "{name}" is gone, but {needed} in the state depends on it; '
+            f"{thing} is gone, but {needed} in the state depends on it; "
             "`pulumi refresh` sorts that out."
         )
         return _made(finding, Verdict.DROP, words, name)
-    words = f'Deployment "{name}" is gone: it leaves the state as well.'
+    words = f"{thing} is gone: it leaves the state as well."
     return _made(finding, Verdict.REMOVE, words, name)
+
+
+def _arrived(kind: Kind[Any], stored: Record, news: Record, item: Response) -> bool:
+    if not isinstance(item, DeploymentResponseItem):
+        # Of the others a look does not tell; the next update asks for it all.
+        return False
+    return arrived(stored, news, item)
 
 
 _JUDGES: Final = {
@@ -261,7 +310,7 @@ def _made(
     verdict: Verdict,
     words: str,
     name: str | None,
-    item: DeploymentResponseItem | None = None,
+    item: Response | None = None,
     *,
     resource: Record | None = None,
 ) -> Finding:
@@ -269,7 +318,7 @@ def _made(
         verdict,
         words,
         name=name,
-        deployment_id=None if item is None or item.id is None else str(item.id),
+        deployment_id=None if item is None else id_of(item),
         resource=resource,
     )
     return found
@@ -279,12 +328,13 @@ def _made(
 
 
 def _find(
-    reference: str, desk: Desk, *, patient: bool = False
-) -> DeploymentResponseItem | None:
+    kind: Kind[Any], reference: str, desk: Desk, *, patient: bool = False
+) -> Response | None:
     """
-    The deployment, or None where the service itself says that there is none.
+    What is there, or None where the service itself says that there is none.
 
     Args:
+        kind: What it is.
         reference: Name or id.
         desk: The desk.
         patient: Whether absence must hold for a while: a plugin outlives a killed run
@@ -296,7 +346,8 @@ def _find(
     until = ctx.clock() + (SETTLE_WINDOW if patient else 0)
     while True:
         try:
-            return desk.client.deployments.get(reference, ctx)
+            found: Response = kind.noun(desk.client).get(reference, ctx)
+            return found
         except NotFoundError as error:
             if not error.definitive:
                 raise

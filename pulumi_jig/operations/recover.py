@@ -1,7 +1,7 @@
 """
 `pulumi-jig recover`: settle what an interrupted run left.
 
-First the operations that the state says had begun, then the deployments that carry this
+First the operations that the state says had begun, then the things that carry this
 stack's mark and stand in no state at all. Everything is shown before anything is done;
 nothing is done without `--yes`.
 
@@ -126,7 +126,10 @@ class Recovery:
             )
             outcome = Outcome(self._findings(export, desk))
             place = self._place(export)
-            listed = [] if place is None else client.deployments.list(account.look())
+            listed: list[Any] = []
+            if place is not None:
+                listed += client.deployments.list(account.look())
+                listed += client.secrets.list(account.look())
         finally:
             client.close()
         found: list[Stray] = []
@@ -196,18 +199,26 @@ class Recovery:
         return path
 
     def _take(self, found: list[Stray], whose: str | None, outcome: Outcome) -> None:
+        # The service shows no values, so no import could store one.
+        why = "its value is not known; declare it with `adopt=True` to take it over"
+        left = [Taken(stray, why) for stray in found if stray.deployment is None]
+        found = [stray for stray in found if stray.deployment is not None]
         if self._file:
             why = "a file has no program to preview; use `pulumi-jig import`"
-            outcome.found = [Taken(stray, why) for stray in found]
+            outcome.found = [*(Taken(stray, why) for stray in found), *left]
+            return
+        if not found:
+            outcome.found = left
             return
         route = Route(self._pulumi, found, whose)
         route.taken = once_each(route.taken)
-        outcome.found = route.taken
+        outcome.found = [*route.taken, *left]
         if not self._yes or all(taken.why_not for taken in route.taken):
             return
         if outcome.kept is None:
             outcome.kept = self._keep(self._pulumi.export())
         route.run()
+        outcome.found = [*route.taken, *left]
         outcome.changed = True
 
 
@@ -228,8 +239,8 @@ def show(outcome: Outcome, *, yes: bool) -> None:
             "bad" if taken.why_not else "good",
         )
         words = (
-            f'deployment "{stray.name}" carries this stack\'s mark and stands in no '
-            f"state ({costs(stray.item)})"
+            f'{stray.what} "{stray.name}" carries this stack\'s mark and stands in no '
+            f"state ({costs(stray)})"
         )
         if taken.why_not:
             words += f"; it is left: {taken.why_not}."

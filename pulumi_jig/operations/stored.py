@@ -24,39 +24,45 @@ from pulumi_jig.values import SecretValue
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pulumi_jig.models import DeploymentResponseItem
+    from pulumi_jig.lifecycle.kind import Kind
+    from pulumi_jig.models import DeploymentResponseItem, Response
 
 #: Statuses and reasons in which a deployment exists but does not serve.
 _NOT_SERVING: Final = frozenset({"Failed"})
 
 
-def live_of(item: DeploymentResponseItem) -> dict[str, Any]:
-    """The fields of an answer in the form that the state has."""
+def live_of(item: Response) -> dict[str, Any]:
+    """The fields of an answer in the form that the state has, where one may be sealed."""
     from pulumi_jig.fields import live_values
+    from pulumi_jig.models import DeploymentResponseItem
 
-    return live_values(item)
+    # What else the service keeps sealed, it does not show.
+    return live_values(item) if isinstance(item, DeploymentResponseItem) else {}
 
 
-def condition(item: DeploymentResponseItem) -> str:
-    """What to add to "it exists": nothing where it serves."""
+def condition(kind: Kind[Any], item: Any) -> str:
+    """What to add to "it exists": nothing where it is what was asked for."""
+    if not kind.costs:
+        return ""
     if item.status in _NOT_SERVING:
         return ", but does not serve (the next `pulumi up` tries to repair it)"
     return "" if item.status in (None, "Ready", "ScaledToZero") else " (rolling out)"
 
 
-def unfinished(
-    item: DeploymentResponseItem, inputs: Mapping[str, Any]
-) -> dict[str, Any]:
+def unfinished(kind: Kind[Any], item: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """
-    What the state must remember of a deployment whose roll-out nobody saw to its end.
+    What the state must remember of a thing whose end nobody waited for.
 
     Without it the next `pulumi up` would find nothing to do and call it good.
     """
     from pulumi_jig.lifecycle.keys import UNREADY
 
-    if item.status in ("Ready", "ScaledToZero") or inputs.get("wait_for") == "none":
+    if kind.complete_at_once or inputs.get("wait_for") == "none":
         return {}
-    return {UNREADY: ["the run that made it ended before it served"]}
+    if not kind.still_unready(item):
+        return {}
+    done = "served" if kind.costs else "was ready"
+    return {UNREADY: [f"the run that made it ended before it {done}"]}
 
 
 def times() -> dict[str, str]:
@@ -67,18 +73,17 @@ def times() -> dict[str, str]:
 
 
 def outputs_of(
+    kind: Kind[Any],
     inputs: Mapping[str, Any],
-    item: DeploymentResponseItem,
+    item: Response,
     account: str | None,
     *,
     in_clear: bool,
 ) -> Record:
     """The outputs that the provider would have written, sealed values kept sealed."""
-    from pulumi_jig.lifecycle.deployment.state import state_of
-
     leaves = dict(sealed_leaves(dict(inputs)))
     plain = unsealed(dict(inputs), live_of(item))
-    found = state_of(plain, item, account=account)
+    found = kind.state_of(plain, item, account=account)
     if not in_clear:
         found = _without_values(found)
     outputs: Record = to_file(resealed(found, leaves))
@@ -96,14 +101,12 @@ def _without_values(value: Any) -> Any:
     return value
 
 
-def refreshed_inputs(stored: Record, item: DeploymentResponseItem) -> Record:
+def refreshed_inputs(kind: Kind[Any], stored: Record, item: Response) -> Record:
     """The inputs as a refresh would leave them."""
-    from pulumi_jig.lifecycle.deployment.state import inputs_of
-
     inputs: Record = stored.get("inputs") or {}
     leaves = dict(sealed_leaves(inputs))
     found: Record = to_file(
-        resealed(inputs_of(unsealed(inputs, live_of(item)), item), leaves)
+        resealed(kind.inputs_of(unsealed(inputs, live_of(item)), item), leaves)
     )
     return found
 

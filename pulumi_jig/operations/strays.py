@@ -1,8 +1,8 @@
 """
-Deployments that carry a mark of ours and stand in no state: they run and bill unseen.
+Things that carry a mark of ours and stand in no state: deployments run and bill unseen.
 
-A deployment is held by a state that knows its id, or whose resource (or interrupted
-operation) has its nonce. A namesake holds nothing. It refuses to call anything a stray
+One is held by a state that knows its id, or whose resource (or interrupted operation)
+has its nonce. A namesake holds nothing. It refuses to call anything a stray
 that carries no mark: that may be anybody's.
 """
 
@@ -11,20 +11,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pulumi_jig.naming import DEPLOYMENT_TYPE, split_description
+from pulumi_jig.naming import DEPLOYMENT_TYPE, SECRET_TYPE, split_description
+from pulumi_jig.operations.kinds import ID_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pulumi_jig.models import DeploymentResponseItem
+    from pulumi_jig.models import DeploymentResponseItem, SecretResponseItem
     from pulumi_jig.naming import Mark
     from pulumi_jig.operations.exported import Export
+
+
+#: What carries a mark; a volume has no place for one.
+_MARKED = (DEPLOYMENT_TYPE, SECRET_TYPE)
 
 
 @dataclass(frozen=True)
 class Stray:
     """
-    A deployment with a mark and without a state.
+    A deployment or a secret with a mark and without a state.
 
     Attributes:
         item: What the service says.
@@ -32,9 +37,21 @@ class Stray:
         interrupted: Whether an interrupted operation of a given stack has its nonce.
     """
 
-    item: DeploymentResponseItem
+    item: DeploymentResponseItem | SecretResponseItem
     mark: Mark
     interrupted: bool = False
+
+    @property
+    def what(self) -> str:
+        """What it is, in a word."""
+        return "secret" if self.deployment is None else "deployment"
+
+    @property
+    def deployment(self) -> DeploymentResponseItem | None:
+        """The deployment, where it is one."""
+        from pulumi_jig.models import DeploymentResponseItem
+
+        return self.item if isinstance(self.item, DeploymentResponseItem) else None
 
     @property
     def name(self) -> str:
@@ -43,33 +60,38 @@ class Stray:
 
     def plain(self) -> dict[str, Any]:
         """For a program to read."""
-        return {
+        told: dict[str, Any] = {
+            "kind": self.what,
             "name": self.name,
-            "deployment_id": self.item.id,
+            f"{self.what}_id": self.item.id,
             "project": self.mark.project,
             "stack": self.mark.stack,
             "resource": self.mark.resource,
-            "status": self.item.status,
-            "gpu_type": self.item.gpu_type,
-            "gpu_count": self.item.gpu_count,
-            "desired_replicas": self.item.desired_replicas,
             "created_at": self.item.created_at,
             "interrupted": self.interrupted,
         }
+        if self.deployment is not None:
+            told |= {
+                "status": self.deployment.status,
+                "gpu_type": self.deployment.gpu_type,
+                "gpu_count": self.deployment.gpu_count,
+                "desired_replicas": self.deployment.desired_replicas,
+            }
+        return told
 
 
 def strays(
-    items: Iterable[DeploymentResponseItem],
+    items: Iterable[DeploymentResponseItem | SecretResponseItem],
     exports: Iterable[Export],
     *,
     project: str,
     stack: str | None = None,
 ) -> list[Stray]:
     """
-    Marked deployments that no given state holds, by name.
+    Marked things that no given state holds, by name.
 
     Args:
-        items: All deployments of the account.
+        items: All deployments and secrets of the account.
         exports: The states.
         project: Only marks of this project.
         stack: Only marks of this stack; None for all of the project.
@@ -80,10 +102,10 @@ def strays(
     for export in exports:
         for resource in export.resources:
             # One that waits for its deletion is known as well as any other.
-            if resource["type"] != DEPLOYMENT_TYPE or resource.get("external"):
+            if resource["type"] not in _MARKED or resource.get("external"):
                 continue
             outputs = resource.get("outputs") or {}
-            ids.add(str(outputs.get("deployment_id")))
+            ids.add(str(outputs.get(ID_KEYS[resource["type"]])))
             for data in (outputs, resource.get("inputs") or {}):
                 nonces.add(str(data.get("__nonce")))
         for operation in export.pending:
@@ -100,8 +122,11 @@ def strays(
     return sorted(found, key=lambda stray: (stray.mark.owner, stray.name))
 
 
-def costs(item: DeploymentResponseItem) -> str:
-    """What a deployment keeps busy, in words."""
+def costs(stray: Stray) -> str:
+    """What a stray keeps busy, in words."""
+    item = stray.deployment
+    if item is None:
+        return "costs nothing"
     replicas = item.desired_replicas
     count = f"{'?' if replicas is None else replicas}"
     count += " replica" if replicas == 1 else " replicas"

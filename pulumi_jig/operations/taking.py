@@ -87,6 +87,8 @@ class Route:
         return {**self._frame, "resources": resources}
 
     def _filled(self, entry: Record, stray: Stray) -> Record:
+        from pulumi_jig.lifecycle.deployment.kind import DEPLOYMENT
+
         declared = self._wanted[stray.mark.resource]["inputs"]
         inputs = _unmasked(declared, live_of(stray.item))
         inputs["__nonce"] = stray.mark.nonce
@@ -95,8 +97,10 @@ class Route:
             **entry,
             "id": stray.name,
             "inputs": filed,
-            "outputs": outputs_of(filed, stray.item, self._account, in_clear=True)
-            | unfinished(stray.item, filed),
+            "outputs": outputs_of(
+                DEPLOYMENT, filed, stray.item, self._account, in_clear=True
+            )
+            | unfinished(DEPLOYMENT, stray.item, filed),
         }
 
     def run(self) -> None:

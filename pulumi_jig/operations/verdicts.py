@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from pulumi_jig.client import JigClient
     from pulumi_jig.context import CallContext
-    from pulumi_jig.models import DeploymentResponseItem
+    from pulumi_jig.lifecycle.kind import Kind
+    from pulumi_jig.models import Response
     from pulumi_jig.operations.exported import Export
 
 
@@ -30,13 +31,13 @@ class Verdict(enum.Enum):
     """What the state shall say of an interrupted operation."""
 
     TAKE = "take"
-    """The deployment exists and is ours: it becomes a resource."""
+    """The thing exists and is ours: it becomes a resource."""
     DROP = "drop"
     """The operation is forgotten; nothing came of it, or nothing needs it."""
     REFRESH = "refresh"
     """The operation is forgotten and the resource shows what is live."""
     REMOVE = "remove"
-    """The deployment is gone: operation and resource are forgotten."""
+    """The thing is gone: operation and resource are forgotten."""
     LEAVE = "leave"
     """Nothing is changed; a person has to decide."""
 
@@ -52,8 +53,8 @@ class Finding:
         urn: The resource.
         verdict: What follows.
         words: A sentence for people, without values.
-        name: The deployment's name, where it is known.
-        deployment_id: Its id, where it exists.
+        name: The thing's name, where it is known.
+        deployment_id: Its id in the service, where it exists.
         resource: The resource as the state shall hold it, for `TAKE` and `REFRESH`.
     """
 
@@ -116,13 +117,14 @@ def stored_resource(export: Export, wanted: Record) -> Record | None:
     return next(iter(exact or same), None)
 
 
-def holds(export: Export, urn: str, item: DeploymentResponseItem) -> bool:
-    """Whether the state has a live deployment under this very URN."""
+def holds(export: Export, urn: str, kind: Kind[Any], item: Response) -> bool:
+    """Whether the state has a live thing under this very URN."""
+    known = getattr(item, "id", None)
     return any(
         resource["urn"] == urn
-        and (resource.get("outputs") or {}).get("deployment_id") == item.id
+        and (resource.get("outputs") or {}).get(kind.id_key) == known
         for resource in export.resources
-        if item.id
+        if known
     )
 
 

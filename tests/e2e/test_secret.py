@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OTHER = "canary-of-tomorrow-55c1"
+# The real engine takes a while for each operation.
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture

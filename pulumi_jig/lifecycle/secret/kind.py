@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 class _Secret(Kind[SecretResponseItem]):
     what = "secret"
     id_key = "secret_id"
+    complete_at_once = True
     # Nothing rolls out, so an answer is all that is waited for.
     create_timeout = update_timeout = delete_timeout = 2 * 60.0
 
