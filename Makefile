@@ -10,7 +10,7 @@ CODE := pulumi_jig examples policies tests
 CLEAN_ENV := env $(foreach v,$(filter TOGETHER_% PULUMI_%,$(.VARIABLES)),-u $(v))
 PYTEST := $(CLEAN_ENV) $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: help setup demo test check coverage outside package fmt lint types imports deep cases chaos bench reference clean
+.PHONY: help setup demo test check coverage outside package fmt lint types imports deep cases chaos bench reference images clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -59,6 +59,9 @@ outside: $(STAMP) $(OUTSIDE)/.installed ## Hold the emulator to tools of others 
 
 reference: $(STAMP) ## Write docs/reference from the code.
 	@$(BIN)/python tests/docs/reference.py
+
+images: $(STAMP) ## Draw the pictures of README (needs Chromium).
+	@$(BIN)/python tests/docs/images.py
 
 cases: $(STAMP) ## Write the tests of each case into tests/README.md.
 	@$(BIN)/python tests/docs/cases.py

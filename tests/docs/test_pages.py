@@ -68,7 +68,11 @@ def test_there_are_pages() -> None:
 def test_links_lead_somewhere(page: str) -> None:
     """Each link inside the project names a file that exists, and a heading in it."""
     lost = []
-    for target in re.findall(r"\]\((?!https?:)([^) ]+)\)", text_of(page)):
+    shown = re.findall(r'(?:src|srcset)="([^"]+)"', text_of(page))
+    for target in [
+        *shown,
+        *re.findall(r"\]\((?!https?:)([^) ]+)\)", text_of(page)),
+    ]:
         path, _, anchor = target.partition("#")
         there = (ROOT / page).parent / path if path else ROOT / page
         if not there.exists() or (
@@ -165,3 +169,15 @@ def test_make_targets_exist(page: str) -> None:
     named = set(re.findall(r"[`$] ?make ([a-z]+)", text_of(page)))
 
     assert set() == named - targets
+
+
+@pytest.mark.parametrize(
+    "picture", sorted((ROOT / "docs" / "images").iterdir()), ids=lambda path: path.name
+)
+def test_a_picture_is_small_and_shown(picture: Path) -> None:
+    """Each is a PNG of less than 200 kB that README shows; `make images` draws them."""
+    drawn = picture.read_bytes()
+
+    assert drawn.startswith(b"\x89PNG")
+    assert len(drawn) < 200_000
+    assert f"docs/images/{picture.name}" in text_of("README.md")

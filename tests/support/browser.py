@@ -22,7 +22,7 @@ from typing import Any, Self
 Record = dict[str, Any]
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 # The browser reads from descriptor 3 and writes to 4.
 _AS_3_AND_4 = """

@@ -4,7 +4,8 @@
 "use strict";
 
 const LEAST = 250; // Milliseconds between two looks,
-const SHARE = 20; // and this many times as long as a look takes, for a busy service.
+const SHARE = 20; // or this many times as long as a look takes, for a busy service,
+const MOST = 4000; // but never longer than somebody would wait.
 const PATIENCE = 15000; // A look that takes longer has failed.
 const FIRST = 200; // Deployments shown before somebody asks for all.
 const KEPT = 200; // Requests shown.
@@ -395,7 +396,7 @@ function drawSums(seen) {
   }
   say(at("sum-deployments"), seen.total);
   say(at("sum-replicas"), `${serving} of ${desired}`);
-  dress(at("sum-replicas"), failed ? "bad" : "");
+  dress(at("sum-replicas"), failed && serving < desired ? "bad" : "");
   say(at("sum-gpus"), seen.gpus.reduce((sum, g) => sum + g.held, 0));
   say(at("sum-faults"), seen.faults.length);
   dress(at("sum-faults"), seen.faults.length ? "bad" : "");
@@ -479,7 +480,7 @@ async function look() {
   }
   looking = false;
   const took = performance.now() - began;
-  timer = setTimeout(look, again ? 0 : Math.max(LEAST, SHARE * took));
+  timer = setTimeout(look, again ? 0 : Math.min(MOST, Math.max(LEAST, SHARE * took)));
   again = false;
 }
 
