@@ -127,13 +127,17 @@ class Kind(ABC, Generic[Item]):
     ) -> list[str]:
         """Declared fields that are not true of an answer."""
 
-    def is_twin(self, found: Item, data: Mapping[str, Any]) -> bool:
+    def is_twin(
+        self, found: Item, data: Mapping[str, Any], _around: float | None = None
+    ) -> bool:
         """
         Whether a thing without a mark is the one whose creation got no answer.
 
         Args:
             found: What is there, where nothing was before the request.
             data: What was asked for, or the state that remembers it.
+            _around: When it was asked for, in seconds since 1970, where only that can
+                say that nothing was there before.
         """
         return not self.differences(data, found)
 

@@ -416,6 +416,15 @@ def test_an_update_that_did_not_arrive_is_sent_again(world: World) -> None:
     assert versions(world) == 2
 
 
+def test_a_snapshot_that_did_not_arrive_is_sent_again(world: World) -> None:
+    """The version from before, of the same content, is not taken for the new one."""
+    engine = engine_for(world)
+    engine.create(s3(version=1))
+    world.fault(patch_of(engine), "lose")
+    engine.update(s3(version=2))
+    assert versions(world) == 2
+
+
 def test_an_update_that_never_arrives_is_an_error(world: World) -> None:
     """Nothing changed, and the state says what it said before."""
     engine = engine_for(world)

@@ -130,11 +130,16 @@ class VolumeKind(Kind[VolumeResponseItem]):
             found.append("content")
         return [name for name in found if name not in ignored]
 
-    def is_twin(self, found: VolumeResponseItem, data: Mapping[str, Any]) -> bool:
+    def is_twin(
+        self,
+        found: VolumeResponseItem,
+        data: Mapping[str, Any],
+        around: float | None = None,
+    ) -> bool:
         """Whether it is what a creation must have made whose answer was lost."""
         if self.differences(data, found) or newest_of(found).number != 0:
             return False
-        asked_at = data.get(ASKED_AT)
+        asked_at = data.get(ASKED_AT) if around is None else around
         if not isinstance(asked_at, int | float):
             # Asked a moment ago, by this very operation.
             return True
@@ -222,8 +227,9 @@ class VolumeKind(Kind[VolumeResponseItem]):
             return (
                 f"{start}, under the name that is made for this very resource: it is "
                 "left over from an interrupted run, or what is being replaced. Nothing "
-                "was changed. If it is left over, take it back with `pulumi-jig "
-                f"recover` or `adopt=True`; {replaced}"
+                "was changed. If it is left over, `pulumi-jig recover` takes it back "
+                "where the state has the interrupted operation, and `adopt=True` where "
+                f"it has none; {replaced}"
             )
         return (
             f"{start}, and a volume carries no mark that tells whose it is. Nothing was "
