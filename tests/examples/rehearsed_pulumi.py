@@ -155,6 +155,14 @@ def parser() -> argparse.ArgumentParser:
             operation.add_argument("--expect-no-changes", action="store_true")
         operation.add_argument("--diff", action="store_true")
         operation.add_argument("--suppress-progress", action="store_true")
+    taking = verb(verbs, "import")
+    taking.add_argument("--file", required=True)
+    for flag in ("--generate-code=false", "--protect=false"):
+        # No other value is known here.
+        name, _, value = flag.partition("=")
+        taking.add_argument(name, choices=[value], required=True)
+    for flag in ("--skip-preview", "--yes"):
+        taking.add_argument(flag, action="store_true", required=True)
     stack = verb(verbs, "stack")
     stack.add_argument("--show-name", action="store_true")
     stacks = stack.add_subparsers(dest="noun")
@@ -163,6 +171,7 @@ def parser() -> argparse.ArgumentParser:
         made.add_argument("name")
         made.add_argument("--yes", "-y", action="store_true")
         made.add_argument("--create", "-c", action="store_true")
+    verb(stacks, "ls").add_argument("--json", "-j", action="store_true", required=True)
     output = verb(stacks, "output")
     output.add_argument("key", nargs="?")
     output.add_argument("--json", "-j", action="store_true")
@@ -212,6 +221,10 @@ def run(arguments: list[str]) -> int:
         chosen.parent.mkdir(parents=True, exist_ok=True)
         chosen.write_text(stack.name)
         return 0
+    if options.verb == "stack" and noun == "ls":
+        states = sorted((backend / project_of(folder)).glob("*.json"))
+        print(json.dumps([{"name": path.stem} for path in states]))
+        return 0
     name = getattr(options, "stack", None) or (
         chosen.read_text() if chosen.exists() else ""
     )
@@ -222,7 +235,36 @@ def run(arguments: list[str]) -> int:
         return about_stack(stack, options)
     if options.verb == "config":
         return about_config(stack, options)
+    if options.verb == "import":
+        return take_in(stack, json.loads(Path(options.file).read_text()))
     return operate(stack, options)
+
+
+def take_in(stack: Stack, document: dict[str, Any]) -> int:
+    """What the engine does with inputs and outputs: under the stack, as they are."""
+    with stack.rehearsal() as rehearsal:
+        state = rehearsal.export()
+        resources = state["deployment"]["resources"]
+        root = next(r for r in resources if r["type"] == "pulumi:pulumi:Stack")
+        provider = next(
+            r for r in resources if r["type"] == "pulumi:providers:pulumi-python"
+        )
+        for entry in document["resources"]:
+            kept = {key: entry[key] for key in ("type", "id", "inputs", "outputs")}
+            place = f"urn:pulumi:{stack.name}::{stack.project}"
+            urn = f"{place}::{entry['type']}::{entry['name']}"
+            owner = f"{provider['urn']}::{provider['id']}"
+            resources.append(
+                {
+                    **kept,
+                    "urn": urn,
+                    "custom": True,
+                    "parent": root["urn"],
+                    "provider": owner,
+                }
+            )
+        rehearsal.import_(state)
+    return 0
 
 
 def about_stack(stack: Stack, options: argparse.Namespace) -> int:
@@ -255,7 +297,9 @@ def about_stack(stack: Stack, options: argparse.Namespace) -> int:
 
 def about_config(stack: Stack, options: argparse.Namespace) -> int:
     if options.noun == "set":
-        value = options.value if options.value is not None else sys.stdin.read()
+        value = options.value
+        if value is None:
+            value = sys.stdin.read().removesuffix("\n")
         if options.path:
             stack.set_inside(options.key, value)
         else:
