@@ -83,7 +83,7 @@ lint: $(STAMP) ## Check format and lint.
 
 types: $(STAMP) ## Check types.
 	@$(BIN)/mypy
-	@set -e; for program in examples/*/__main__.py examples/*.py policies/*/__main__.py; do \
+	@set -e; for program in examples/*/*.py examples/*.py policies/*/__main__.py; do \
 	  if test -f $$program; then $(BIN)/mypy --no-error-summary $$program; fi; done
 
 imports: $(STAMP) ## Check the import rules.
