@@ -205,9 +205,15 @@ def decode_error(
 
 def _sentence(kind: type[APIError], asked: str, settings: Settings) -> str:
     if kind is AuthenticationError:
+        # Whoever has set it already is told why that was not enough. (The environment's
+        # key is not named here: an explicit provider does not look at it.)
+        stored = (
+            " (refresh and destroy use the one of the last `pulumi up`, unless "
+            "--run-program is given)"
+        )
         return (
             f"The service rejected the API key at {asked}; set {settings.key_setting} "
-            "to a valid one"
+            f"to a valid one{stored if settings.key_source == 'config' else ''}"
         )
     if kind is PermissionDeniedError:
         return (
