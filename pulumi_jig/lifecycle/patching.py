@@ -74,7 +74,9 @@ def patch(
         try:
             return _send(kind, change, body, inv, ctx)
         except ConflictError as error:
-            # Somebody else changes it at the same time: look again, then insist.
+            # Somebody else changes it at the same time: look again, then insist. What
+            # the client sent before the conflict may have arrived.
+            lost = lost or error.uncertain
             if sent >= MAX_SENDS or ctx.expired:
                 if lost and unseen:
                     raise _unsettled(kind, change, state, error) from None

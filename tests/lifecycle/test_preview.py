@@ -140,4 +140,5 @@ def test_a_host_that_knows_nothing_is_enough() -> None:
     bare.log("info", "said to nobody")
     bare.progress("shown to nobody")
     assert bare.engine_alive()
+    assert not bare.interrupted()
     assert bare.context(20.0).timeout == 20.0
