@@ -7,7 +7,7 @@ import json
 import re
 from typing import Any
 
-from reference_source import PACKAGE, ROOT, flowing, page, table, tree
+from reference_source import PACKAGE, ROOT, described, flowing, page, table, tree
 
 from pulumi_jig import config
 from pulumi_jig.fields import FIELDS
@@ -184,6 +184,9 @@ def restarts() -> str:
         _listed(rolls),
         f"`{EXTRA}` passes fields through that are newer than this package; the service "
         "decides what they restart.",
+        "## What a deployment refers to",
+        f"A `Secret` with `restart_on_rotation`: {_told_of('restart_on_rotation')}",
+        f"A `Volume`: {_told_of('content', 'Volume').partition('. ')[2]}",
         "## Another deployment",
         _listed(replaces),
         "Names are unique and cannot be changed, so another name is another deployment: "
@@ -191,6 +194,13 @@ def restarts() -> str:
         "## No difference at all",
         outline,
     )
+
+
+def _told_of(name: str, of: str = "Deployment") -> str:
+    """The docstring of an argument, as the end of a sentence."""
+    known = described("resources")[f"{of}Args"].attributes
+    text = next(one.text for one in known if one.name == name)
+    return text[0].lower() + text[1:]
 
 
 def section_of_discretion() -> str:

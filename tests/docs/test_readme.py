@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pulumi_jig.fields import FIELDS, NO_RESET
 from pulumi_jig.rehearsal import Rehearsal
 from pulumi_jig.rehearsal.draw import Paint, heading, report
 
@@ -84,3 +85,30 @@ def test_the_volume_rolls_what_mounts_it(tmp_path: Path, jig_rehearsal) -> None:
     program.write_text(found[1].replace("version=1", "version=2"))
     assert stack.up().raise_if_failed().changes == {"update": 2, "same": 1}
     assert stack.preview().is_empty
+
+
+def names_in(text: str) -> set[str]:
+    """The names in backticks."""
+    return set(re.findall(r"`(\w+)`", text))
+
+
+def test_what_can_be_taken_back_is_told_as_it_is() -> None:
+    """The two rows of properties that are no longer declared are the table of fields."""
+    cleared, refused = re.findall(r"^\| no longer (.+?) \|", README, re.MULTILINE)
+
+    assert names_in(cleared) == {
+        name for name, field in FIELDS.items() if field.cleared_by in ("", [], {})
+    }
+    assert names_in(refused) == {
+        name for name, field in FIELDS.items() if field.cleared_by is NO_RESET
+    } - {"name", "image", "gpu_type"}
+
+
+def test_what_restarts_replicas_is_told_as_it_is() -> None:
+    """The exceptions that README names are those of the table of fields."""
+    told = re.search(r"What restarts replicas: (.+?)\.\n", README, re.DOTALL)
+
+    assert told is not None
+    assert names_in(told[1]) == {
+        name for name, field in FIELDS.items() if not field.rolls
+    }
