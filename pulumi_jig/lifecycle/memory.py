@@ -6,7 +6,8 @@ whatever the engine does; names that this run deleted, because the service may t
 moment to release them; names that this run's resources claim, and those that the state
 gives them; and which resource of this run holds which deployment, because a mark may be
 turned off while the engine still deletes, a moment later, what another resource has
-just taken over.
+just taken over. Also, for a minute, that an id in an answer is the name that the program
+wrote, because a roll-out looks many times.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ _claims: dict[str, str] = {}
 _stated: set[tuple[str, str]] = set()
 _deleted: dict[str, str | None] = {}
 _holders: dict[str, str] = {}
+_same: dict[tuple[str, str, str], float] = {}
 
 
 def name_lock(name: str) -> threading.RLock:
@@ -85,6 +87,18 @@ def was_deleted(name: str, deployment_id: str | None = None) -> bool:
     return deployment_id is None or known is None or known == deployment_id
 
 
+def remember_same_thing(words: tuple[str, str, str], until: float) -> None:
+    """Remember that two words mean one thing: what it is, the one word, the other."""
+    with _guard:
+        _same[words] = until
+
+
+def is_same_thing(words: tuple[str, str, str], now: float) -> bool:
+    """Whether two words were seen to mean one thing a moment ago."""
+    with _guard:
+        return _same.get(words, now) > now
+
+
 def forget() -> None:
     """Start afresh, as a new process would; for tests."""
     with _guard:
@@ -93,3 +107,4 @@ def forget() -> None:
         _stated.clear()
         _deleted.clear()
         _holders.clear()
+        _same.clear()

@@ -145,6 +145,9 @@ def _compare(resource: Record, client: JigClient, whose: str | None) -> Compared
         words = f"is another one now (id {item.id} instead of {known})"
         found.drift.append(Finding("deployment", words))
         return found
+    from pulumi_jig.lifecycle.deployment.references import recognise
+
+    item = recognise(item, inputs, client, account.look())
     _fields(found, inputs, item)
     _extra(found, inputs, item)
     _ignore(found, resource.get("ignoreChanges") or [])

@@ -10,6 +10,7 @@ The life of a deployment: what it adds to the steps that all kinds of things sha
     inputs      which keys there are, and how they become a request
     state       what is stored: declared where it is true, live where it is not
     patching    what an update sends: only what differs
+    references  secrets and volumes by name or by id
     serving     from accepted to serving
     rules, shapes
                 what is refused, and why

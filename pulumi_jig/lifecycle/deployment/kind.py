@@ -14,6 +14,7 @@ from pulumi_jig.fields import FIELDS, live_values
 from pulumi_jig.lifecycle.deployment import inputs as given
 from pulumi_jig.lifecycle.deployment import patching, state
 from pulumi_jig.lifecycle.deployment.diff import dropped_fields
+from pulumi_jig.lifecycle.deployment.references import recognise
 from pulumi_jig.lifecycle.deployment.serving import roll_out
 from pulumi_jig.lifecycle.keys import HIDDEN_INPUTS
 from pulumi_jig.lifecycle.kind import Kind
@@ -41,6 +42,15 @@ class _Deployment(Kind[DeploymentResponseItem]):
 
     def noun(self, client: JigClient) -> Noun[DeploymentResponseItem]:
         return client.deployments
+
+    def recognise(
+        self,
+        item: DeploymentResponseItem,
+        data: Mapping[str, Any],
+        inv: Invocation,
+        ctx: CallContext,
+    ) -> DeploymentResponseItem:
+        return recognise(item, data, inv.client, ctx)
 
     def create_body(self, inputs: Mapping[str, Any], urn: str | None) -> dict[str, Any]:
         return given.create_body(inputs, urn)

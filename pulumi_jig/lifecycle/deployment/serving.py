@@ -21,6 +21,7 @@ from pulumi_jig.errors import (
 from pulumi_jig.fields import FIELDS
 from pulumi_jig.lifecycle.deployment.inputs import declared_fields
 from pulumi_jig.lifecycle.deployment.patching import differences
+from pulumi_jig.lifecycle.deployment.references import recognise
 from pulumi_jig.lifecycle.deployment.state import state_of
 from pulumi_jig.lifecycle.invocation import READ_TIMEOUT, PartialFailureError, Stored
 from pulumi_jig.lifecycle.keys import NONCE, UNCONFIRMED, UNREADY
@@ -167,7 +168,9 @@ class _RollOut:
         remember_held(item.id, self._change.inputs.get(NONCE))
 
     def _get(self, ctx: CallContext) -> DeploymentResponseItem:
-        return self._inv.client.deployments.get(self._reference, ctx)
+        client = self._inv.client
+        item = client.deployments.get(self._reference, ctx)
+        return recognise(item, self._change.inputs, client, ctx)
 
     def _logs(self, replica: str | None) -> list[str]:
         # Output is a courtesy: it may be there although the time is up, but a service
