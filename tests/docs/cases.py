@@ -57,10 +57,14 @@ def named(docstring: str) -> set[str]:
 
 
 def tests() -> Iterator[tuple[str, set[str]]]:
-    """Every test as `tests/path.py::name`, with the cases that it or its class names."""
+    """
+    Every test as `tests/path.py::name`, with the cases that it, its class or its file
+    names.
+    """
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         file = path.relative_to(ROOT).as_posix()
-        yield from _within(ast.parse(path.read_text()).body, file, set())
+        tree = ast.parse(path.read_text())
+        yield from _within(tree.body, file, named(ast.get_docstring(tree) or ""))
 
 
 def _within(

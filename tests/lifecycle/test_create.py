@@ -107,6 +107,7 @@ def test_an_accepted_creation_whose_answer_is_lost_is_found(
     assert world.posts() == 1
     assert engine.state["deployment_id"] == world.live()["id"]
     assert engine.diff(program).changes is False
+    assert any("no answer; looking for it" in line for line in engine.lines)
 
 
 @pytest.mark.parametrize("fault", [{"do": "lose"}, {"do": "answer", "status": 503}])
