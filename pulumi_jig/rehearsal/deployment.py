@@ -32,7 +32,9 @@ from .providers import Registry
 from .references import REFERENCE_TYPE
 from .results import Kind, Result, outputs_of
 from .servers import Servers
-from .wire import PropertyMap, Secret
+from .targets import Targets
+from .victims import victims
+from .wire import PropertyMap, Secret, known
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,8 +62,15 @@ class Deployment:
         self._registry = Registry(
             self._launcher.provider, self._olds, settings.stack, settings.project
         )
+        self._targets = Targets(settings.targets, dependents=settings.target_dependents)
         self.planner = Planner(
-            Plan(settings.stack, settings.project, self.preview, settings.replace),
+            Plan(
+                settings.stack,
+                settings.project,
+                self.preview,
+                settings.replace,
+                self._targets,
+            ),
             self._olds,
             base.resources,
             self._registry,
@@ -136,6 +145,9 @@ class Deployment:
         with self._planning:
             if self.executor.cancelled:
                 raise CancelledError
+            if not self.preview:
+                # Only what was left out for not being a target is unknown there.
+                goal.properties = known(goal.properties)
             self._assign_provider(goal)
             chain = self.planner.register(goal)
             urn = self.planner.urn(goal)
@@ -263,7 +275,7 @@ class Deployment:
         resources = [
             (item, self.planner.goals.get(urn), self._provider_of(item))
             for urn, item in self.planner.news.items()
-            if not item.external
+            if not item.external and urn not in self.planner.elided
         ]
         root = next((r.urn for r, _, _ in resources if r.type == ROOT_TYPE), "")
         self.planner.saw_error |= self._packs.analyze_stack(resources, root)
@@ -326,15 +338,79 @@ class Deployment:
                 raise failure
 
     def _delete_rest(self) -> None:
-        steps = deletions(self._base, self.planner)
+        if self._targets_missing():
+            return
         try:
+            steps = deletions(self._base, self.planner, self._condemned())
             self._ensure_providers(list(steps))
+            if self._deletes_too_much(steps) and not self.preview:
+                self.executor.cancel()
+                return
+            self._show_kept(steps)
             for layer in layers(list(steps)):
                 self._side_by_side([[steps[item]] for item in layer])
         except (StepFailedError, CancelledError):
             self.executor.cancel()
         except (ProviderError, RefusedError) as error:
             self.give_up(str(error), "")
+
+    def _show_kept(self, steps: Mapping[Resource, Planned]) -> None:
+        """
+        Show what targets leave alone although the program does not have it.
+
+        Nothing is done to it.
+        """
+        if not self._targets.limited:
+            return
+        for item in self._base.resources:
+            if not item.custom or item.is_provider or item in steps:
+                continue
+            if item.urn not in self.planner.operated:
+                step = Planned("same", item.urn, item.type, item, item)
+                self.events.step_begins(step)
+                self.events.step_ends(step)
+
+    def _condemned(self) -> set[str]:
+        """What the operation may delete, as far as targets limit it."""
+        result = self._targets.condemned(self._base.resources)
+        if not self._targets.limited:
+            return result
+        for urn in sorted(result & set(self._olds)):
+            gone = victims(
+                self._olds[urn],
+                self._base.resources,
+                self.planner.operated,
+                self._registry,
+            )
+            result |= {victim.urn for victim in gone}
+        return result
+
+    def _targets_missing(self) -> bool:
+        """Complain of targets that neither the state nor the program knows."""
+        unknown = self._targets.unknown({*self._olds, *self.planner.news})
+        for urn in unknown:
+            self.events.log(
+                "error",
+                f"Target '{urn}' could not be found in the stack. Did you forget to "
+                "escape $ in your shell?",
+            )
+        if unknown:
+            self.executor.cancel()
+        return bool(unknown)
+
+    def _deletes_too_much(self, steps: Mapping[Resource, Planned]) -> bool:
+        """Complain of deletions that targets would bring with them unasked."""
+        unasked = [item.urn for item in steps if not self._targets.named(item.urn)]
+        for urn in unasked:
+            self.events.log(
+                "error",
+                f"Resource '{urn}' will be destroyed but was not specified in --target "
+                "list.\nEither include resource in --target list or pass "
+                "--target-dependents to proceed.",
+                urn,
+            )
+            self.planner.saw_error = True
+        return bool(unasked)
 
     @property
     def _failed(self) -> bool:
@@ -348,9 +424,13 @@ class Deployment:
 
     def _refresh(self) -> None:
         """Read every resource of the state, side by side; the state is then rebuilt."""
+        if self._targets_missing():
+            return
+        reach = self._targets.reach(self._base.resources)
         steps = {
             item: Planned("refresh", item.urn, item.type, item, item)
             for item in self._base.resources
+            if item.urn in reach
         }
         for item, step in steps.items():
             step.internal = item.is_provider and not item.parent
@@ -361,7 +441,13 @@ class Deployment:
             self.give_up(str(error), "")
             return
         self._journal.replace_base(
-            survivors([step.new for step in steps.values() if step.new is not None])
+            survivors(
+                [
+                    new
+                    for item in self._base.resources
+                    if (new := steps[item].new if item in steps else item) is not None
+                ]
+            )
         )
 
     def _settle_outputs(self) -> None:

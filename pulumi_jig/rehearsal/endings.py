@@ -18,10 +18,20 @@ if TYPE_CHECKING:
     from .state import Resource, Snapshot
 
 
-def deletions(base: Snapshot, planner: Planner) -> dict[Resource, Planned]:
-    """The steps for everything in the old state that is not to stay."""
+def deletions(
+    base: Snapshot, planner: Planner, condemned: set[str]
+) -> dict[Resource, Planned]:
+    """
+    The steps for everything in the old state that is not to stay.
+
+    `condemned` holds the URNs that the operation may touch.
+    """
     steps: dict[Resource, Planned] = {}
     for item in base.resources:
+        if item.urn not in condemned:
+            # It stays, and counts for policies.
+            planner.news.setdefault(item.urn, item)
+            continue
         if item.delete:
             if item in planner.pending_deletes:
                 continue

@@ -117,7 +117,7 @@ class Executor:
                     self._create(step)
                 case "update":
                     self._update(step)
-                case "replace":
+                case "replace" | "elide":
                     pass
                 case "delete" | "delete-replaced":
                     self._delete(step)

@@ -126,39 +126,81 @@ class Rehearsal:
 
     # --------------------------------------------------------------------- operations
 
-    def preview(self, *, replace: Sequence[str] = ()) -> Result:
-        """What `up` would do; nothing is changed."""
-        return self._run("preview", replace, write=False)
+    def preview(
+        self,
+        *,
+        replace: Sequence[str] = (),
+        target: Sequence[str] = (),
+        target_dependents: bool = False,
+    ) -> Result:
+        """
+        What `up` would do; nothing is changed.
 
-    def up(self, *, skip_preview: bool = True, replace: Sequence[str] = ()) -> Result:
+        Options as for `up`.
+        """
+        return self._run("preview", replace, target, target_dependents)
+
+    def up(
+        self,
+        *,
+        skip_preview: bool = True,
+        replace: Sequence[str] = (),
+        target: Sequence[str] = (),
+        target_dependents: bool = False,
+    ) -> Result:
         """
         Bring the stack to what the program says.
 
-        `skip_preview=False` runs a preview first and stops where that fails, as
-        `pulumi up` does. `replace` holds URNs of resources to make anew.
+        Args:
+            skip_preview: False runs a preview first and stops where that fails, as
+                `pulumi up` does.
+            replace: URNs of resources to make anew.
+            target: URNs that the operation is limited to; everything else stays as it
+                is. Empty for no limit.
+            target_dependents: Whether what depends on a target is one as well.
         """
         if not skip_preview:
-            preview = self.preview(replace=replace)
+            preview = self.preview(
+                replace=replace, target=target, target_dependents=target_dependents
+            )
             if not preview.ok:
                 return preview
-        return self._run("up", replace, write=True)
+        return self._run("up", replace, target, target_dependents)
 
-    def refresh(self) -> Result:
+    def refresh(
+        self, *, target: Sequence[str] = (), target_dependents: bool = False
+    ) -> Result:
         """
         Bring the state to what exists; the program is not run.
 
-        A resource that cannot be read keeps its state, and the refresh fails.
+        A resource that cannot be read keeps its state, and the refresh fails. With
+        `target` only those are read, and with `target_dependents` what hangs on them.
         """
-        return self._run("refresh", (), write=True)
+        return self._run("refresh", (), target, target_dependents)
 
-    def destroy(self) -> Result:
-        """Delete everything that the state knows; the program is not run."""
-        return self._run("destroy", (), write=True)
+    def destroy(
+        self, *, target: Sequence[str] = (), target_dependents: bool = False
+    ) -> Result:
+        """
+        Delete everything that the state knows, or `target`; the program is not run.
 
-    def _run(self, kind: Kind, replace: Sequence[str], *, write: bool) -> Result:
+        What depends on a target must be one, or `target_dependents` be given.
+        """
+        return self._run("destroy", (), target, target_dependents)
+
+    def _run(
+        self,
+        kind: Kind,
+        replace: Sequence[str],
+        target: Sequence[str],
+        target_dependents: bool,
+    ) -> Result:
         settings = self._settings
         settings.replace = frozenset(replace)
-        if kind in {"preview", "up"}:
+        settings.targets = frozenset(target)
+        settings.target_dependents = target_dependents
+        write = kind != "preview"
+        if not write or kind == "up":
             self._configuration.check(settings.stack)
         try:
             with ExitStack() as stack:

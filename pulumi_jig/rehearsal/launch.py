@@ -45,6 +45,8 @@ class Settings:
     home: Path
     parallel: int
     replace: frozenset[str] = frozenset()
+    targets: frozenset[str] = frozenset()
+    target_dependents: bool = False
     policy_packs: list[PolicyPack] = field(default_factory=list)
     recorder: Recorder | None = None
     # The folder with the states of the stacks that may refer to one another.

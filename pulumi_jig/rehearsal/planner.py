@@ -15,7 +15,7 @@ after a check failed or a mandatory policy was violated.
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .answers import CheckAnswer, DiffAnswer
@@ -23,6 +23,7 @@ from .events import Planned
 from .lineage import Lineage, StepRefusedError
 from .paths import reset
 from .state import Resource
+from .targets import Targets
 from .verdicts import settle, shown, trigger_fires
 from .victims import victims
 from .wire import PropertyMap, difference, reveal, signs
@@ -44,6 +45,7 @@ class Plan:
     project: str
     preview: bool
     replace: frozenset[str]
+    targets: Targets = field(default_factory=Targets)
 
 
 class Planner:
@@ -72,6 +74,10 @@ class Planner:
         self.deletes: set[str] = set()
         self.pending_deletes: set[Resource] = set()
         self.replaced: set[str] = set()
+        # Creates that were left out, since they are no targets; and those of which no
+        # message has told yet.
+        self.elided: set[str] = set()
+        self._untold: set[str] = set()
         self.news: dict[str, Resource] = {}
         self.goals: dict[str, Goal] = {}
 
@@ -99,6 +105,7 @@ class Planner:
         new = self._new(urn, goal, old)
         self.news[urn] = new
         steps = self._steps(goal, urn, old, new)
+        self._refuse_elided(steps)
         for step in steps:
             step.internal = internal
         return steps
@@ -163,7 +170,11 @@ class Planner:
         fresh = old is None or recreating or old.external or self._targeted(urn, old)
         given = goal.properties if fresh else inputs
         known: PropertyMap = {} if fresh or old is None else old.inputs
-        answer = self._check(goal, urn, provider, known, given, seed)
+        wanted = self._plan.targets.wants(new)
+        if wanted or provider is None:
+            answer = self._check(goal, urn, provider, known, given, seed)
+        else:
+            answer = CheckAnswer(old.inputs if old else {})
         new.inputs = answer.inputs
         invalid = self._report_failures(urn, new, answer)
         invalid = self._analyze(new, goal) or invalid
@@ -172,6 +183,11 @@ class Planner:
             raise StepRefusedError(message)
         if old is None:
             self.operated.add(urn)
+            if not wanted:
+                self.elided.add(urn)
+                self._untold.add(urn)
+                # People see it as the engine shows it: as if nothing were to be done.
+                return [Planned("elide", urn, new.type, None, new, outcome="same")]
             return [Planned("create", urn, new.type, None, new)]
         if recreating:
             self.deletes.discard(urn)
@@ -181,7 +197,49 @@ class Planner:
         if old.external:
             self.operated.add(urn)
             return self._replacement(urn, old, new, [], delete_first=False)
+        if not wanted:
+            return self._untouched(urn, old)
         return self._compare(goal, urn, old, new, provider, seed)
+
+    def _untouched(self, urn: str, old: Resource) -> list[Planned]:
+        """
+        Keep what is no target as the state has it, after what it depends on.
+
+        What it depends on may be gone from the program, and would then follow it in
+        the state.
+        """
+        if old.delete:
+            return []
+        self.operated |= {urn, old.urn}
+        steps: list[Planned] = []
+        for needed in old.references():
+            if needed in self.operated or self.renamed.get(needed) in self.operated:
+                continue
+            if before := self._olds.get(needed):
+                steps += self._untouched(needed, before)
+        new = old.copied()
+        new.urn = urn
+        new.aliased_from = self._lineage.former.get(urn, "")
+        self.news[urn] = new
+        return [*steps, Planned("same", urn, new.type, old, new)]
+
+    def _refuse_elided(self, steps: list[Planned]) -> None:
+        """What is made or changed cannot be made from what was left out."""
+        for step in steps:
+            if step.new is None or step.operation == "elide":
+                continue
+            for needed in self._untold.intersection(step.new.references()):
+                self._events.log(
+                    "error",
+                    f"Resource '{step.urn}' depends on '{needed}' which was was not "
+                    "specified in --target list.",
+                    step.urn,
+                )
+                self.saw_error = True
+                if not self._plan.preview:
+                    raise StepRefusedError(needed)
+                # One message for each that is missing will do.
+                self._untold.discard(needed)
 
     def _provider(self, goal: Goal) -> Provider | None:
         if not goal.custom or goal.is_provider:

@@ -146,11 +146,16 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         deployment = self._deployment
         with self._answering(context, request.name):
             state = deployment.register(goal_from(request, str(deployment.root)))
-        return resource_pb2.RegisterResourceResponse(
+        response = resource_pb2.RegisterResourceResponse(
             urn=state.urn,
             id=state.id,
             object=encode(state.outputs, keep_secrets=request.acceptSecrets),
         )
+        # SDKs that have no such field take what is not there for None.
+        elided = state.urn in deployment.planner.elided
+        if elided and "unknown" in response.DESCRIPTOR.fields_by_name:
+            response.unknown = True
+        return response
 
     def RegisterResourceOutputs(self, request: Any, context: Any) -> Any:  # noqa: N802, D102
         del context

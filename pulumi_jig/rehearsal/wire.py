@@ -225,6 +225,22 @@ def tidy(value: Value) -> Value:
     return whole(value)
 
 
+def known(value: Value) -> Value:
+    """The same value without the unknown parts of objects and lists."""
+    if isinstance(value, Secret):
+        return Secret(known(value.value))
+    if isinstance(value, dict):
+        return {k: known(item) for k, item in value.items() if not _hides(item)}
+    if isinstance(value, list):
+        return [known(item) for item in value if not _hides(item)]
+    return value
+
+
+def _hides(value: Value) -> bool:
+    """Whether nothing is known of a value, secret or not."""
+    return value is UNKNOWN or (isinstance(value, Secret) and value.value is UNKNOWN)
+
+
 def contains_unknown(value: Value) -> bool:
     """Whether any part of `value` is unknown."""
     if value is UNKNOWN:

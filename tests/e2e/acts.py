@@ -78,7 +78,7 @@ def mask(value: Any, key: str = "") -> Any:
     if isinstance(value, str) and value != UNKNOWN:
         masked = UUID.sub(lambda m: "<unknown>" if m[0] == UNKNOWN else "<id>", value)
         return mask_traceback(masked)
-    return "<unknown>" if value == UNKNOWN else value
+    return "<unknown>" if value == UNKNOWN or repr(value) == "UNKNOWN" else value
 
 
 def mask_traceback(text: str) -> str:

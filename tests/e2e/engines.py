@@ -12,7 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -28,10 +28,20 @@ STACK = "dev"
 PASSPHRASE = "not a secret"
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What an operation was asked for beside its name: URNs."""
+
+    replace: list[str] = field(default_factory=list)
+    targets: list[str] = field(default_factory=list)
+    # Whether what depends on a target is one as well.
+    dependents: bool = False
+
+
 class Engine(Protocol):
     """What a stage needs of an engine."""
 
-    def act(self, operation: str, replace: list[str]) -> Act:
+    def act(self, operation: str, asked: Asked) -> Act:
         """Run one operation and say what happened."""
 
     def begin(self, operation: str, output: IO[str]) -> subprocess.Popen[str]:
@@ -69,7 +79,7 @@ class RehearsalEngine:
         self._stage = stage
         self._folder = folder
 
-    def act(self, operation: str, replace: list[str]) -> Act:
+    def act(self, operation: str, asked: Asked) -> Act:
         self._recorder.clear()
         stage = self._stage
         with Rehearsal(
@@ -82,10 +92,13 @@ class RehearsalEngine:
             backend=self._folder / "backend",
             recorder=self._recorder,
         ) as rehearsal:
+            options: dict[str, Any] = {
+                "target": asked.targets,
+                "target_dependents": asked.dependents,
+            }
             if operation in {"preview", "up"}:
-                result = getattr(rehearsal, operation)(replace=replace)
-            else:
-                result = getattr(rehearsal, operation)()
+                options["replace"] = asked.replace
+            result = getattr(rehearsal, operation)(**options)
             export = rehearsal.export(show_secrets=True)
             outputs = rehearsal.outputs.values
         steps: dict[str, list[str]] = {}
@@ -207,7 +220,7 @@ class PulumiEngine:
             self._pulumi("config", "set", "--secret", key, text)
         self._known[where] = {*stage.config, *stage.secret_config}
 
-    def act(self, operation: str, replace: list[str]) -> Act:
+    def act(self, operation: str, asked: Asked) -> Act:
         self._configure()
         events = self._folder / "events.json"
         log = self._folder / "grpc.json"
@@ -216,8 +229,12 @@ class PulumiEngine:
         args = [operation, "--event-log", str(events), "--suppress-progress"]
         if operation != "preview":
             args += ["--yes", "--skip-preview"]
-        for urn in replace:
+        for urn in asked.replace:
             args += ["--replace", urn]
+        for urn in asked.targets:
+            args += ["--target", urn]
+        if asked.dependents:
+            args.append("--target-dependents")
         packs = self._stage.policy_packs if operation in {"preview", "up"} else []
         for folder, config in packs:
             args += ["--policy-pack", str(folder)]
@@ -423,21 +440,21 @@ class Stage:
 
     # -- operations
 
-    def preview(self, replace: list[str] | None = None) -> Act:
+    def preview(self, replace: list[str] | None = None, **asked: Any) -> Act:
         """Preview, and note the act."""
-        return self._act("preview", replace)
+        return self._act("preview", replace=replace or [], **asked)
 
-    def up(self, replace: list[str] | None = None) -> Act:
+    def up(self, replace: list[str] | None = None, **asked: Any) -> Act:
         """Update, and note the act."""
-        return self._act("up", replace)
+        return self._act("up", replace=replace or [], **asked)
 
-    def refresh(self) -> Act:
+    def refresh(self, **asked: Any) -> Act:
         """Refresh, and note the act."""
-        return self._act("refresh", None)
+        return self._act("refresh", **asked)
 
-    def destroy(self) -> Act:
+    def destroy(self, **asked: Any) -> Act:
         """Destroy, and note the act."""
-        return self._act("destroy", None)
+        return self._act("destroy", **asked)
 
     def begin(self, operation: str, output: IO[str]) -> subprocess.Popen[str]:
         """Begin an operation in a process of its own, to be interrupted."""
@@ -447,8 +464,8 @@ class Stage:
         """Run `pulumi-jig` on the stack."""
         return self._engine.jig(*args)
 
-    def _act(self, operation: str, replace: list[str] | None) -> Act:
-        act = self._engine.act(operation, replace or [])
+    def _act(self, operation: str, **asked: Any) -> Act:
+        act = self._engine.act(operation, Asked(**asked))
         self.acts.append(act)
         return act
 

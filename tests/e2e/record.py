@@ -15,8 +15,8 @@ import tempfile
 from pathlib import Path
 
 from acts import written
+from all_scenarios import SCENARIOS
 from engines import Stage
-from scenarios import SCENARIOS
 
 HERE = Path(__file__).parent
 

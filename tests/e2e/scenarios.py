@@ -1,60 +1,13 @@
-"""
-Scenarios that both engines must play alike, with the toy provider.
-
-Each is a function of a `Stage`. What it asserts itself holds for every engine; the
-rest is the comparison of acts.
-"""
+"""Scenarios of a single stack that both engines must play alike, with the toys."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from engines import Stage
+from scenario_words import box, out, scenario, toy
 
-Scenario = Callable[[Stage], None]
-SCENARIOS: dict[str, Scenario] = {}
-
-
-# Scenarios whose resources form a chain, so that there is one order only.
-ORDERED = frozenset(
-    {
-        "order",
-        "create_refused",
-        "replace_create_first",
-        "replace_delete_first",
-        "replace_dependents_first",
-        "delete_refused",
-        "unknowns",
-        "provider_not_yet_known",
-        "update_of_dependent_fails",
-    }
-)
-
-
-def scenario(function: Scenario) -> Scenario:
-    SCENARIOS[function.__name__] = function
-    return function
-
-
-def toy(opts: dict[str, Any] | None = None, /, **props: Any) -> dict[str, Any]:
-    return {"props": props, "opts": opts or {}}
-
-
-def box(**opts: Any) -> dict[str, Any]:
-    return {"kind": "box", "opts": opts}
-
-
-def out(name: str, attribute: str) -> dict[str, Any]:
-    return {"$out": [name, attribute]}
-
-
-def reference(stack: str, **opts: Any) -> dict[str, Any]:
-    return {"kind": "reference", "stack": stack, "opts": opts}
-
-
-def ref(name: str, output: str, function: str = "get") -> dict[str, Any]:
-    return {"$ref": [name, function, output]}
+if TYPE_CHECKING:
+    from engines import Stage
 
 
 @scenario
@@ -872,135 +825,6 @@ def outputs_change(stage: Stage) -> None:
     stage.plan({"a": toy(size=1)}, {"one": 1.5, "three": {"$secret": {"x": 1}}})
     stage.preview()
     stage.up()
-    stage.destroy()
-
-
-def other_stack(stage: Stage, outputs: dict[str, Any]) -> None:
-    """Let the stack `dev` of the project `base` have these outputs."""
-    home = (stage.project, stage.stack)
-    stage.move("base", "dev")
-    stage.plan({}, outputs)
-    stage.up()
-    stage.move(*home)
-
-
-@scenario
-def stack_reference(stage: Stage) -> None:
-    """Outputs of another stack are read anew each time; its secrets stay secret."""
-    other_stack(
-        stage,
-        {
-            "image": "sha256:1",
-            "pw": {"$secret": "hush"},
-            "deep": {"in": {"$secret": "low"}, "out": [1, {"x": 2}]},
-        },
-    )
-    stage.plan(
-        {
-            "base": reference("organization/base/dev"),
-            "a": toy(tag=ref("base", "image"), pw=ref("base", "pw")),
-        },
-        {
-            "image": ref("base", "image", "require"),
-            "pw": ref("base", "pw"),
-            "deep": ref("base", "deep"),
-            "none": ref("base", "none"),
-            "all": out("base", "outputs"),
-            "secret": out("base", "secret_output_names"),
-        },
-    )
-    stage.preview()
-    stage.up()
-    stage.up()
-    other_stack(stage, {"image": "sha256:2"})
-    stage.refresh()
-    stage.plan(
-        {
-            "base": reference("organization/base/dev"),
-            "a": toy(tag=ref("base", "image")),
-        }
-    )
-    stage.preview()
-    stage.up()
-    stage.plan({"a": toy(tag="sha256:2")})
-    stage.preview()
-    stage.up()
-    stage.destroy()
-
-
-@scenario
-def stack_reference_destroyed(stage: Stage) -> None:
-    """References go with their stack; a destroyed stack is there without outputs."""
-    other_stack(stage, {"image": "sha256:1"})
-    stage.plan(
-        {"base": reference("organization/base/dev"), "a": toy(tag=ref("base", "image"))}
-    )
-    stage.up()
-    stage.move("base")
-    stage.destroy()
-    stage.move("scenes")
-    stage.refresh()
-    assert stage.up().ok
-    stage.destroy()
-
-
-@scenario
-def stack_reference_by_short_name(stage: Stage) -> None:
-    """Without a project a reference means one of the own project."""
-    stage.move(stack="staging")
-    stage.plan({"a": toy(name="staged")}, {"image": "sha256:7"})
-    stage.up()
-    stage.move(stack="dev")
-    stage.plan(
-        {
-            "one": reference("staging"),
-            "two": reference("organization/staging"),
-            "own": reference("dev"),
-        },
-        {
-            "one": ref("one", "image"),
-            "two": ref("two", "image", "require"),
-            "own": ref("own", "one"),
-        },
-    )
-    stage.up()
-    stage.up()
-    stage.destroy()
-
-
-@scenario
-def stack_reference_unknown(stage: Stage) -> None:
-    """A stack that is not there fails preview, up and refresh, and is named."""
-    other_stack(stage, {"image": "sha256:1"})
-    for name in (
-        "organization/base/prod",
-        "organization/../dev",
-        "acme/base/dev",
-        "base/dev",
-        "organization/base/d v",
-        "organization/b se/dev",
-        "organization/base/dev/more",
-        f"organization/base/{'a' * 101}",
-        "",
-    ):
-        stage.plan({"base": reference(name)})
-        assert not stage.preview().ok
-    stage.plan({"base": reference("organization/base/prod")})
-    assert not stage.up().ok
-    stage.plan({})
-    stage.up()
-
-
-@scenario
-def stack_reference_without_output(stage: Stage) -> None:
-    """`require_output` of what is not exported fails the program."""
-    other_stack(stage, {"image": "sha256:1"})
-    stage.plan(
-        {"base": reference("organization/base/dev")},
-        {"size": ref("base", "size", "require")},
-    )
-    assert not stage.preview().ok
-    assert not stage.up().ok
     stage.destroy()
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from acts import comparable
+from all_scenarios import ORDERED, SCENARIOS
 from engines import Stage
-from scenarios import ORDERED, SCENARIOS
 
 TRANSCRIPTS = Path(__file__).parent / "transcripts"
 # Played on the real engine in every run that has one; the others in deep runs.
