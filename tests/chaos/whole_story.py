@@ -30,6 +30,8 @@ from whole_world import KEY, PROJECT, Service, mark_of
 from pulumi_jig.values import SecretValue
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from chaos_engine import Declared
 
     from pulumi_jig.emulator import RunningEmulator
@@ -75,9 +77,14 @@ class Outcome:
     counts: dict[str, int] = field(default_factory=dict)
 
 
-def play_whole(seed: str, emulator: RunningEmulator, folder: Path) -> Outcome:
-    """Make one run in an empty folder."""
-    story = WholeStory(seed, emulator, folder)
+def play_whole(
+    seed: str,
+    emulator: RunningEmulator,
+    folder: Path,
+    env: Mapping[str, str] | None = None,
+) -> Outcome:
+    """Make one run in an empty folder, with more in the environment of its processes."""
+    story = WholeStory(seed, emulator, folder, env or {})
     try:
         story.run()
     except EndlessError as error:
@@ -90,7 +97,13 @@ def play_whole(seed: str, emulator: RunningEmulator, folder: Path) -> Outcome:
 class WholeStory:
     """One run."""
 
-    def __init__(self, seed: str, emulator: RunningEmulator, folder: Path) -> None:
+    def __init__(
+        self,
+        seed: str,
+        emulator: RunningEmulator,
+        folder: Path,
+        env: Mapping[str, str],
+    ) -> None:
         self.rng = rng = random.Random(f"whole {seed}")
         self.folder = folder
         self.marker = f"{seed}-{os.getpid()}-{time.monotonic_ns()}"
@@ -105,12 +118,12 @@ class WholeStory:
             f"name: {PROJECT}\nruntime:\n  name: python\n"
             "  options:\n    toolchain: pip\n"
         )
-        env = {"TOGETHER_BASE_URL": self.service.proxy.url, "TOGETHER_API_KEY": KEY}
-        self.env = env
+        url = self.service.proxy.url
+        self.env = {"TOGETHER_BASE_URL": url, "TOGETHER_API_KEY": KEY}
         stack = {
             "program": str(self.program_dir),
             "state": str(self.state_file),
-            "env": env,
+            "env": {**env, **self.env},
         }
         scratch = folder / "scratch"
         scratch.mkdir()
