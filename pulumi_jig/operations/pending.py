@@ -35,8 +35,10 @@ from pulumi_jig.operations.verdicts import (
     Finding,
     Verdict,
     holds,
+    lost_frame,
     needed_by,
     stored_resource,
+    without_lost,
 )
 
 if TYPE_CHECKING:
@@ -146,8 +148,17 @@ def _creating(
             "else's, `pulumi refresh --clear-pending-creates` drops the operation."
         )
         return _made(finding, Verdict.LEAVE, words, name, item)
+    along = lost_frame(export, resource)
+    if along is None:
+        words = (
+            f"{thing} exists and is ours, but what holds it (its component, or a "
+            "provider of its own) is not in the state any more. Run `pulumi up`, which "
+            "brings that back and fails on this resource; then run this again."
+        )
+        return _made(finding, Verdict.LEAVE, words, name, item)
     words = f"{thing} exists and is ours{condition(kind, item)}: it becomes a "
     words += "resource of the stack."
+    resource = without_lost(export, resource)
     taken = {**resource, "id": name_in(item) or name, **times()}
     taken["outputs"] = outputs_of(
         kind, inputs, item, desk.account, in_clear=desk.in_clear
@@ -164,7 +175,7 @@ def _creating(
             "resource another one: it waits in the state for its deletion, which the "
             "next `pulumi up` makes."
         )
-    return _made(finding, Verdict.TAKE, words, name, item, resource=taken)
+    return _made(finding, Verdict.TAKE, words, name, item, resource=taken, along=along)
 
 
 def _is_ours(kind: Kind[Any], inputs: Record, item: Response, urn: str) -> bool:
@@ -313,6 +324,7 @@ def _made(
     item: Response | None = None,
     *,
     resource: Record | None = None,
+    along: tuple[Record, ...] = (),
 ) -> Finding:
     found: Finding = finding(
         verdict,
@@ -320,6 +332,7 @@ def _made(
         name=name,
         deployment_id=None if item is None else id_of(item),
         resource=resource,
+        along=along,
     )
     return found
 

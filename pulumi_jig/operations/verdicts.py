@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_jig.operations.exported import Record, in_order, logical_name
 
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from pulumi_jig.lifecycle.kind import Kind
     from pulumi_jig.models import Response
     from pulumi_jig.operations.exported import Export
+
+
+STACK_TYPE: Final = "pulumi:pulumi:Stack"
+_PROVIDER_TYPE: Final = "pulumi:providers:pulumi-python"
 
 
 class Verdict(enum.Enum):
@@ -56,6 +60,7 @@ class Finding:
         name: The thing's name, where it is known.
         deployment_id: Its id in the service, where it exists.
         resource: The resource as the state shall hold it, for `TAKE` and `REFRESH`.
+        along: What the state has to get along with it; see `lost_frame`.
     """
 
     index: int
@@ -66,6 +71,7 @@ class Finding:
     name: str | None = None
     deployment_id: str | None = None
     resource: Record | None = field(default=None, repr=False)
+    along: tuple[Record, ...] = field(default=(), repr=False)
 
     def plain(self) -> dict[str, Any]:
         """For a program to read."""
@@ -142,6 +148,49 @@ def needed_by(export: Export, gone: Record) -> str | None:
     return None
 
 
+def lost_frame(export: Export, resource: Record) -> tuple[Record, ...] | None:
+    """
+    What a resource needs and the state has lost, as the engine had made it.
+
+    A `destroy` after a killed run takes the stack and the default provider out of the
+    state, while the operation stays; without them the engine calls the state corrupt.
+
+    Returns:
+        None where it cannot be made again: a component, or a provider of its own.
+    """
+    known = {item["urn"] for item in export.resources}
+    found: list[Record] = []
+    parent = str(resource.get("parent") or "")
+    if parent and parent not in known:
+        if parent.split("::")[2] != STACK_TYPE:
+            return None
+        found.append({"urn": parent, "custom": False, "type": STACK_TYPE})
+    provider, _, id_ = str(resource.get("provider") or "").rpartition("::")
+    if provider and provider not in known:
+        if not provider.endswith(f"::{_PROVIDER_TYPE}::default"):
+            return None
+        found.append(
+            {"urn": provider, "custom": True, "id": id_, "type": _PROVIDER_TYPE}
+        )
+    return tuple(found)
+
+
+def without_lost(export: Export, resource: Record) -> Record:
+    """A resource that depends on nothing that the state has lost."""
+    known = {item["urn"] for item in export.resources}
+    found = dict(resource)
+    if found.get("dependencies"):
+        found["dependencies"] = [u for u in found["dependencies"] if u in known]
+    if found.get("propertyDependencies"):
+        found["propertyDependencies"] = {
+            key: [urn for urn in urns or [] if urn in known]
+            for key, urns in found["propertyDependencies"].items()
+        }
+    if found.get("deletedWith") not in known:
+        found.pop("deletedWith", None)
+    return found
+
+
 def settle(export: Export, findings: Sequence[Finding]) -> Export:
     """
     The export with every verdict applied.
@@ -156,7 +205,9 @@ def settle(export: Export, findings: Sequence[Finding]) -> Export:
         operation = export.pending[finding.index]["resource"]
         stored = stored_resource(result, operation)
         if finding.verdict is Verdict.TAKE and finding.resource is not None:
-            resources = _with(resources, finding.resource)
+            known = {item["urn"] for item in resources}
+            missing = [item for item in finding.along if item["urn"] not in known]
+            resources = _with([*missing, *resources], finding.resource)
         elif finding.verdict is Verdict.REFRESH and stored is not None:
             new = finding.resource
             resources = [

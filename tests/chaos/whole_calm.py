@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from whole_world import is_ours
+from whole_world import is_ours, mark_of
 
 from pulumi_jig.errors import JigError
 from pulumi_jig.operations.exported import in_order
@@ -46,10 +46,12 @@ def recover(story: WholeStory) -> None:
         except JigError as error:
             story._wrong(f"after the faults, recover failed: {error.message}")
             return
-    ids, _ = story.books.known()
+    ids, unconfirmed = story.books.known()
     named = {stray.item.id for stray in told}
     for d in story.service.ours():
-        if d["id"] in ids:
+        mark = mark_of(d)
+        # The next `up` finds what is in the state as unconfirmed.
+        if d["id"] in ids or (mark is not None and mark.nonce in unconfirmed):
             continue
         if files and d["id"] not in named:
             story._wrong(

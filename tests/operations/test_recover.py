@@ -116,6 +116,31 @@ def test_a_killed_run_is_settled(desk: Desk, emulator: RunningEmulator) -> None:
     assert emulator.admin.deployments() == []
 
 
+def test_a_destroy_in_between_takes_nothing_that_is_needed(up: Desk) -> None:
+    """Killed, destroyed, recovered: stack and provider come back with the resource."""
+    interrupted(up, "creating")
+    with up.stack() as stack:
+        stack.destroy().raise_if_failed()
+    done = up.jig("recover", "--file", str(up.state), "--yes")
+    assert done.returncode == 0, done.stderr
+    with up.stack() as stack:
+        stack.refresh().raise_if_failed()
+        assert steps(stack.preview().raise_if_failed()) == {}
+        stack.destroy().raise_if_failed()
+        assert [] == stack.resources
+
+
+def test_what_holds_a_resource_of_its_own_is_asked_for(up: Desk) -> None:
+    """A component that a destroy took away cannot be made up: it is left, with words."""
+    data = interrupted(up, "creating")
+    body = data["deployment"]
+    parent = "urn:pulumi:dev::shop::shop:index:Team::team"
+    body["pending_operations"][0]["resource"]["parent"] = parent
+    up.state.write_text(json.dumps(data))
+    done = up.jig("recover", "--file", str(up.state), "--yes")
+    assert (done.returncode, "Run `pulumi up`" in done.stdout) == (1, True)
+
+
 def test_without_yes_nothing_changes(up: Desk) -> None:
     """Without `--yes` the state keeps every byte."""
     interrupted(up, "creating")
