@@ -50,6 +50,9 @@ class Engine(Protocol):
     def jig(self, *args: str) -> subprocess.CompletedProcess[str]:
         """Run `pulumi-jig` on the stack, from the program's folder."""
 
+    def state(self, verb: str, urn: str) -> None:
+        """`pulumi state taint` or `pulumi state delete`."""
+
     def close(self) -> None:
         """Release everything."""
 
@@ -153,6 +156,20 @@ class RehearsalEngine:
         ) as rehearsal:
             file = rehearsal.state_file
         return run_jig(stage, {}, *args, "--file", str(file))
+
+    def state(self, verb: str, urn: str) -> None:
+        stage = self._stage
+        with Rehearsal(
+            stage.program_dir, stage.stack, backend=self._folder / "backend"
+        ) as rehearsal:
+            export = rehearsal.export(show_secrets=True)
+            resources = export["deployment"]["resources"]
+            (found,) = [item for item in resources if item["urn"] == urn]
+            if verb == "taint":
+                found["taint"] = True
+            else:
+                resources.remove(found)
+            rehearsal.import_(export)
 
     def close(self) -> None:
         return
@@ -280,6 +297,10 @@ class PulumiEngine:
         # A run that was killed leaves its lock; nothing else of this stack runs now.
         self._pulumi("cancel", "--yes")
         return run_jig(self._stage, self._env, *args)
+
+    def state(self, verb: str, urn: str) -> None:
+        done = self._pulumi("state", verb, urn, "--yes")
+        assert done.returncode == 0, done.stderr
 
     def close(self) -> None:
         return
@@ -463,6 +484,14 @@ class Stage:
     def jig(self, *args: str) -> subprocess.CompletedProcess[str]:
         """Run `pulumi-jig` on the stack."""
         return self._engine.jig(*args)
+
+    def taint(self, urn: str) -> None:
+        """Have the next `up` replace a resource: `pulumi state taint`."""
+        self._engine.state("taint", urn)
+
+    def forget(self, urn: str) -> None:
+        """Take a resource out of the state: `pulumi state delete`."""
+        self._engine.state("delete", urn)
 
     def _act(self, operation: str, **asked: Any) -> Act:
         act = self._engine.act(operation, Asked(**asked))

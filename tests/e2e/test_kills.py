@@ -1,5 +1,5 @@
 """
-Runs that are killed in the middle (Cases R12-R14, R16), on both engines.
+Runs that are killed in the middle, on both engines.
 
 Whatever is struck, with whatever, at whatever point: after `recover` and the next `up`
 there is one deployment, the state knows it, the preview is empty, and a destroy leaves
@@ -36,7 +36,9 @@ def jig(engine: str, tmp_path: Path) -> Iterator[JigStage]:
     ids=str,
 )
 def test_nothing_is_lost(jig: JigStage, engine: str, blow: Blow) -> None:
-    """No duplicate, no orphan, an empty preview, and a destroy that leaves nothing."""
+    """
+    Cases R12-R14, R16, peers' bug 6: no duplicate, no orphan, nothing left by a destroy.
+    """
     prepare(jig, blow)
     status, said = strike(jig, blow)
     print(said)
