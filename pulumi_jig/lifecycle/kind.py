@@ -165,6 +165,15 @@ class Kind(ABC, Generic[Item]):
         """
         return self.state_of(change.inputs, change.item, account=change.account)
 
+    def unfinished_update(self, _state: Mapping[str, Any]) -> dict[str, Any]:
+        """
+        What the state must remember of an update whose end nobody saw.
+
+        Args:
+            _state: The state from before it.
+        """
+        return {}
+
     @abstractmethod
     def inputs_of(self, old_inputs: Mapping[str, Any], item: Item) -> dict[str, Any]:
         """The state's inputs after a refresh: exactly the keys that they had."""

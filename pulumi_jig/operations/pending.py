@@ -130,7 +130,7 @@ def _creating(
             f'There is no {kind.what} "{name}": the run ended before it was created.'
         )
         return _made(finding, Verdict.DROP, words, name)
-    ours = _is_ours(kind, inputs, item, resource["urn"])
+    ours = _is_ours(kind, export, inputs, item, resource["urn"])
     adopted = inputs.get("adopt") is True and ours and not _knows(export, inputs)
     thing = kind.title(f'"{name}"')
     if holds(export, resource["urn"], kind, item) and not adopted:
@@ -178,7 +178,9 @@ def _creating(
     return _made(finding, Verdict.TAKE, words, name, item, resource=taken, along=along)
 
 
-def _is_ours(kind: Kind[Any], inputs: Record, item: Response, urn: str) -> bool:
+def _is_ours(
+    kind: Kind[Any], export: Export, inputs: Record, item: Response, urn: str
+) -> bool:
     from pulumi_jig.lifecycle.identity import Whose, whose
 
     if kind.mark(inputs, urn) is not None:
@@ -187,7 +189,10 @@ def _is_ours(kind: Kind[Any], inputs: Record, item: Response, urn: str) -> bool:
     return (
         not kind.complete_at_once
         and mark_on(item) is None
-        and kind.is_twin(item, unsealed(inputs, live_of(item)))
+        # A twin from another time was there before the operation, or came after it.
+        and kind.is_twin(
+            item, unsealed(inputs, live_of(item)), _seconds(export.written)
+        )
     )
 
 
@@ -251,6 +256,7 @@ def _updating(
         account if isinstance(account, str) else None,
         in_clear=desk.in_clear,
     ) | unfinished(kind, item, inputs)
+    refreshed["outputs"] |= kind.unfinished_update(state)
     if kind.complete_at_once:
         # Whether a value arrived the service does not show, so it is sent again.
         refreshed["outputs"][UNREADY] = ["the run that updated it was interrupted"]
@@ -370,9 +376,14 @@ def _find(
 
 
 def _stale(written: str) -> bool:
+    then = _seconds(written)
+    return then > 0 and dt.datetime.now(tz=dt.UTC).timestamp() - then >= STALE
+
+
+def _seconds(written: str) -> float:
+    """A time of the state in seconds since 1970; 0 where it has none."""
     try:
         then = dt.datetime.fromisoformat(written)
-        age = (dt.datetime.now(tz=dt.UTC) - then).total_seconds()
-    except (ValueError, TypeError):
-        return False
-    return age >= STALE
+    except ValueError:
+        return 0.0
+    return (then if then.tzinfo else then.replace(tzinfo=dt.UTC)).timestamp()

@@ -192,6 +192,20 @@ def test_a_later_namesake_is_not_taken_for_an_unconfirmed_creation(
 
 
 @pytest.mark.usefixtures("now")
+def test_a_volume_with_a_second_version_is_not_taken_for_an_unconfirmed_creation(
+    world: World,
+) -> None:
+    """Somebody has made something of it meanwhile, so it is left to a person."""
+    engine = engine_for(world)
+    lose_creation(world, engine, "swallow")
+    again = {"content": {"type": "files", "source_prefix": "models/llm/1"}}
+    world.as_somebody("PATCH", f"{VOLUMES}/weights", again)
+    with pytest.raises(OwnershipError):
+        engine.update(FILES)
+    assert versions(world) == 2
+
+
+@pytest.mark.usefixtures("now")
 def test_without_a_time_of_creation_nothing_proves_that_it_is_ours(
     world: World,
 ) -> None:

@@ -177,6 +177,12 @@ class VolumeKind(Kind[VolumeResponseItem]):
             outputs["version"] = state["version"]
         return outputs
 
+    def unfinished_update(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        """The newest version from before: a newer one says that the update arrived."""
+        known = state.get("versions")
+        numbers = [v["version"] for v in known] if isinstance(known, list) else []
+        return {ASKED: int(max(numbers))} if numbers else {}
+
     def inputs_of(
         self, old_inputs: Mapping[str, Any], item: VolumeResponseItem
     ) -> dict[str, Any]:
