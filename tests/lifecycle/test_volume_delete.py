@@ -69,6 +69,16 @@ def test_a_deployment_that_is_going_is_waited_for(world: World, engine: Engine) 
     assert "waiting for llm-prod to let go of it" in engine.told()
 
 
+def test_a_short_time_limit_still_tells_who_holds_it(
+    world: World, engine: Engine
+) -> None:
+    """The end of the operation's time is no reason to say less."""
+    mount(world)
+    engine.timeout = 1
+    with pytest.raises(RolloutError, match="mounted by deployment llm-prod"):
+        engine.delete()
+
+
 def test_a_deployment_that_is_no_more_holds_nothing(
     world: World, engine: Engine
 ) -> None:

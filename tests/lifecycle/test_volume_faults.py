@@ -410,6 +410,27 @@ def test_an_update_that_arrived_without_an_answer_is_not_repeated(
     assert engine.diff(MORE_FILES).changes is False
 
 
+def test_a_version_that_shows_late_is_not_asked_for_again(world: World) -> None:
+    """A lost request is looked for during a while, since each one makes a copy."""
+    engine = engine_for(world)
+    engine.create(FILES)
+    world.fault(patch_of(engine), "swallow")
+    hidden = 0
+
+    def hide(method: str, shown: dict[str, object]) -> None:
+        nonlocal hidden
+        if method == "GET" and shown.get("current_version") == 1 and hidden < 5:
+            hidden += 1
+            history = shown["version_history"]
+            assert isinstance(history, dict)
+            shown.update(history["0"], current_version=0, version_history={})
+
+    world.spoil.append(hide)
+    engine.update(MORE_FILES)
+    assert hidden == 5
+    assert versions(world) == 2
+
+
 def test_a_snapshot_that_arrived_without_an_answer_is_not_repeated(
     world: World,
 ) -> None:

@@ -263,10 +263,12 @@ class VolumeKind(Kind[VolumeResponseItem]):
         """
         began = ctx.clock()
         while users := _users(item, inv, ctx):
-            if ctx.expired or ctx.clock() - began >= LETTING_GO:
+            if ctx.clock() - began >= LETTING_GO:
                 raise RolloutError(_in_use(state, users))
             inv.progress(f"waiting for {', '.join(users)} to let go of it")
             ctx.pause(LETTING_GO_PAUSE)
+            if ctx.expired:
+                raise RolloutError(_in_use(state, users))
             try:
                 item = inv.client.volumes.get(str(item.id or state["name"]), ctx)
             except NotFoundError:
