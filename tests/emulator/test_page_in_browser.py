@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 from browser import Browser, BrowserError, find
 
-from pulumi_jig.emulator import EmulatorServer
+from pulumi_jig.emulator import EmulatorServer, start
+from pulumi_jig.rehearsal import Rehearsal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,6 +116,34 @@ def test_the_page_follows_a_roll_out(page, api, clock):
     page.until(many_rows() + " === 0")
 
     assert "Nothing is deployed." in page.text()
+
+
+def test_the_page_follows_an_up_that_runs(browser, tmp_path):
+    """While a program is being brought up, whoever watches sees how far it is."""
+    (tmp_path / "Pulumi.yaml").write_text("name: shop\nruntime: python\n")
+    (tmp_path / "__main__.py").write_text(
+        "from pulumi_jig import Deployment\n"
+        f"Deployment('llm', name='watched', image='r/a:1', gpu_type='none', port=80,"
+        f" health_check_path='/', environment_variables={{'TOKEN': '{CANARY}'}})\n"
+    )
+    with start(time_scale=0.02) as emulator, ThreadPoolExecutor() as pool:
+        emulator.admin.hold("watched")
+        browser.open(emulator.url + "/")
+        env = {"TOGETHER_API_KEY": "acct:home:1", "TOGETHER_BASE_URL": emulator.url}
+        with Rehearsal(tmp_path, env=env) as stack:
+            up = pool.submit(stack.up)
+            until_row(browser, "watched|Updating · time stands still|0 of 1")
+            going_on = not up.done()
+            emulator.admin.release("watched")
+            until_row(browser, "watched|Ready|1 of 1")
+            browser.until("document.body.innerText.includes('TOKEN (value hidden)')")
+            shown = browser.run("document.documentElement.outerHTML")
+            assert up.result().ok
+            stack.destroy().raise_if_failed()
+        browser.until(many_rows() + " === 0")
+
+    assert going_on
+    assert CANARY not in shown
 
 
 def test_an_opened_deployment_shows_everything_but_values(page, api, clock):
@@ -236,6 +266,10 @@ def test_the_page_fits_and_can_be_read(page, api, admin, clock, shape):
     page.until("document.querySelectorAll('.replicas tbody tr').length === 1")
 
     assert width == page.run("document.documentElement.scrollWidth")
+    assert [] == page.run(
+        "[...document.querySelectorAll('.log, .scroll')].filter((box) =>"
+        " box.scrollWidth > box.clientWidth).map((box) => box.className)"
+    )
     worst, text = page.run(CONTRAST)[0]
     assert (True, text) == (worst >= 4.5, text), worst
     assert (
