@@ -24,6 +24,7 @@ from chaos_world import ACCOUNT, KEY, Death, World
 
 from pulumi_jig.emulator import replicas
 from pulumi_jig.lifecycle.deployment.check import check
+from pulumi_jig.lifecycle.deployment.kind import DEPLOYMENT
 from pulumi_jig.models import DeploymentResponseItem
 from pulumi_jig.naming import DEPLOYMENT_TYPE, split_description
 from pulumi_jig.operations.exported import opened, to_file
@@ -150,6 +151,8 @@ class Story:
                     self._all_green()
             elif name == "refresh":
                 good = engine.refresh()
+                if good:
+                    self._served()
             else:
                 good = engine.destroy()
         except GoneError:
@@ -169,24 +172,35 @@ class Story:
 
     def _green(self, declared: Declared, resource: Record) -> None:
         """A step that went well: what was asked for serves, at this moment."""
+        fault = self._fault(declared, resource)
+        if fault:
+            self.world.violations.append(fault)
+
+    def _fault(self, declared: Declared, resource: Record) -> str | None:
+        """Why a resource may not be called green, or None."""
         inputs = opened(resource["inputs"])
         if inputs.get("wait_for") == "none":
-            return
+            return None
         d = self.world.record(str(opened(resource["outputs"]).get("deployment_id")))
         urn = resource["urn"].removeprefix(PREFIX)
         if d is None:
-            self.world.violations.append(f"green without a deployment: {urn}")
-            return
+            return f"green without a deployment: {urn}"
         target = self.world.backend.deployments.rollouts.target(d)
         serving = sum(map(replicas.is_serving, target))
         floor = d["spec"]["min_replicas"]
         needed = 1 if inputs.get("wait_for") == "first_replica" else floor
         if serving < min(needed, floor):
-            self.world.violations.append(
-                f"green, but {serving} of {needed} replicas serve: {urn}"
-            )
+            return f"green, but {serving} of {needed} replicas serve: {urn}"
         if "image" not in declared.ignore and d["spec"]["image"] != inputs["image"]:
-            self.world.violations.append(f"green with another image: {urn}")
+            return f"green with another image: {urn}"
+        return None
+
+    def _served(self) -> None:
+        """A refresh has seen that what failed before has come to serve by itself."""
+        for name, declared in self.program.items():
+            resource = self.engine.live(PREFIX + name)
+            if resource is not None and self._fault(declared, resource) is None:
+                self.engine.unserved.discard(resource["urn"])
 
     def _all_green(self) -> None:
         """A run that went well: nothing that failed before was passed over."""
@@ -199,6 +213,9 @@ class Story:
         """No deployment of ours that nothing knows, none twice, no secret told."""
         world, engine = self.world, self.engine
         for d in self._unknown():
+            if _unmarked(d) and any(d["id"] in text for text in engine.errors):
+                # Without a mark it cannot be told from anybody's, and a message named it.
+                engine.orphaned.add(str(world.owner[d["id"]]))
             if world.owner[d["id"]] not in engine.orphaned:
                 world.violations.append(
                     f"orphan: {d['name']} ({d['id']}) of {world.owner[d['id']]}"
@@ -307,7 +324,9 @@ class Story:
                     "custom": True,
                     "id": d["name"],
                     "inputs": filed,
-                    "outputs": outputs_of(filed, item, ACCOUNT, in_clear=True),
+                    "outputs": outputs_of(
+                        DEPLOYMENT, filed, item, ACCOUNT, in_clear=True
+                    ),
                 }
             )
         engine.orphaned.clear()

@@ -34,6 +34,7 @@ def main() -> int:
     parser.add_argument("--level", choices=["process", "whole"], default="process")
     parser.add_argument("--seed", default="1", help="seed of all runs")
     parser.add_argument("--runs", type=int, help="how many (default: 1000, whole: 50)")
+    parser.add_argument("--first", type=int, default=0, help="number of the first run")
     parser.add_argument("--seconds", type=float, help="stop after so many seconds")
     parser.add_argument("--lanes", type=int, default=2, help="whole runs side by side")
     parser.add_argument("--replay", help="seed of the one run to show in full")
@@ -45,7 +46,8 @@ def main() -> int:
         print(*outcome.trail, *outcome.violations, sep="\n")
         return 1 if outcome.violations else 0
     runs = asked.runs or (50 if whole else 1000)
-    seeds = [f"{asked.seed}-{number}" for number in range(runs)]
+    numbers = range(asked.first, asked.first + runs)
+    seeds = [f"{asked.seed}-{number}" for number in numbers]
     if whole:
         return report(lanes(seeds, asked.lanes), asked.seconds)
     return report(map(play, seeds), asked.seconds)

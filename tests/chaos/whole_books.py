@@ -90,26 +90,21 @@ class Books:
 
     def green(self, program: Program, names: set[str]) -> None:
         """An `up` that went well: what was asked for serves, whatever failed before."""
+        for fault in self.faults(program, names).values():
+            self._wrong(fault)
+
+    def faults(self, program: Program, names: set[str]) -> dict[str, str]:
+        """Which resources of these may not be called green, and why."""
         records = {d["id"]: d for d in self._service.records()}
         states = {r["urn"]: r["outputs"] for r in self.deployments(live=True)}
-        for name, declared in program.items():
-            if name not in names:
-                continue
+        found = {}
+        for name in names & program.keys():
             outputs = states.get(URN + name)
             d = records.get(str((outputs or {}).get("deployment_id")))
-            if d is None:
-                self._wrong(f"green without a deployment: {name}")
-            elif declared.props.get("wait_for") != "none":
-                self._serves(name, declared, d)
-
-    def _serves(self, name: str, declared: Declared, d: Record) -> None:
-        floor = d["spec"]["min_replicas"]
-        first = declared.props.get("wait_for") == "first_replica"
-        if serving(d) < min(1 if first else floor, floor):
-            self._wrong(f"green, but {serving(d)} of {floor} replicas serve: {name}")
-        image = declared.props["image"]
-        if "image" not in declared.ignore and d["spec"]["image"] != image:
-            self._wrong(f"green with another image: {name}")
+            fault = _fault(program[name], d)
+            if fault:
+                found[name] = f"green, but {fault}: {name}"
+        return found
 
     def state(self) -> Record:
         """The state as it is written now."""
@@ -132,3 +127,17 @@ class Books:
         states = [r.get("outputs") or {} for r in self.deployments()]
         ids = {o["deployment_id"] for o in states if "deployment_id" in o}
         return not ids <= there
+
+
+def _fault(declared: Declared, d: Record | None) -> str | None:
+    if d is None:
+        return "there is no deployment"
+    if declared.props.get("wait_for") == "none":
+        return None
+    floor = d["spec"]["min_replicas"]
+    first = declared.props.get("wait_for") == "first_replica"
+    if serving(d) < min(1 if first else floor, floor):
+        return f"{serving(d)} of {floor} replicas serve"
+    if "image" not in declared.ignore and d["spec"]["image"] != declared.props["image"]:
+        return "with another image"
+    return None

@@ -11,6 +11,8 @@ import shutil
 from pathlib import Path
 from typing import Final
 
+from whole_story import WholeStory
+
 import pulumi_jig
 
 #: What is put behind the text of which modules.
@@ -49,6 +51,15 @@ _RollOut._moved_from = lambda _, __, new: new
 """,
     },
 }
+
+
+class Careless(WholeStory):
+    """Whatever is changed, nothing of it ever serves."""
+
+    def edit(self) -> None:
+        super().edit()
+        for declared in self.program.values():
+            declared.props["image"] = "registry.example/crashloop:1"
 
 
 def build(mutant: str, folder: Path) -> dict[str, str]:

@@ -82,9 +82,19 @@ def play_whole(
     emulator: RunningEmulator,
     folder: Path,
     env: Mapping[str, str] | None = None,
+    kind: type[WholeStory] | None = None,
 ) -> Outcome:
-    """Make one run in an empty folder, with more in the environment of its processes."""
-    story = WholeStory(seed, emulator, folder, env or {})
+    """
+    Make one run.
+
+    Args:
+        seed: Replays it as far as processes permit.
+        emulator: The service; it forgets all that it holds.
+        folder: An empty one.
+        env: More for the environment of its processes.
+        kind: Another kind of story.
+    """
+    story = (kind or WholeStory)(seed, emulator, folder, env or {})
     try:
         story.run()
     except EndlessError as error:
@@ -148,12 +158,16 @@ class WholeStory:
             if self.violations:
                 return
             if rng.random() < 0.5:
-                self.program = plans.edited(rng, self.program)
+                self.edit()
             if rng.random() < 0.4:
                 self._others()
         self._calm()
         if not self.violations:
             self._end()
+
+    def edit(self) -> None:
+        """Somebody works on the program."""
+        self.program = plans.edited(self.rng, self.program)
 
     def close(self) -> None:
         """End every process of the run."""
@@ -210,6 +224,9 @@ class WholeStory:
         self.counts[word] += 1
         self.counts["operations"] += 1
         self.books.check(excused=fell and blow is not None and blow.whom != "run")
+        if good and operation == "refresh":
+            # What failed before may have come to serve by itself, and was seen.
+            self.unserved = set(self.books.faults(self.program, self.unserved))
         if answer is not None and operation == "up":
             self.unserved |= set(answer.get("failed", ()))
             if good:
