@@ -64,7 +64,10 @@ NAMES = {"token": "token", "weights": "weights"}
 def test_the_other_word_for_the_same_thing_is_no_change(
     world: World, engine: Engine, things: Record, written: str
 ) -> None:
-    """What was referred to by name and is answered by id, or the reverse, is the same."""
+    """
+    What was referred to by name and is answered by id, or the reverse, is the same
+    (peers' bug 37).
+    """
     ids = {key: things[key] for key in NAMES}
     mine, theirs = (NAMES, ids) if written == "names" else (ids, NAMES)
     answer_with(world, theirs)
