@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+import pytest
 from desks import KEY, SHOP, Desk
 
 from pulumi_jig.client import JigClient
@@ -26,13 +27,16 @@ TOKEN = 'canary-token"with/odd+letters'
 PEM = "-----BEGIN KEY-----\ncanary-line-one\ncanary-line-two\n-----END KEY-----"
 #: What somebody else puts into a variable behind our back.
 FOREIGN = "canary-of-a-colleague"
+KEPT = "canary-kept-by-the-service"
 PROGRAM = """
+    from pulumi_jig import Secret
     config = pulumi.Config()
     token, pem = config.require_secret("token"), config.require_secret("pem")
+    kept = Secret("kept", name="hf-token", value=config.require_secret("kept"), VERSION)
     Deployment(
         "llm", image="registry.together.ai/p/IMAGE:1", gpu_type="h100-80gb", gpu_count=1,
         name="llm-one", args=["--token", token], description="Made for a story.",
-        environment_variables={"LEVEL": "info", "TOKEN": token, "PEM": pem},
+        environment_variables={"LEVEL": "info", "TOKEN": token, "PEM": pem, "KEPT": kept},
     )
 """
 
@@ -61,13 +65,14 @@ class Story:
     """A desk, and every word that was said there."""
 
     def __init__(self, folder: Path, emulator: RunningEmulator) -> None:
-        secrets = {"token": TOKEN, "pem": PEM}
+        secrets = {"token": TOKEN, "pem": PEM, "kept": KEPT}
         self.desk = Desk(folder, emulator.url, secrets)
         self.words: list[str] = []
 
-    def plan(self, image: str) -> None:
+    def plan(self, image: str, version: int) -> None:
         """Write the program."""
-        self.desk.write(PROGRAM.replace("IMAGE", image))
+        text = PROGRAM.replace("IMAGE", image)
+        self.desk.write(text.replace("VERSION", f"version={version}"))
 
     def act(self, operation: str, *packs: Path) -> bool:
         """Run an operation on the stack; whether it succeeded."""
@@ -84,18 +89,21 @@ class Story:
         return bool(result.ok)
 
     def ask(self, *args: str) -> None:
-        """Run a command on the state, in both of its forms where it has two."""
-        for flags in ((), ("--json",)):
-            done = self.desk.jig(*args, str(self.desk.state), *flags)
-            assert done.returncode in (0, 1), done.stderr
-            self.words += [done.stdout, done.stderr]
+        """Run a command on the state."""
+        done = self.desk.jig(*args, str(self.desk.state))
+        assert done.returncode in (0, 1), done.stderr
+        self.words += [done.stdout, done.stderr]
 
     def break_everything(self, emulator: RunningEmulator) -> None:
         """Let the service quote, containers crash, and people meddle."""
         admin = emulator.admin
+        of_secret = {"error": {"message": f"bad request: value={KEPT}"}}
         said = f"bad request: TOKEN={TOKEN} PEM={PEM} args={json.dumps(TOKEN)}"
         quoted = {"error": {"message": said}}
-        self.plan("llm")
+        self.plan("llm", 1)
+        admin.fault("POST", "/deployments/secrets", status=400, body=of_secret)
+        assert not self.act("up")
+        assert "bad request" in self.words[-1]
         assert not self.act("up", ROOT / "policies" / "gpu-guardrails")
         assert "argument" in self.words[-1]
         admin.fault("POST", "/deployments", status=400, body=quoted)
@@ -107,8 +115,9 @@ class Story:
         foreign = {"name": "OTHER", "value": FOREIGN}
         admin.patch("llm-one", {"environment_variables": [*kept, foreign]})
         self.ask("drift", "--file")
+        self.ask("drift", "--json", "--file")
         assert self.act("refresh")
-        self.plan("crashloop")
+        self.plan("crashloop", 2)
         assert not self.act("up")
         assert "crashing" in self.words[-1]
         self.ask("policy", "audit")
@@ -140,6 +149,7 @@ class Story:
         self.words += [done.stdout, done.stderr]
 
 
+@pytest.mark.timeout(300)  # Some twenty processes, one after the other.
 def test_nothing_that_is_written_holds_a_secret(tmp_path: Path) -> None:
     """
     Case S1: state, previews, logs, errors, policies, drift, import and recovery.
@@ -171,7 +181,7 @@ def test_nothing_that_is_written_holds_a_secret(tmp_path: Path) -> None:
     everything = [*files.items(), *enumerate(story.words)]
     assert [] == [
         (where, form)
-        for secret in (TOKEN, PEM, FOREIGN, KEY)
+        for secret in (TOKEN, PEM, KEPT, FOREIGN, KEY)
         for form in forms(secret)
         for where, text in everything
         if form in text
