@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from desks import clean_environment, wait
 
 from pulumi_jig.context import CallContext
 from pulumi_jig.lifecycle import memory
@@ -17,12 +22,16 @@ from pulumi_jig.lifecycle.volume.update import update
 from pulumi_jig.naming import VOLUME_TYPE
 from pulumi_jig.operations.exported import Export
 from pulumi_jig.operations.pending import judge
-from pulumi_jig.operations.verdicts import Desk, Finding, Verdict, settle
+from pulumi_jig.operations.verdicts import Desk as Look
+from pulumi_jig.operations.verdicts import Finding, Verdict, settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from desks import Desk
+
     from pulumi_jig.client import JigClient
+    from pulumi_jig.emulator import RunningEmulator
 
 Record = dict[str, Any]
 
@@ -73,7 +82,7 @@ def export(
 
 def judged(state: Export, client: JigClient) -> Finding:
     """What is found about the operation."""
-    return judge(state, 0, Desk(client, lambda: CallContext(30), None))
+    return judge(state, 0, Look(client, lambda: CallContext(30), None))
 
 
 def test_a_volume_of_a_killed_creation_becomes_a_resource(client: JigClient) -> None:
@@ -87,6 +96,39 @@ def test_a_volume_of_a_killed_creation_becomes_a_resource(client: JigClient) -> 
     assert taken["id"] == "weights"
     assert taken["outputs"]["volume_id"] == made["volume_id"]
     assert diff(taken["outputs"], inputs).changed == ()
+
+
+def test_a_killed_run_is_settled(desk: Desk, emulator: RunningEmulator) -> None:
+    """SIGKILL of a run that waits for a copy, `recover`, and the next preview is empty."""
+    desk.write("""
+        from pulumi_jig import Volume
+        Volume("weights", content={"source_prefix": "models/llm/1"}, version=1)
+    """)
+    # The look by name before the creation is answered, the wait for it is not.
+    volumes = "/deployments/storage/volumes"
+    emulator.admin.fault("GET", f"{volumes}/*", nth=2, delay=60)
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "pulumi_jig.cli", "rehearse", "--keep"),
+            *("--state", str(desk.state)),
+            *(f"--env={name}={value}" for name, value in desk.env.items()),
+        ],
+        cwd=desk.folder,
+        env=clean_environment(),
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    wait(lambda: bool(emulator.admin.dump()["volumes"]))
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    emulator.admin.clear_faults()
+    done = desk.jig("recover", "--file", str(desk.state), "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "exists and is ours" in done.stdout
+    with desk.stack() as stack:
+        assert stack.preview().raise_if_failed().is_empty
+        stack.destroy().raise_if_failed()
+    assert emulator.admin.dump()["volumes"] == []
 
 
 def test_a_copy_that_still_runs_is_waited_for_by_the_next_update(
