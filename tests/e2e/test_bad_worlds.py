@@ -22,7 +22,9 @@ def jig(engine: str, tmp_path: Path) -> Iterator[JigStage]:
 
 
 def test_a_second_run_of_a_stack_is_refused(jig: JigStage) -> None:
-    """While a run is under way another one on the same stack does nothing."""
+    """
+    While a run is under way another one on the same stack does nothing (Case L15).
+    """
     jig.deployment(name="my-llm")
     jig.emulator.admin.hold("my-llm")
     with (jig.folder / "first.txt").open("w") as output:

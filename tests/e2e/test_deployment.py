@@ -366,7 +366,7 @@ def test_all_faults_come_at_once_with_their_paths(jig: JigStage) -> None:
 
 
 def test_no_key_is_one_sentence(jig: JigStage) -> None:
-    """Without a key the preview says how to set one."""
+    """Without a key the preview says how to set one (Case L19)."""
     del jig.env["TOGETHER_API_KEY"]
     jig.deployment()
 

@@ -529,8 +529,8 @@ def test_a_rotated_key_and_another_address_change_nothing(
     plugin: Plugin, service: EmulatorServer
 ) -> None:
     """
-    Neither stands in the state, so the preview after a rotation is empty (peers' bugs
-    26, 27).
+    Neither stands in the state, so the preview after a rotation is empty (Case L19,
+    peers' bugs 26, 27).
     """
     inputs, _ = plugin.check(program("rotated"))
     _, outputs = plugin.create(inputs)

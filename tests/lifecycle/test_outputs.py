@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pulumi_jig.errors import BadRequestError, OwnershipError
+
 if TYPE_CHECKING:
     from simulated import Engine, World
 
@@ -107,3 +109,42 @@ def test_no_request_is_without_a_time_limit(
     assert len(limits) >= len(world.sent) > 6
     assert [] == [limit for limit in limits if not 0 < limit <= 120]
     assert all(math.isfinite(limit) for limit in limits)
+
+
+@pytest.mark.parametrize(
+    ("refers", "path"),
+    [
+        (
+            {"environment_variables": {"TOKEN": {"value_from_secret": "nobodys"}}},
+            "environment_variables",
+        ),
+        ({"volumes": [{"name": "nobodys", "mount_path": "/data"}]}, "volumes"),
+    ],
+)
+def test_what_is_referred_to_and_missing_is_told_at_its_input(
+    world: World, engine: Engine, refers: dict[str, Any], path: str
+) -> None:
+    """Case L16: a secret or volume that is not there is named, and nothing is kept."""
+    with pytest.raises(BadRequestError) as caught:
+        engine.create({**PROGRAM, **refers})
+
+    assert path in caught.value.message
+    assert "nobodys" in caught.value.message
+    assert engine.state is None
+    assert [] == world.names()
+
+
+def test_a_name_that_somebody_took_after_our_delete_is_told_at_once(
+    world: World, engine: Engine
+) -> None:
+    """Case L6: only what this run deleted itself is waited for."""
+    engine.create(PROGRAM)
+    engine.delete()
+    body = {"name": "llm-prod", "image": "r/app:1", "gpu_type": "none"}
+    world.as_somebody("POST", "/deployments", body)
+    began = world.clock()
+
+    with pytest.raises(OwnershipError):
+        engine.create(PROGRAM)
+
+    assert world.clock() - began < 5
