@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+#: A case is half a dozen runs of an engine.
+pytestmark = pytest.mark.timeout(400)
 DELETE_FIRST = {"delete_before_replace": True}
 
 

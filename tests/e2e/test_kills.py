@@ -12,6 +12,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from both_engines import ENGINES
 from jig_stage import JigStage
 from kills import EVERY, NAME, Blow, few, prepare, program, strike
 
@@ -19,7 +20,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from _pytest.mark import ParameterSet
+
+#: A case is a dozen runs of an engine.
+pytestmark = pytest.mark.timeout(400)
 FEW = few()
+#: On the real engine every stroke once, over all operations: it takes its time.
+FEWER = [FEW[number] for number in (1, 3, 5, 7, 11, 13, 16)]
+
+
+def ways() -> Iterator[ParameterSet]:
+    """Every blow on each engine, most of them in the long suite only."""
+    for engine in ENGINES:
+        (name,), marks, _ = ([engine], (), None) if engine == "rehearsal" else engine
+        always = FEW if name == "rehearsal" else FEWER
+        for blow in EVERY:
+            deep = () if blow in always else (pytest.mark.deep,)
+            yield pytest.param(name, blow, marks=[*marks, *deep], id=f"{name}-{blow}")
 
 
 @pytest.fixture
@@ -30,11 +47,7 @@ def jig(engine: str, tmp_path: Path) -> Iterator[JigStage]:
     stage.close()
 
 
-@pytest.mark.parametrize(
-    "blow",
-    [b if b in FEW else pytest.param(b, marks=pytest.mark.deep) for b in EVERY],
-    ids=str,
-)
+@pytest.mark.parametrize(("engine", "blow"), list(ways()))
 def test_nothing_is_lost(jig: JigStage, engine: str, blow: Blow) -> None:
     """
     Cases R12-R14, R16, peers' bug 6: no duplicate, no orphan, nothing left by a destroy.
