@@ -180,14 +180,14 @@ def environment(value: Any) -> Any:
     What cannot be a mapping (a name given twice, a name not known yet) stays a list; the
     check reports it, or converts it once it is known.
     """
+    if isinstance(value, pulumi.Output):
+        return value.apply(environment)
     if isinstance(value, dict):
         value = {
             key: {"value_from_secret": item} if isinstance(item, Secret) else item
             for key, item in value.items()
         }
     value = plain(value)
-    if isinstance(value, pulumi.Output):
-        return value.apply(environment)
     if not isinstance(value, list):
         return value
     found: dict[str, Any] = {}
@@ -214,6 +214,8 @@ def with_rotations(variables: Any) -> Any:
             name.
     """
     entries = variables.items() if isinstance(variables, dict) else _named(variables)
+    if any(name == ROTATIONS for name, _ in entries):
+        raise ValueError(f"makes the variable {ROTATIONS} itself; leave it out.")
     followed: dict[str, pulumi.Output[str]] = {}
     for name, item in entries:
         source = item.get("value_from_secret") if isinstance(item, dict) else item

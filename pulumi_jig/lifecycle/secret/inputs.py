@@ -183,7 +183,8 @@ def state_of(
         for key in (*FIELDS, *OPTIONS, ROTATION, *HIDDEN_INPUTS)
         if inputs.get(key) is not None
     }
-    outputs["value"] = SecretValue(reveal(inputs.get("value")))
+    if "value" in outputs:
+        outputs["value"] = SecretValue(reveal(outputs["value"]))
     outputs.setdefault(DECLARED, sorted(declared_keys(inputs)))
     if account is not None:
         outputs[ACCOUNT] = account
