@@ -95,7 +95,12 @@ def _read(
         inv.log("warning", f"{why} It is shown as it is and will not be changed.")
     inputs = inv.old_inputs or kind.inputs_in(state)
     outputs = kind.state_of({**kind.inputs_in(state), **inputs}, item, account=account)
-    if state.get(UNREADY) and kind.still_unready(item):
-        outputs[UNREADY] = state[UNREADY]
+    unready = state.get(UNREADY)
+    waits = not kind.complete_at_once and inputs.get("wait_for") != "none"
+    if state.get(UNCONFIRMED) and waits:
+        # It is there, so it is confirmed; but nobody has waited for it.
+        unready = unready or ["the run that made it could not see it"]
+    if unready and kind.still_unready(item):
+        outputs[UNREADY] = unready
     kind.notice(state, item, inv)
     return Stored(name_in(item) or name, outputs, kind.inputs_of(inputs, item))

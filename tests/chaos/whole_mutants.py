@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from whole_story import WholeStory
+from whole_story import LONG, WholeStory
 
 import pulumi_jig
 
@@ -54,12 +54,23 @@ _RollOut._moved_from = lambda _, __, new: new
 
 
 class Careless(WholeStory):
-    """Whatever is changed, nothing of it ever serves."""
+    """Without any fault, an update to what never serves: random runs meet it rarely."""
 
-    def edit(self) -> None:
-        super().edit()
+    def run(self) -> None:
+        for declared in self.program.values():
+            for name in ("name", "adopt", "wait_for", "max_replicas", "autoscaling"):
+                declared.props.pop(name, None)
+            declared.props |= {"image": "registry.example/app:1", "min_replicas": 1}
+            declared.ignore = ()
+        self.limit = LONG
+        self._plan()
+        self._must("up")
         for declared in self.program.values():
             declared.props["image"] = "registry.example/crashloop:1"
+        self._plan()
+        answer = self._act("up")
+        if answer is not None and answer["ok"]:
+            self.books.green(self.program, set(self.program))
 
 
 def build(mutant: str, folder: Path) -> dict[str, str]:

@@ -158,16 +158,12 @@ class WholeStory:
             if self.violations:
                 return
             if rng.random() < 0.5:
-                self.edit()
+                self.program = plans.edited(rng, self.program)
             if rng.random() < 0.4:
                 self._others()
         self._calm()
         if not self.violations:
             self._end()
-
-    def edit(self) -> None:
-        """Somebody works on the program."""
-        self.program = plans.edited(self.rng, self.program)
 
     def close(self) -> None:
         """End every process of the run."""

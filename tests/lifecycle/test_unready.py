@@ -30,6 +30,23 @@ def test_a_refresh_does_not_make_a_failure_forgotten(engine: Engine) -> None:
     assert engine.diff(BAD).changes
 
 
+def test_a_creation_that_a_refresh_confirms_is_still_waited_for(
+    world: World, engine: Engine
+) -> None:
+    """Found, and not serving yet: the next update must not call it unchanged."""
+    never = {**GOOD, "image": "registry.example/never-ready:1"}
+    world.fault("POST /v1/deployments", "swallow")
+    world.fault("GET /v1/deployments/llm-prod", "answer", status=401, body={}, times=9)
+    with pytest.raises(PartialFailureError, match="not known whether"):
+        engine.create(never)
+    world.faults.clear()
+
+    engine.refresh()
+
+    assert engine.state["deployment_id"]
+    assert engine.diff(never).changed == ("status",)
+
+
 def test_what_serves_is_not_called_unready(engine: Engine) -> None:
     """The note goes with the update that serves."""
     with pytest.raises(PartialFailureError):
