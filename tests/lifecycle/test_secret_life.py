@@ -554,3 +554,24 @@ def test_the_mark_of_an_interrupted_run_is_recognised(
     with pytest.raises(OwnershipError, match="left over from an interrupted run"):
         again.create(PROGRAM)
     assert names(world) == ["hf-token"]
+
+
+# --- Looking up somebody else's ------------------------------------------------
+
+
+def test_a_secret_can_be_looked_up_without_its_value(
+    world: World, engine: Engine
+) -> None:
+    """`Secret.get` tells what the service tells, and makes up no value."""
+    made = world.as_somebody("POST", PATH, {"name": "hf-token", "value": "theirs"})
+    engine.state = {"name": "hf-token"}
+    assert engine.refresh()
+    assert engine.state["secret_id"] == made["id"]
+    assert "value" not in engine.state
+
+
+def test_a_secret_that_does_not_exist_cannot_be_looked_up(engine: Engine) -> None:
+    """The engine would take a missing one for a found one, so this is an error."""
+    engine.state = {"name": "hf-token"}
+    with pytest.raises(NotFoundError, match='There is no secret "hf-token"'):
+        engine.refresh()
