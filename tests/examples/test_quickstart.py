@@ -33,9 +33,9 @@ def test_the_shared_set_up_is_enough(reader: Reader) -> None:
         del reader.env[name]
     reader.env["HOME"] = str(reader.folder)
     # The page's own words are `kill %1`; a script has no job control for it.
-    lines += ["pulumi stack init dev", "pulumi up --yes", "kill $!"]
+    lines += ["cd quickstart", "pulumi stack init dev", "pulumi up --yes", "kill $!"]
 
-    ran = reader.run("\n\n".join(lines), where="examples/quickstart")
+    ran = reader.run("\n\n".join(lines), where="examples")
 
     assert [0] * len(lines) == [one.status for one in ran], ran
     assert reader.writes() == 0
