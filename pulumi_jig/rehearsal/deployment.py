@@ -24,6 +24,7 @@ from .executor import CancelledError, Executor, StepFailedError
 from .goals import PROVIDER_PREFIX, ROOT_TYPE, Goal, RefusedError
 from .journal import Journal
 from .launch import Launcher, Settings
+from .limits import Limits
 from .lineage import StepRefusedError
 from .packs import Packs
 from .planner import Plan, Planner
@@ -33,7 +34,6 @@ from .references import REFERENCE_TYPE
 from .results import Kind, Result, outputs_of
 from .servers import Servers
 from .targets import Targets
-from .victims import victims
 from .wire import PropertyMap, Secret, known
 
 if TYPE_CHECKING:
@@ -62,14 +62,14 @@ class Deployment:
         self._registry = Registry(
             self._launcher.provider, self._olds, settings.stack, settings.project
         )
-        self._targets = Targets(settings.targets, dependents=settings.target_dependents)
+        targets = Targets(settings.targets, dependents=settings.target_dependents)
         self.planner = Planner(
             Plan(
                 settings.stack,
                 settings.project,
                 self.preview,
                 settings.replace,
-                self._targets,
+                targets,
             ),
             self._olds,
             base.resources,
@@ -77,6 +77,7 @@ class Deployment:
             self.events,
             self._analyze,
         )
+        self._limits = Limits(targets, base, self.planner, self._registry, self.events)
         self.executor = Executor(
             self._journal,
             self._registry,
@@ -338,79 +339,22 @@ class Deployment:
                 raise failure
 
     def _delete_rest(self) -> None:
-        if self._targets_missing():
+        if self._limits.missing():
+            self.executor.cancel()
             return
         try:
-            steps = deletions(self._base, self.planner, self._condemned())
+            steps = deletions(self._base, self.planner, self._limits.condemned())
             self._ensure_providers(list(steps))
-            if self._deletes_too_much(steps) and not self.preview:
+            if self._limits.exceeded(steps) and not self.preview:
                 self.executor.cancel()
                 return
-            self._show_kept(steps)
+            self._limits.show_kept(steps)
             for layer in layers(list(steps)):
                 self._side_by_side([[steps[item]] for item in layer])
         except (StepFailedError, CancelledError):
             self.executor.cancel()
         except (ProviderError, RefusedError) as error:
             self.give_up(str(error), "")
-
-    def _show_kept(self, steps: Mapping[Resource, Planned]) -> None:
-        """
-        Show what targets leave alone although the program does not have it.
-
-        Nothing is done to it.
-        """
-        if not self._targets.limited:
-            return
-        for item in self._base.resources:
-            if not item.custom or item.is_provider or item in steps:
-                continue
-            if item.urn not in self.planner.operated:
-                step = Planned("same", item.urn, item.type, item, item)
-                self.events.step_begins(step)
-                self.events.step_ends(step)
-
-    def _condemned(self) -> set[str]:
-        """What the operation may delete, as far as targets limit it."""
-        result = self._targets.condemned(self._base.resources)
-        if not self._targets.limited:
-            return result
-        for urn in sorted(result & set(self._olds)):
-            gone = victims(
-                self._olds[urn],
-                self._base.resources,
-                self.planner.operated,
-                self._registry,
-            )
-            result |= {victim.urn for victim in gone}
-        return result
-
-    def _targets_missing(self) -> bool:
-        """Complain of targets that neither the state nor the program knows."""
-        unknown = self._targets.unknown({*self._olds, *self.planner.news})
-        for urn in unknown:
-            self.events.log(
-                "error",
-                f"Target '{urn}' could not be found in the stack. Did you forget to "
-                "escape $ in your shell?",
-            )
-        if unknown:
-            self.executor.cancel()
-        return bool(unknown)
-
-    def _deletes_too_much(self, steps: Mapping[Resource, Planned]) -> bool:
-        """Complain of deletions that targets would bring with them unasked."""
-        unasked = [item.urn for item in steps if not self._targets.named(item.urn)]
-        for urn in unasked:
-            self.events.log(
-                "error",
-                f"Resource '{urn}' will be destroyed but was not specified in --target "
-                "list.\nEither include resource in --target list or pass "
-                "--target-dependents to proceed.",
-                urn,
-            )
-            self.planner.saw_error = True
-        return bool(unasked)
 
     @property
     def _failed(self) -> bool:
@@ -424,9 +368,10 @@ class Deployment:
 
     def _refresh(self) -> None:
         """Read every resource of the state, side by side; the state is then rebuilt."""
-        if self._targets_missing():
+        if self._limits.missing():
+            self.executor.cancel()
             return
-        reach = self._targets.reach(self._base.resources)
+        reach = self._limits.reach()
         steps = {
             item: Planned("refresh", item.urn, item.type, item, item)
             for item in self._base.resources
