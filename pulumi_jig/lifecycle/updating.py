@@ -119,8 +119,9 @@ def _live(
         if kind.may_return(state):
             return None
         raise NotFoundError(
-            f"{kind.title(name)} does not exist any more: it was deleted outside of "
-            "this program. Run `pulumi refresh`, then `pulumi up` creates it anew.",
+            f"{kind.title(name)} does not exist any more: somebody deleted it, or a "
+            "deletion of an earlier run was carried out although that run failed. Run "
+            "`pulumi refresh`, then `pulumi up` creates it anew.",
             status=404,
         ) from None
 
