@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from pulumi_jig.lifecycle import memory
+from pulumi_jig.lifecycle.deployment.kind import DEPLOYMENT
 from pulumi_jig.lifecycle.volume.check import check
 from pulumi_jig.lifecycle.volume.diff import diff
 from pulumi_jig.lifecycle.volume.inputs import normal_content, same_content
+from pulumi_jig.lifecycle.volume.kind import VOLUME
 from pulumi_jig.lifecycle.volume.state import inputs_in, inputs_of, state_of
 from pulumi_jig.lifecycle.volume.versions import (
     copied,
@@ -479,3 +481,24 @@ def test_a_look_up_has_no_inputs_of_its_own() -> None:
     found = state_of(inputs, item)
     assert inputs == {"name": "weights"}
     assert (found["content"], found["current_version"]) == ({"source_prefix": "x"}, 0)
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ({"versions": [{"version": 0}, {"version": 3.0}]}, {"__asked_after": 3}),
+        ({"versions": []}, {}),
+        ({"versions": UNKNOWN}, {}),
+        ({}, {}),
+    ],
+)
+def test_an_update_that_nobody_saw_end_is_told_by_the_version(
+    state: dict[str, Any], told: dict[str, Any]
+) -> None:
+    """The newest version from before; a newer one says that the update arrived."""
+    assert VOLUME.unfinished_update(state) == told
+
+
+def test_an_update_that_is_the_same_however_often_has_nothing_to_remember() -> None:
+    """Only what makes something new each time needs to know what was there before."""
+    assert DEPLOYMENT.unfinished_update({"versions": [{"version": 1}]}) == {}
