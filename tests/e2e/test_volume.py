@@ -173,7 +173,9 @@ def test_a_volume_in_use_elsewhere_stays(stage: JigStage) -> None:
     mount = {"name": "weights", "mount_path": "/models"}
     elsewhere = dep(name="llm-elsewhere", volumes=[mount])["props"]
     settings = Settings(api_key="acct:shop:key-2", base_url=stage.emulator.url)
-    JigClient(settings).deployments.create(elsewhere, CallContext(30))
+    client = JigClient(settings)
+    client.deployments.create(elsewhere, CallContext(30))
+    client.close()
     assert not stage.destroy().ok
     assert "mounted by deployment llm-elsewhere" in stage.errors()
     assert [v["name"] for v in stage.emulator.admin.dump()["volumes"]] == ["weights"]

@@ -32,6 +32,7 @@ from pulumi_jig.errors import (
 from pulumi_jig.lifecycle import memory
 from pulumi_jig.lifecycle.invocation import PartialFailureError
 from pulumi_jig.lifecycle.volume.create import adoption_preview
+from pulumi_jig.values import storable_fault
 
 if TYPE_CHECKING:
     from simulated import Deed, Engine, World
@@ -742,6 +743,7 @@ def test_an_answer_that_cannot_be_stored_keeps_the_id(world: World) -> None:
     assert engine.state is not None
     assert engine.state["volume_id"] == live(world)["id"]
     assert engine.state["content"] == FILES["content"]
+    assert storable_fault(engine.state) is None
 
 
 def test_a_volume_without_an_id_is_not_trusted_later(world: World) -> None:

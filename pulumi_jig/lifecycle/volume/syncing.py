@@ -114,7 +114,8 @@ class Sync:
         outputs = state_of(self._inputs, self.seen, account=self._change.account)
         if storable_fault(outputs) is not None:
             # An answer too strange to be stored must not lose what it is about.
-            outputs = state_of(self._inputs, None, account=self._change.account)
+            inputs = self._change.inputs
+            outputs = state_of(inputs, None, account=self._change.account)
         if self._id is not None:
             outputs["volume_id"] = str(self._id)
         if "volume_id" not in outputs:
