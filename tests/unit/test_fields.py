@@ -75,6 +75,7 @@ SAME = [
     ("autoscaling", {**QUEUE, "model": "llm-prod"}, QUEUE),
     ("autoscaling", CUSTOM, {**CUSTOM, "target": 500, "time_interval_minutes": 10}),
     ("autoscaling", QUEUE, {**QUEUE, "newer_than_us": True}),
+    ("autoscaling", QUEUE, {**QUEUE, "time_interval_minutes": 30}),
     ("autoscaling", {"metric": "New", "x": 1}, {"metric": "New", "x": 1, "y": 2}),
     ("capacity_type", "stable", "stable"),
     ("port", 8000, 8000),
@@ -135,6 +136,22 @@ DIFFERENT = [
         ["autoscaling.target"],
     ),
     ("autoscaling", QUEUE, {**QUEUE, "model": "other"}, ["autoscaling.model"]),
+    # Dropped, so that the service's default is meant, and changed.
+    *(
+        (
+            "autoscaling",
+            {**HTTP, **asked},
+            {**HTTP, "time_interval_minutes": 30},
+            ["autoscaling.time_interval_minutes"],
+        )
+        for asked in ({}, {"time_interval_minutes": 5})
+    ),
+    (
+        "autoscaling",
+        CUSTOM,
+        {**CUSTOM, "custom_metric_name": "other"},
+        ["autoscaling.custom_metric_name"],
+    ),
     (
         "autoscaling",
         QUEUE,
