@@ -536,6 +536,8 @@ def test_drift_of_an_ignored_content_is_left_alone(world: World) -> None:
     engine.update({**FILES, "version": 2})
     assert live(world)["current_version"] == 2
     assert live(world)["content"]["source_prefix"] == "somebody/else"
+    engine.ignore = ()
+    assert engine.diff({**FILES, "version": 2}).changed == ("content.source_prefix",)
 
 
 def test_somebody_elses_version_on_top_is_not_called_green(world: World) -> None:
