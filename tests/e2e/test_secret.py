@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 OTHER = "canary-of-tomorrow-55c1"
 # The real engine takes a while for each operation.
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture
