@@ -148,3 +148,21 @@ def test_a_name_that_somebody_took_after_our_delete_is_told_at_once(
         engine.create(PROGRAM)
 
     assert world.clock() - began < 5
+
+
+def test_a_state_of_a_later_version_is_lived_with(world: World, engine: Engine) -> None:
+    """Case L13: what a later version wrote into the state is no change and no obstacle."""
+    engine.create(PROGRAM)
+    assert engine.state is not None
+    assert engine.inputs is not None
+    engine.state |= {"__later": {"a": 1}, "newer_output": "x"}
+    engine.inputs |= {"__later": {"a": 1}}
+
+    assert () == engine.diff(PROGRAM).changed
+    assert engine.refresh()
+    assert {"a": 1} == engine.inputs["__later"]
+    assert () == engine.diff(PROGRAM).changed
+    engine.update({**PROGRAM, "cpu": 2})
+    assert 2 == world.live()["cpu"]
+    engine.delete()
+    assert [] == world.names()

@@ -257,7 +257,10 @@ def test_a_delete_that_was_not_done_keeps_the_resource(up: Desk) -> None:
 def test_a_replacement_marks_the_old_one_for_deletion(
     up: Desk, client: JigClient, ctx: CallContext
 ) -> None:
-    """An interrupted create-before-delete ends with the next `up` deleting the old."""
+    """
+    An interrupted create-before-delete ends with the next `up` deleting the old (Case
+    L7).
+    """
     data = interrupted(
         up, "creating", name="llm-two", __nonce="aaaaaaaaaaaa", __declared=["name"]
     )
@@ -485,7 +488,7 @@ class TestEngine:
     def test_a_killed_replacement(
         self, engine: Engine, emulator: RunningEmulator, client: JigClient
     ) -> None:
-        """The new one is taken, and the next `up` deletes the old one."""
+        """The new one is taken, and the next `up` deletes the old one (Case L7)."""
         self._up(engine)
         engine.write(ONE.replace("llm-one", "llm-two"))
         emulator.admin.hold("llm-two")
