@@ -14,12 +14,15 @@ import subprocess
 import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import yaml
 from acts import PROVIDER_CALLS, Act, group_calls, label, mask, shape
 
 from pulumi_jig.rehearsal import Recorder, Rehearsal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 HERE = Path(__file__).parent
 TOYS = HERE.parent / "rehearsal"
@@ -36,6 +39,8 @@ class Asked:
     targets: list[str] = field(default_factory=list)
     # Whether what depends on a target is one as well.
     dependents: bool = False
+    # Steps at once; 0 for what the engine takes by itself.
+    parallel: int = 0
 
 
 class Engine(Protocol):
@@ -43,6 +48,9 @@ class Engine(Protocol):
 
     def act(self, operation: str, asked: Asked) -> Act:
         """Run one operation and say what happened."""
+
+    def rewrite(self, change: Callable[[dict[str, Any]], None]) -> None:
+        """Change the state by hand."""
 
     def begin(self, operation: str, output: IO[str]) -> subprocess.Popen[str]:
         """Begin an operation in a process of its own, whose group it leads."""
@@ -93,6 +101,7 @@ class RehearsalEngine:
             policy_packs=stage.policy_packs,
             env=stage.env,
             backend=self._folder / "backend",
+            parallel=asked.parallel or None,
             recorder=self._recorder,
         ) as rehearsal:
             options: dict[str, Any] = {
@@ -129,6 +138,16 @@ class RehearsalEngine:
             ),
             sorted(f"{v.level} {v.policy} {label(v.urn)}" for v in result.violations),
         )
+
+    def rewrite(self, change: Callable[[dict[str, Any]], None]) -> None:
+        stage = self._stage
+        backend = self._folder / "backend"
+        with Rehearsal(
+            stage.program_dir, stage.stack, config=stage.config, backend=backend
+        ) as rehearsal:
+            export = rehearsal.export()
+            change(export)
+            rehearsal.import_(export)
 
     def begin(self, operation: str, output: IO[str]) -> subprocess.Popen[str]:
         stage = self._stage
@@ -252,6 +271,8 @@ class PulumiEngine:
             args += ["--target", urn]
         if asked.dependents:
             args.append("--target-dependents")
+        if asked.parallel:
+            args += ["--parallel", str(asked.parallel)]
         packs = self._stage.policy_packs if operation in {"preview", "up"} else []
         for folder, config in packs:
             args += ["--policy-pack", str(folder)]
@@ -279,6 +300,15 @@ class PulumiEngine:
             errors,
             violations,
         )
+
+    def rewrite(self, change: Callable[[dict[str, Any]], None]) -> None:
+        file = self._folder / "rewritten.json"
+        self._pulumi("stack", "export", "--file", str(file))
+        export = json.loads(file.read_text())
+        change(export)
+        file.write_text(json.dumps(export))
+        done = self._pulumi("stack", "import", "--file", str(file))
+        assert done.returncode == 0, done.stderr
 
     def begin(self, operation: str, output: IO[str]) -> subprocess.Popen[str]:
         self._configure()
@@ -476,6 +506,10 @@ class Stage:
     def destroy(self, **asked: Any) -> Act:
         """Destroy, and note the act."""
         return self._act("destroy", **asked)
+
+    def rewrite(self, change: Callable[[dict[str, Any]], None]) -> None:
+        """Change the exported state, and import it."""
+        self._engine.rewrite(change)
 
     def begin(self, operation: str, output: IO[str]) -> subprocess.Popen[str]:
         """Begin an operation in a process of its own, to be interrupted."""
