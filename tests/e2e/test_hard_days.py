@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -149,21 +148,6 @@ def test_an_update_restores_what_somebody_changed_meanwhile(jig: JigStage) -> No
     assert jig.up().ok
     assert (jig.only()["memory"], jig.only()["port"]) == (32, 8080)
     assert jig.preview().steps["Deployment llm"] == ["same"]
-
-
-def test_a_second_run_at_once_is_refused(jig: JigStage, tmp_path: Path) -> None:
-    """Case L15: while one run waits, another of the same stack changes nothing."""
-    jig.deployment(image="registry.together.ai/proj/never-ready:1")
-    with (tmp_path / "first.txt").open("w") as output:
-        first = jig.begin("up", output)
-        while not jig.live():
-            assert first.poll() is None
-            time.sleep(0.1)
-        with pytest.raises(RuntimeError, match="locked"):
-            jig.up()
-        first.terminate()
-        first.wait()
-    assert jig.requests("POST") == 1
 
 
 def test_what_cannot_be_read_keeps_its_state(jig: JigStage) -> None:
