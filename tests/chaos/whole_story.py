@@ -82,7 +82,6 @@ def play_whole(
     emulator: RunningEmulator,
     folder: Path,
     env: Mapping[str, str] | None = None,
-    kind: type[WholeStory] | None = None,
 ) -> Outcome:
     """
     Make one run.
@@ -92,9 +91,8 @@ def play_whole(
         emulator: The service; it forgets all that it holds.
         folder: An empty one.
         env: More for the environment of its processes.
-        kind: Another kind of story.
     """
-    story = (kind or WholeStory)(seed, emulator, folder, env or {})
+    story = WholeStory(seed, emulator, folder, env or {})
     try:
         story.run()
     except EndlessError as error:
