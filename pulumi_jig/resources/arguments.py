@@ -81,7 +81,7 @@ def refuse_options(
     instead: str = "Set `adopt=True` and `name`.",
 ) -> None:
     """
-    Refuse options that Pulumi would ignore for a resource of this kind.
+    Refuse options that Pulumi would ignore, or that leave something running unseen.
 
     Args:
         what: What the resource is.
@@ -105,4 +105,12 @@ def refuse_options(
         raise pulumi.RunError(
             f"{what} {resource_name}: the `import_` option does not work with dynamic "
             f"resources. {instead}"
+        )
+    if opts.deleted_with is not None:
+        # The engine drops the resource from the state and never asks us to delete it.
+        # Nothing in the service takes another thing down with it.
+        raise pulumi.RunError(
+            f"{what} {resource_name}: with deleted_with the {what.lower()} would be "
+            "forgotten, not deleted: the service keeps it, and it goes on billing. Leave "
+            "the option out; what depends on others is deleted before them anyway."
         )

@@ -53,6 +53,12 @@ ROWS: dict[str, list[tuple[str, str, str]]] = {
             "Leave it out; `pulumi up --replace URN` replaces by hand.",
         ),
         (
+            "would be forgotten, not deleted: the service keeps it",
+            "With `deleted_with` Pulumi drops a resource from its state without deleting "
+            "it, and in the service it goes on.",
+            "Leave the option out.",
+        ),
+        (
             "hangs on …, which is known only after the budget",
             "A member's size comes from another member of the same budget, which waits "
             "for the budget.",
