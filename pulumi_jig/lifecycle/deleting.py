@@ -24,6 +24,7 @@ from pulumi_jig.lifecycle.identity import (
     foreign,
     require_account,
     require_proof_of_absence,
+    require_telling,
 )
 from pulumi_jig.lifecycle.keys import UNCONFIRMED
 from pulumi_jig.lifecycle.kind import id_of
@@ -101,6 +102,9 @@ def _may_delete(
     if state.get(UNCONFIRMED):
         if is_ours(kind, item, state, inv, sent=1):
             return True
+        if kind.marked:
+            # (Of what never has a mark, values and time have told.)
+            require_telling(kind, item, state, inv)
         inv.log(
             "warning",
             f"{kind.what} {name} was never created by this program, so there is nothing "

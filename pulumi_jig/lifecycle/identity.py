@@ -211,6 +211,30 @@ def taken(
     return OwnershipError(text, name=name, deployment_id=id_)
 
 
+def require_telling(
+    kind: Kind[Any], item: Response, state: Mapping[str, Any], inv: Invocation
+) -> None:
+    """
+    Refuse to let go of an unconfirmed creation where what is there tells nothing.
+
+    Raises:
+        OwnershipError: What stands under the name has no mark, so it may be the one
+            whose creation got no answer, changed since by somebody else.
+    """
+    if whose(item, state, inv.urn) is not Whose.UNMARKED:
+        return
+    name = state.get("name")
+    raise OwnershipError(
+        f"A {kind.what} {name} (id {id_of(item)}) exists without any mark, so it cannot "
+        "be told whether it is the one whose creation ended without an answer. The state "
+        f"is kept{kind.at_stake('; it may be running and billing')}. If it is yours, "
+        "delete it or take it over with `adopt=True`; if not, remove this resource with "
+        "`pulumi state delete`.",
+        name=str(name),
+        deployment_id=id_of(item),
+    )
+
+
 def refuse_foreign(
     kind: Kind[Any], item: Response, state: Mapping[str, Any], urn: str | None
 ) -> None:

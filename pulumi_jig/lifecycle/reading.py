@@ -10,14 +10,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pulumi_jig.errors import NotFoundError, OwnershipError
+from pulumi_jig.errors import NotFoundError
 from pulumi_jig.lifecycle.discretion import discreet
 from pulumi_jig.lifecycle.identity import (
-    Whose,
     foreign,
     require_account,
     require_proof_of_absence,
-    whose,
+    require_telling,
 )
 from pulumi_jig.lifecycle.invocation import READ_TIMEOUT, Stored
 from pulumi_jig.lifecycle.keys import UNCONFIRMED, UNREADY
@@ -72,16 +71,7 @@ def _read(
             ) from None
         return Stored("", {})
     if state.get(UNCONFIRMED) and not is_ours(kind, item, state, inv, sent=1):
-        if whose(item, state, inv.urn) is Whose.UNMARKED:
-            raise OwnershipError(
-                f"A {kind.what} {name} (id {id_of(item)}) exists without any mark, so "
-                "it cannot be told whether it is the one whose creation ended without "
-                "an answer. The state is kept"
-                f"{kind.at_stake('; it may be running and billing')}. If it is yours, delete it or take it over with `adopt=True`; if not, remove "
-                "this resource with `pulumi state delete`.",
-                name=name,
-                deployment_id=id_of(item),
-            )
+        require_telling(kind, item, state, inv)
         inv.log(
             "warning",
             f"{kind.what} {name} was never created by this program; the one of that "

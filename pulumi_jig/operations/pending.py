@@ -232,8 +232,11 @@ def _updating(
         return _made(finding, Verdict.DROP, "The stack has no such resource.", None)
     state: Record = stored.get("outputs") or {}
     name = str(state.get("name") or stored.get("id"))
-    item = _find(kind, str(state.get(kind.id_key) or name), desk)
     thing = kind.title(f'"{name}"')
+    if _is_another(stored, resource):
+        words = f'A later run replaced {kind.what} "{name}", which it was to change.'
+        return _made(finding, Verdict.DROP, words, name)
+    item = _find(kind, str(state.get(kind.id_key) or name), desk)
     if item is None:
         words = (
             f"{thing} is gone; the operation is dropped, and `pulumi "
@@ -270,6 +273,14 @@ def _updating(
         "next `pulumi up` makes the rest."
     )
     return _made(finding, Verdict.REFRESH, words, name, item, resource=refreshed)
+
+
+def _is_another(stored: Record, resource: Record) -> bool:
+    """Whether the state has another one by now than an operation was to change."""
+    nonces = [
+        (record.get("inputs") or {}).get("__nonce") for record in (stored, resource)
+    ]
+    return None not in nonces and nonces[0] != nonces[1]
 
 
 def _deleting(

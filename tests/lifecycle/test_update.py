@@ -921,12 +921,27 @@ def test_an_unconfirmed_creation_that_happened_is_deleted(
     assert world.names() == []
 
 
-def test_a_namesake_of_an_unconfirmed_creation_is_not_deleted(
+def test_anothers_namesake_of_an_unconfirmed_creation_is_not_deleted(
     world: World, engine: Engine
 ) -> None:
-    """A destroy leaves the namesake alone, and says which it is."""
+    """A destroy leaves the namesake alone, says which it is, and is done."""
     unconfirmed(world, engine, PROGRAM, "lose")
-    identifier = world.as_somebody("POST", "/deployments", PROGRAM)["id"]
+    mark = "[pulumi-jig other/prod/llm 0123456789ab]"
+    body = {**PROGRAM, "description": mark}
+    identifier = world.as_somebody("POST", "/deployments", body)["id"]
     engine.delete()
     assert world.names() == ["llm-prod"]
     assert identifier in engine.logged[-1][1]
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_a_destroy_does_not_let_go_of_what_may_be_ours(
+    world: World, engine: Engine, *, marked: bool
+) -> None:
+    """An unmarked namesake that was changed by hand may be ours: the state is kept."""
+    unconfirmed(world, engine, {**PROGRAM, "ownership_mark": marked}, "lose")
+    changed = {**PROGRAM, "image": NEXT["image"]}
+    world.as_somebody("POST", "/deployments", changed)
+    with pytest.raises(OwnershipError, match="cannot be told"):
+        engine.delete()
+    assert world.names() == ["llm-prod"]

@@ -222,6 +222,16 @@ def test_an_update_that_arrived_leaves_an_empty_preview(
         assert steps(stack.preview().raise_if_failed()) == {}
 
 
+def test_an_update_of_what_was_replaced_since_is_dropped(up: Desk) -> None:
+    """A later run made another deployment; its state is not overwritten with old words."""
+    before = interrupted(up, "updating", memory=96, __nonce="0123456789ab")
+    done = up.jig("recover", "--file", str(up.state), "--yes")
+    assert (done.returncode, "later run replaced" in done.stdout) == (0, True)
+    after = json.loads(up.state.read_text())["deployment"]
+    assert after.get("pending_operations", []) == []
+    assert after["resources"] == before["deployment"]["resources"]
+
+
 def test_an_update_that_was_lost_is_made_by_the_next_up(up: Desk) -> None:
     """The state shows what is live, so the next preview has the update again."""
     interrupted(up, "updating", memory=96)

@@ -15,7 +15,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "e2e"))
 
 from both_engines import ENGINES  # noqa: E402
-from engines import Act, PulumiEngine, RehearsalEngine, Stage  # noqa: E402
+from engines import STACK, Act, PulumiEngine, RehearsalEngine, Stage  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,8 @@ class Shop(Stage):
         self.folder = folder
         self.program_dir = folder / "program"
         shutil.copytree(HERE / "shop", self.program_dir)
-        (self.program_dir / "Pulumi.yaml").write_text("name: shop\nruntime: python\n")
+        self.project_settings: dict[str, Any] = {}
+        self.move("shop", STACK)
         self.world = folder / "world"
         self.world.mkdir()
         self.env = {
