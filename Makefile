@@ -97,7 +97,8 @@ chaos: $(STAMP) ## Break things at random: make chaos SEED=1 RUNS=1000 LEVEL=pro
 	@$(CLEAN_ENV) $(BIN)/python tests/chaos/run.py --seed $(SEED) --level $(LEVEL) $(if $(RUNS),--runs $(RUNS))
 
 bench: $(STAMP) ## Print the benchmarks, as ratios within one run.
-	@$(CLEAN_ENV) PULUMI_JIG_TOGETHER_PYTHON=$(wildcard $(CURDIR)/$(OUTSIDE)/bin/python) \
+	@$(CLEAN_ENV) BENCH_STACKS="$(STACKS)" \
+	  PULUMI_JIG_TOGETHER_PYTHON=$(wildcard $(CURDIR)/$(OUTSIDE)/bin/python) \
 	  $(BIN)/python tests/perf/bench.py $(WHAT)
 
 clean: ## Remove what was built.

@@ -3,6 +3,7 @@ All benchmarks, one after the other; each figure is a ratio within one run.
 
     make bench              all of them, and write BENCHMARKS.md
     make bench WHAT=host    some: host, calls, emulator, policy, desk, stacks
+    make bench STACKS="--sizes 100,1000"    all, the stacks with these options
 
 Their method is each script's own docstring, which stands in BENCHMARKS.md above what it
 printed. What was found by profiling, and what helped, is written there by hand, below a
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -69,9 +71,10 @@ def method(script: Path) -> str:
 
 def run(name: str) -> tuple[int, str]:
     """Run a benchmark, showing what it prints, and return that too."""
-    printed: list[str] = []
+    options = shlex.split(os.environ.get(f"BENCH_{name.upper()}", ""))
+    printed = [f"(run with {shlex.join(options)})\n"] if options else []
     with subprocess.Popen(
-        [sys.executable, "-u", HERE / f"{name}_bench.py"],
+        [sys.executable, "-u", HERE / f"{name}_bench.py", *options],
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
