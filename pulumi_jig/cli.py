@@ -20,6 +20,7 @@ Exit codes:
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from importlib.util import find_spec
@@ -70,6 +71,9 @@ def _dispatch(arguments: list[str]) -> int:
             "`pip install 'pulumi-jig[cli]'`.\n"
         )
         return 2
+    # A command lives for seconds, and nearly all that it makes stays until its end:
+    # looking for garbage in it again and again is a tenth of its time.
+    gc.set_threshold(100_000)
     from pulumi_jig.operations.commands import run
 
     return run(arguments)
