@@ -17,10 +17,12 @@ connections are not safe to share between threads there, and this client is shar
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import socket
 import ssl
+import sys
 import time
 import zlib
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -28,7 +30,6 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import httpcore
-import httpx
 
 from pulumi_jig.client.connections import Connections, ExclusiveBody
 from pulumi_jig.client.environment import proxy_for, shown
@@ -39,6 +40,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pulumi_jig.config import Settings
+
+
+@contextlib.contextmanager
+def _without(module: str) -> Iterator[None]:
+    """Let a module be one that is not installed, to whatever is imported meanwhile."""
+    if module in sys.modules:
+        yield
+        return
+    sys.modules[module] = None  # type: ignore[assignment] # the import system's own word
+    try:
+        yield
+    finally:
+        del sys.modules[module]
+
+
+# httpx loads its command line where rich and click are installed, as they are beside our
+# own: half of what its import takes, in every plugin process, for nothing. It does
+# without where they are not.
+with _without("httpx._main"):
+    import httpx
 
 #: The longest wait for a connection, in seconds, TLS handshake not included.
 CONNECT_TIMEOUT: Final = 10.0

@@ -91,7 +91,9 @@ class Pulumi:
     def __init__(
         self, who: str, env: dict[str, str], parallel: int | None, home: Path
     ) -> None:
-        self._folder = PROGRAMS / who
+        # A folder of its own, since the command writes the stack's file beside the program.
+        self._folder = home / "program"
+        shutil.copytree(PROGRAMS / who, self._folder)
         self._parallel = [] if parallel is None else ["--parallel", str(parallel)]
         (home / "backend").mkdir()
         self._stack = ["--stack", "dev"]
@@ -104,16 +106,9 @@ class Pulumi:
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_PYTHON_CMD": sys.executable,
         }
-        config = home / "Pulumi.dev.yaml"
-        config.write_text("config: {}\n")
-        self._config = ["--config-file", str(config)]
-        self._call("stack", "init", "dev", *self._config)
+        self._call("stack", "init", "dev")
         if parallel:
-            self._call(
-                *("config", "set", "jig:parallel", str(parallel)),
-                *self._stack,
-                *self._config,
-            )
+            self._call("config", "set", "jig:parallel", str(parallel), *self._stack)
 
     def _call(self, *args: str) -> None:
         done = subprocess.run(
@@ -131,7 +126,7 @@ class Pulumi:
         """Return the seconds that a command takes."""
         flags = [] if command == "preview" else ["--yes", "--skip-preview"]
         began = time.perf_counter()
-        self._call(command, *flags, *self._parallel, *self._stack, *self._config)
+        self._call(command, *flags, *self._parallel, *self._stack)
         return time.perf_counter() - began
 
 

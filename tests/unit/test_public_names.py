@@ -49,3 +49,20 @@ def test_a_program_loads_neither_http_nor_models() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_the_client_loads_no_command_line_of_its_library() -> None:
+    """
+    A plugin process loads httpx without rich, click and pygments, which httpx takes for
+    its own command where they are installed; and httpx itself stays whole.
+    """
+    code = (
+        "import sys, httpx._main as whole; del sys.modules['httpx'], whole\n"
+        "for name in [n for n in sys.modules if n.split('.')[0] in "
+        "('httpx', 'rich', 'click', 'pygments')]: del sys.modules[name]\n"
+        "import pulumi_jig.client.transport\n"
+        "print([m for m in ('rich', 'click', 'pygments') if m in sys.modules])\n"
+        "import httpx._main; print(httpx.Client.__module__)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.split("\n")[:2] == ["[]", "httpx"], done.stderr
