@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlencode
@@ -31,8 +32,9 @@ if TYPE_CHECKING:
 
 Record = dict[str, Any]
 
-#: Seconds since 1970 at which every world begins.
-EPOCH = 1_795_334_400.0
+#: Seconds since 1970 at which every world begins: now, since when a secret expires is
+#: a question to this machine's clock as well.
+EPOCH = float(int(time.time()))
 #: Seconds that one request takes.
 LATENCY = 0.05
 KEY = "acct:home:key-canary-0123456789"

@@ -39,7 +39,10 @@ class Shop(Stage):
         }
         self.config: dict[str, str] = {}
         self.secret_config: dict[str, str] = {}
-        config = None if profile is None else wire.PROFILES / f"{profile}.json"
+        config = None
+        if profile is not None:
+            config = folder / f"{profile}.json"
+            config.write_text(json.dumps(wire.profile_of_today(profile)))
         self.policy_packs = [(wire.PACK, config)]
         self.acts: list[Act] = []
         self.deployments()

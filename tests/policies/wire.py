@@ -8,6 +8,7 @@ adds, the merging of configuration, is done here as its source does it.
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import subprocess
@@ -156,6 +157,16 @@ def merged(info: proto.AnalyzerInfo, given: dict[str, Any]) -> Any:
     return made
 
 
+def profile_of_today(name: str) -> dict[str, Any]:
+    """A shipped profile as if its prices were looked up today: older ones are noted."""
+    profile: dict[str, Any] = json.loads((PROFILES / f"{name}.json").read_text())
+    today = dt.datetime.now(tz=dt.UTC).date().isoformat()
+    for settings in profile.values():
+        if isinstance(settings, dict) and "prices_as_of" in settings:
+            settings["prices_as_of"] = today
+    return profile
+
+
 class Analyzer:
     """A pack, asked as the engine asks; `stub` is a servicer or a gRPC stub."""
 
@@ -176,7 +187,7 @@ class Analyzer:
 
     def profile(self, name: str) -> Analyzer:
         """Configure with one of the repository's profiles."""
-        return self.configure(json.loads((PROFILES / f"{name}.json").read_text()))
+        return self.configure(profile_of_today(name))
 
     def resource(self, *args: Any, **kwargs: Any) -> list[Any]:
         """Diagnostics about one resource."""
