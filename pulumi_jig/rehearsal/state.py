@@ -16,8 +16,9 @@ import fcntl
 import json
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from .vault import PROVIDER_TYPE, Vault
 from .wire import (
@@ -298,6 +299,7 @@ class StateFile:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         self.vault = Vault.at(path.with_name(path.name + ".key"))
+        self._texts: dict[Resource, _Text] = {}
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -333,13 +335,67 @@ class StateFile:
         return from_json(data, self.vault)
 
     def save(self, snapshot: Snapshot) -> None:
+        """Write the stack; see `write`."""
+        self.write(self.text(snapshot))
+
+    def text(self, snapshot: Snapshot) -> str:
         """
-        Write the stack so that a reader sees the old file or the new one, whole.
+        What stands in the file for a stack.
+
+        A step changes one resource of perhaps thousands, so the texts of those that are
+        as they were are taken from the last time.
+        """
+        known, self._texts = self._texts, {}
+        frame = to_json(Snapshot(), self.vault, show_secrets=False)
+        del frame["deployment"]["resources"]
+        lists = {"resources": [self._text(item, known) for item in snapshot.resources]}
+        if snapshot.pending:
+            lists["pending_operations"] = [
+                f'{{"resource": {self._text(item.resource, known)}, '
+                f'"type": {json.dumps(item.kind)}}}'
+                for item in snapshot.pending
+            ]
+        opening = json.dumps(frame, indent=4).removesuffix(_CLOSING)
+        return opening + "".join(map(_listed, lists, lists.values())) + _CLOSING
+
+    def _text(self, resource: Resource, known: dict[Resource, _Text]) -> str:
+        # What it is made of is taken first: if another thread changes the resource
+        # meanwhile, the text is made anew next time.
+        made_of = _contents(resource)
+        found = known.get(resource)
+        if found is None or found.made_of != made_of:
+            data = resource_to_json(resource, self.vault)
+            found = _Text(made_of, json.dumps(data, indent=4).replace("\n", _BREAK))
+        self._texts[resource] = found
+        return found.text
+
+    def write(self, text: str) -> None:
+        """
+        Write a text so that a reader sees the old file or the new one, whole.
 
         Renaming within a directory is atomic, and it survives the death of this
         process at any instant.
         """
-        data = to_json(snapshot, self.vault, show_secrets=False)
         scratch = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        scratch.write_text(json.dumps(data, indent=4), encoding="utf-8")
+        scratch.write_text(text, encoding="utf-8")
         scratch.replace(self.path)
+
+
+class _Text(NamedTuple):
+    """The text of a resource, and all values that it was made of."""
+
+    made_of: tuple[Any, ...]
+    text: str
+
+
+#: The values of a resource, which nobody changes in place: another one takes their place.
+_contents: Final = attrgetter(*(one.name for one in fields(Resource)))
+#: A resource stands three levels deep in the document, which ends with these lines.
+_BREAK: Final = "\n" + 12 * " "
+_CLOSING: Final = "\n    }\n}"
+
+
+def _listed(name: str, texts: list[str]) -> str:
+    """A list of the deployment, behind what stands there before it."""
+    inside = ",".join(_BREAK + text for text in texts)
+    return f',\n        "{name}": [{inside}' + ("\n        ]" if texts else "]")
