@@ -80,22 +80,22 @@ class Noun(Generic[Item]):
     def create(self, body: Mapping[str, Any], ctx: CallContext) -> Item:
         """Create one; sent again only when the service certainly did not act."""
         answer = self._client.request("POST", self.path, json=body, ctx=ctx)
-        return self.item.model_validate(_object(answer))
+        return self.item.parse(_object(answer))
 
     def get(self, name: str, ctx: CallContext) -> Item:
         """One, by name or id."""
         answer = self._client.request("GET", self._one(name), ctx=ctx)
-        return self.item.model_validate(_object(answer))
+        return self.item.parse(_object(answer))
 
     def list(self, ctx: CallContext) -> list[Item]:
         """All of the account (the service does not page these)."""
         answer = self._client.request("GET", self.path, ctx=ctx)
-        return [self.item.model_validate(entry) for entry in _entries(answer)]
+        return [self.item.parse(entry) for entry in _entries(answer)]
 
     def update(self, name: str, body: Mapping[str, Any], ctx: CallContext) -> Item:
         """Change one; what `body` leaves out stays as it is."""
         answer = self._client.request("PATCH", self._one(name), json=body, ctx=ctx)
-        return self.item.model_validate(_object(answer))
+        return self.item.parse(_object(answer))
 
     def delete(self, name: str, ctx: CallContext) -> None:
         """Delete one; `NotFoundError` where there is none."""
@@ -171,7 +171,7 @@ class Deployments(Noun[DeploymentResponseItem]):
             answer = self._client.request(
                 "GET", f"{self._one(name)}/revisions", params=params, ctx=ctx
             )
-            page = [DeploymentRevisionEvent.model_validate(e) for e in _entries(answer)]
+            page = [DeploymentRevisionEvent.parse(e) for e in _entries(answer)]
             yield from page
             numbers = [e.event_number for e in page if isinstance(e.event_number, int)]
             # A page that is not full is the last; one that does not go back would
@@ -190,7 +190,7 @@ class Deployments(Noun[DeploymentResponseItem]):
         answer = self._client.request(
             "GET", f"{self._one(name)}/revisions/{which}", ctx=ctx
         )
-        return DeploymentRevision.model_validate(_object(answer))
+        return DeploymentRevision.parse(_object(answer))
 
     def rollback(
         self, name: str, revision: str | int, ctx: CallContext
@@ -202,7 +202,7 @@ class Deployments(Noun[DeploymentResponseItem]):
             json={"revision_identifier": str(revision)},
             ctx=ctx,
         )
-        return DeploymentResponseItem.model_validate(_object(answer))
+        return DeploymentResponseItem.parse(_object(answer))
 
 
 class Secrets(Noun[SecretResponseItem]):
@@ -227,7 +227,7 @@ class Volumes(Noun[VolumeResponseItem]):
         answer = self._client.request(
             "PATCH", self._one(name), json=body, ctx=ctx, adds="content" in body
         )
-        return self.item.model_validate(_object(answer))
+        return self.item.parse(_object(answer))
 
 
 def _object(answer: Any) -> Any:

@@ -12,7 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_jig.lifecycle.invocation import Checked, Diffed
-from pulumi_jig.policy.budget import BUDGET_INPUT, MEMBER_KEYS, judge_budget
+from pulumi_jig.policy.budget import judge_budget
+from pulumi_jig.policy.membership import BUDGET_INPUT, MEMBER_KEYS
 from pulumi_jig.values import (
     UNKNOWN,
     changed_paths,

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -20,6 +19,7 @@ from pydantic import (
     field_validator,
 )
 
+from pulumi_jig.models.deferred import Deferred
 from pulumi_jig.models.words import REVISION_VARIABLE
 
 
@@ -57,7 +57,7 @@ def _tells_which(value: Any) -> Any:
 Identity = Annotated[str | None, BeforeValidator(_tells_which)]
 
 
-class Response(BaseModel):
+class Response(Deferred):
     """
     An answer: every field optional, unknown keys kept, wrong types kept as they came.
 

@@ -7,12 +7,10 @@ at its field, with the source.
 
 from __future__ import annotations
 
-import threading
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     ConfigDict,
     Discriminator,
     Field,
@@ -22,6 +20,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from pulumi_jig.models.deferred import Deferred
 from pulumi_jig.models.scalars import (
     Image,
     MetricName,
@@ -38,36 +37,18 @@ from pulumi_jig.models.scalars import (
 )
 from pulumi_jig.models.words import AUTOSCALING_METRICS, HTTP_METRICS
 
-_building = threading.Lock()
 
-
-class Request(BaseModel):
+class Request(Deferred):
     """A body that we send: unknown keys are refused, values are never in errors."""
 
+    # Pydantic does not read the docstrings, since that takes as long as all the rest.
     model_config = ConfigDict(
-        # Built when first used: a check needs one of these models, and building all of
-        # them was half of what a plugin process took to start. (So was reading their
-        # docstrings, which is why pydantic does not.)
-        defer_build=True,
         extra="forbid",
         hide_input_in_errors=True,
         frozen=True,
         # `model_mounts` and `model_id` are the API's names.
         protected_namespaces=(),
     )
-
-    @classmethod
-    def parse(cls, data: Any) -> Self:
-        """
-        Validate plain data; the first use builds the model, in one thread only.
-
-        Raises:
-            pydantic.ValidationError: With every fault at once.
-        """
-        if not cls.__pydantic_complete__:
-            with _building:
-                cls.model_rebuild()
-        return cls.model_validate(data)
 
     def body(self) -> dict[str, Any]:
         """The JSON object to send: what was set, nothing else."""

@@ -36,7 +36,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
 from pulumi_jig.errors import ConfigError
 from pulumi_jig.policy.facts import Size, shown
@@ -45,27 +45,6 @@ from pulumi_jig.policy.limits import CostLimits, GpuLimits, MemoryLimits, Voice
 from pulumi_jig.policy.settings import Settings, key, read_settings
 from pulumi_jig.policy.sums import judge_cost, judge_gpus, judge_memory
 from pulumi_jig.policy.unknown import UNKNOWN, plain
-
-#: The input of a deployment that names its budget.
-BUDGET_INPUT: Final = "budget"
-#: The keys of a member that say its size, the deployment's input that each comes from.
-MEMBER_KEYS: Final = {
-    "gpu_type": "gpu_type",
-    "gpu_count": "gpu_count",
-    "min_replicas": "min_replicas",
-    "max_replicas": "max_replicas",
-    "memory_gib": "memory",
-}
-
-
-def member_of(name: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """The member that stands for a deployment: its name and what it asks for."""
-    sizes = {
-        name_of: inputs[source]
-        for name_of, source in MEMBER_KEYS.items()
-        if inputs.get(source) is not None
-    }
-    return {"name": name, **sizes}
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -47,9 +47,12 @@ class DeploymentProvider(Provider):
 
     def more_faults(self, declared: dict[str, Any]) -> list[tuple[str, str]]:
         """What the deployment's budget did not count; see `lifecycle.budget`."""
+        counted = declared.pop(COUNTED, None)
+        if counted is None:
+            # Most deployments have no budget, and loading what judges one takes time.
+            return []
         from pulumi_jig.lifecycle.budget import uncounted
 
-        counted = declared.pop(COUNTED, None)
         return uncounted(counted, declared)
 
 

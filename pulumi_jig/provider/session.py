@@ -11,7 +11,7 @@ import gc
 import math
 import os
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pulumi_jig import host
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from pulumi_jig.config import Settings
     from pulumi_jig.lifecycle.invocation import Invocation
 
+#: Objects that may come to be before garbage is looked for; Python's own number is 700.
+_GARBAGE: Final = 20_000
 #: Names in the configuration, without their namespace.
 NAMESPACE = "jig"
 
@@ -86,9 +88,12 @@ def configure(request: ConfigureRequest) -> None:
     """Take the configuration and widen the host, once per process and kind."""
     config = request.config
     _session.configure(lambda key: config.get(f"{NAMESPACE}:{key}"))
-    # What is loaded by now lives as long as the process; going through all of it again
-    # and again while the life cycle is loaded was a quarter of the way to a check.
+    # What is loaded by now, and nearly all that is loaded later, lives as long as the
+    # process; going through all of it again and again while the life cycle and the
+    # client are loaded was a quarter of the way to the first creation. (Garbage in
+    # cycles is looked for still, when there are some MiB of it.)
     gc.freeze()
+    gc.set_threshold(max(gc.get_threshold()[0], _GARBAGE), *gc.get_threshold()[1:])
     from pulumi_jig.config import DEFAULT_PARALLEL, MAX_PARALLEL
 
     threads = int(_session.number("parallel", DEFAULT_PARALLEL))

@@ -16,7 +16,7 @@ from pulumi import dynamic
 
 from pulumi_jig.naming import DEFAULT_BASE_URL, MODULE, endpoint_url
 from pulumi_jig.provider import DeploymentProvider
-from pulumi_jig.resources.arguments import gathered, properties, refuse_options
+from pulumi_jig.resources.arguments import gathered, properties, refuse_options, typed
 from pulumi_jig.resources.gpu_budget import join_active_budget
 from pulumi_jig.resources.parts import environment, mounts, plain, with_rotations
 
@@ -222,6 +222,7 @@ _OUTPUTS = (
 )
 
 
+@typed
 class Deployment(dynamic.Resource, module=MODULE, name="Deployment"):
     """
     A GPU container deployment.

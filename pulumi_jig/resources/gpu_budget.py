@@ -26,9 +26,10 @@ import pulumi
 from pulumi import dynamic
 
 from pulumi_jig.naming import MODULE
-from pulumi_jig.policy.budget import BUDGET_INPUT, MEMBER_KEYS, member_of
+from pulumi_jig.policy.membership import BUDGET_INPUT, MEMBER_KEYS, member_of
 from pulumi_jig.provider import COUNTED, GpuBudgetProvider
 from pulumi_jig.resources import waits
+from pulumi_jig.resources.arguments import typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -57,6 +58,7 @@ class _Member:
     size: dict[str, Any]
 
 
+@typed
 class GpuBudget(dynamic.Resource, module=MODULE, name="GpuBudget"):
     """
     Limits for the deployments that are declared inside its `with` block.

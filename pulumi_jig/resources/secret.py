@@ -15,7 +15,7 @@ from pulumi import dynamic
 
 from pulumi_jig.naming import MODULE
 from pulumi_jig.provider import SecretProvider
-from pulumi_jig.resources.arguments import gathered, properties, refuse_options
+from pulumi_jig.resources.arguments import gathered, properties, refuse_options, typed
 
 
 @dataclass(kw_only=True)
@@ -76,6 +76,7 @@ class SecretArgsDict(TypedDict, total=False):
 _OUTPUTS = ("secret_id", "rotation", "created_at", "updated_at", "expires_at")
 
 
+@typed
 class Secret(dynamic.Resource, module=MODULE, name="Secret"):
     """
     A secret of the service, for environment variables of deployments.

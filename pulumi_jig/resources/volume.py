@@ -15,7 +15,7 @@ from pulumi import dynamic
 
 from pulumi_jig.naming import MODULE
 from pulumi_jig.provider import VolumeProvider
-from pulumi_jig.resources.arguments import gathered, properties, refuse_options
+from pulumi_jig.resources.arguments import gathered, properties, refuse_options, typed
 from pulumi_jig.resources.parts import plain
 
 # --- What a volume holds -------------------------------------------------------
@@ -140,6 +140,7 @@ _OUTPUTS = (
 )
 
 
+@typed
 class Volume(dynamic.Resource, module=MODULE, name="Volume"):
     """
     Read-only files, such as a model's weights, that deployments mount.

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pulumi_jig.policy.budget import Budget, judge_budget, member_of
+from pulumi_jig.policy.budget import Budget, judge_budget
+from pulumi_jig.policy.membership import member_of
 from pulumi_jig.policy.unknown import UNKNOWN
 
 H = "h100-80gb"

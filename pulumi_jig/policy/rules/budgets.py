@@ -11,10 +11,11 @@ from __future__ import annotations
 import fnmatch
 from typing import TYPE_CHECKING
 
-from pulumi_jig.policy.budget import BUDGET_INPUT, Budget
+from pulumi_jig.policy.budget import Budget
 from pulumi_jig.policy.facts import Resource, Size, shown
 from pulumi_jig.policy.findings import Finding, listed, not_known, violation
 from pulumi_jig.policy.limits import CostLimits, GpuLimits, MemoryLimits, Voice
+from pulumi_jig.policy.membership import BUDGET_INPUT
 from pulumi_jig.policy.quantities import Amount, show
 from pulumi_jig.policy.settings import Settings, key
 from pulumi_jig.policy.sums import judge_cost, judge_gpus, judge_memory
