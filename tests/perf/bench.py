@@ -3,7 +3,7 @@ All benchmarks, one after the other; each figure is a ratio within one run.
 
     make bench              all of them, and write BENCHMARKS.md
     make bench WHAT=host    some: host, calls, emulator, policy, desk, stacks
-    make bench STACKS="--sizes 100,1000"    all, the stacks with these options
+    make bench STACKS="--cells 100@0@64"    all, the stacks with these options
 
 Their method is each script's own docstring, which stands in BENCHMARKS.md above what it
 printed. What was found by profiling, and what helped, is written there by hand, below a
@@ -12,6 +12,7 @@ marker, and is kept.
 
 from __future__ import annotations
 
+import compileall
 import os
 import platform
 import shlex
@@ -110,6 +111,10 @@ def main(names: list[str]) -> int:
         print(f"There is no benchmark {unknown[0]!r}; there are {', '.join(PARTS)}.")
         return 2
     worst = 0
+    # An installed package is compiled; a checkout is not where Python is told to write
+    # no byte code, and each process would compile it anew.
+    for folder in (HERE.parents[1] / "pulumi_jig", HERE):
+        compileall.compile_dir(folder, quiet=1)
     described = machine()
     sections = []
     for name in names or PARTS:

@@ -1,16 +1,21 @@
 """
 Whole commands on whole stacks, against a stock provider and against the ideal.
 
-    python tests/perf/stacks_bench.py [--sizes 100] [--latencies 0,0.05,0.5] [--runs 5]
-                                      [--parallel default,64] [--growth 10,100,1000]
+    python tests/perf/stacks_bench.py [--cells 100@0,0.05,0.5@default,64 ...] [--runs 5]
+                                      [--engine-cells ...] [--growth 10,100,1000]
 
 `up`, a preview without changes, `refresh` and `destroy` of so many deployments, against
 the emulator whose every answer takes so long. *Stock* is the same stack by a dynamic
-provider written the usual way; *trivial* is one that makes no request at all. The ideal
-of a command is the requests it cannot do without, so many at a time, and nothing else:
-two for a creation or a deletion (the request, and one look that it is true), one for a
-refresh. The engine is the rehearsal, and the `pulumi` command where it is on PATH. Runs
-of the three take turns; figures are medians, with the least and the most in brackets.
+provider written the usual way; it is left out (-) where its life would take more than
+five minutes. *Trivial* is one that makes no request at all and has no outputs of its own;
+*shaped* is the same with a deployment's outputs, which Pulumi pays for whoever provides
+them. The ideal of a command is the requests it cannot do without, so many at a time, and
+nothing else: two for a creation or a deletion (the request, and one look that it is
+true), one for a refresh. The engine is the rehearsal, and the `pulumi` command where it
+is on PATH. Runs of all take turns; figures are medians, with the least and the most in
+brackets. The command's file backend writes the whole state with each step, so that an
+`up` of 1,000 takes minutes whoever provides: there one life, in which preview and refresh
+are repeated.
 """
 
 from __future__ import annotations
@@ -37,6 +42,9 @@ if TYPE_CHECKING:
 PROGRAMS: Final = Path(__file__).parent / "programs"
 #: Requests that a command cannot do without, for each deployment.
 NEEDED: Final = {"up": 2, "preview": 0, "refresh": 1, "destroy": 2}
+CELLS: Final = ("100@0,0.05,0.5@default,64", "1000@0,0.5@64")
+#: Seconds that the requests of a stock provider's life may take.
+STOCK_LIMIT: Final = 300.0
 TARGET_UP: Final = 1.25
 TARGET_START: Final = 1.1
 TARGET_PREVIEW: Final = 1.3
@@ -49,12 +57,23 @@ def environment(count: int, emulator: RunningEmulator, who: str) -> dict[str, st
         "TOGETHER_BASE_URL": emulator.url,
         "TOGETHER_API_KEY": "acct:bench:1",
         # The plugin process finds the stock provider's module here.
-        "PYTHONPATH": str(PROGRAMS / who),
+        "PYTHONPATH": os.pathsep.join(
+            str(PROGRAMS / one) for one in (who, "trivial") if one != "ours"
+        ),
     }
 
 
 class Engine(Protocol):
-    """Whoever runs the commands."""
+    """
+    Whoever runs the commands.
+
+    Attributes:
+        name: Its name.
+        many: From how many deployments on one life must do.
+    """
+
+    name: str
+    many: int
 
     def run(self, command: str) -> float:
         """Return the seconds that a command takes."""
@@ -64,6 +83,7 @@ class Rehearsed:
     """The rehearsal."""
 
     name = "rehearsal"
+    many = 10_000
 
     def __init__(
         self, who: str, env: dict[str, str], parallel: int | None, home: Path
@@ -87,6 +107,7 @@ class Pulumi:
     """The `pulumi` command."""
 
     name = "pulumi"
+    many = 1_000
 
     def __init__(
         self, who: str, env: dict[str, str], parallel: int | None, home: Path
@@ -143,18 +164,27 @@ def life(
     latency: float,
     parallel: int | None,
     emulator: RunningEmulator,
-) -> dict[str, float]:
-    """Return the seconds of each command in the life of a stack."""
+    looks: int = 1,
+) -> dict[str, list[float]]:
+    """Return the seconds of each command in the life of a stack, in each of its runs."""
     emulator.admin.reset()
     emulator.admin.clear_faults()
     with tempfile.TemporaryDirectory() as home:
         engine = kind(who, environment(count, emulator, who), parallel, Path(home))
         if latency:
             emulator.admin.fault(times=None, delay=latency)
-        return {command: engine.run(command) for command in NEEDED}
+        return {
+            command: [engine.run(command) for _ in range(times)]
+            for command, times in (
+                ("up", 1),
+                ("preview", looks),
+                ("refresh", looks),
+                ("destroy", 1),
+            )
+        }
 
 
-Lives = dict[str, list[dict[str, float]]]
+Lives = dict[str, dict[str, list[float]]]
 
 
 def lives(
@@ -167,32 +197,43 @@ def lives(
     whose: tuple[str, ...] = ("ours", "stock", "trivial"),
 ) -> Lives:
     """Lead the life of each kind of stack so many times, in turns."""
-    found: Lives = {who: [] for who in whose}
+    found: Lives = {who: {command: [] for command in NEEDED} for who in whose}
+    looks = runs if count >= kind.many else 1
     with start(time_scale=0) as emulator:
-        for _ in range(runs):
+        for _ in range(1 if count >= kind.many else runs):
             for who in whose:
-                found[who].append(
-                    life(
-                        kind,
-                        who,
-                        count,
-                        latency=latency,
-                        parallel=parallel,
-                        emulator=emulator,
-                    )
+                taken = life(
+                    kind,
+                    who,
+                    count,
+                    latency=latency,
+                    parallel=parallel,
+                    emulator=emulator,
+                    looks=looks,
                 )
+                for command, times in taken.items():
+                    found[who][command] += times
     return found
 
 
 def median(found: Lives, who: str, command: str) -> float:
-    """Return the median seconds of a command."""
-    return statistics.median(one[command] for one in found[who])
+    """Return the median seconds of a command; NaN for one that was not run."""
+    return statistics.median(found[who][command]) if who in found else math.nan
 
 
 def spread(found: Lives, who: str, command: str) -> str:
     """Return median, least and most, for people."""
-    times = [one[command] for one in found[who]]
+    times = found.get(who, {}).get(command)
+    if not times:
+        return "-"
+    if len(times) == 1:
+        return f"{times[0]:6.2f} (one run)"
     return f"{statistics.median(times):6.2f} ({min(times):.2f}-{max(times):.2f})"
+
+
+def shown(ratio: float) -> str:
+    """Return a ratio for people."""
+    return "-" if math.isnan(ratio) else f"{ratio:.2f}"
 
 
 def exponent(sizes: list[int], times: list[float]) -> float:
@@ -221,17 +262,20 @@ def matrix(options: argparse.Namespace, missed: list[str]) -> None:
         head = ("command", "n", "latency", "in flight", "ours s", "stock s", "x stock")
         print(
             f"  {head[0]:<8} {head[1]:>5} {head[2]:>8} {head[3]:>9}  {head[4]:<20} "
-            f"{head[5]:<20} {head[6]:>7} {'x ideal':>8} {'x trivial':>9}"
+            f"{head[5]:<20} {head[6]:>7} {'x ideal':>8} {'x trivial':>9} {'x shaped':>8}"
         )
-        for count in options.sizes:
-            for latency in options.latencies:
-                for parallel in options.parallel:
+        cells = options.cells if kind is Rehearsed else options.engine_cells
+        for count, latencies, parallels in cells:
+            for latency in latencies:
+                for parallel in parallels:
+                    whose = whose_lives(kind, count, latency)
                     found = lives(
                         kind,
                         count,
                         latency=latency,
                         parallel=parallel,
                         runs=options.runs,
+                        whose=whose,
                     )
                     at_once = parallel or 4 * (os.cpu_count() or 1)
                     for command, needed in NEEDED.items():
@@ -243,9 +287,10 @@ def matrix(options: argparse.Namespace, missed: list[str]) -> None:
                             f"  {command:<8} {count:>5} {latency * 1000:>5.0f} ms "
                             f"{at_once:>9}  {spread(found, 'ours', command):<20} "
                             f"{spread(found, 'stock', command):<20} "
-                            f"{ours / median(found, 'stock', command):>7.2f} "
-                            f"{f'{own / ideal:.2f}' if ideal else '-':>8} "
-                            f"{ours / median(found, 'trivial', command):>9.2f}"
+                            f"{shown(ours / median(found, 'stock', command)):>7} "
+                            f"{shown(own / ideal if ideal else math.nan):>8} "
+                            f"{shown(ours / median(found, 'trivial', command)):>9} "
+                            f"{shown(ours / median(found, 'shaped', command)):>8}"
                         )
                         print(row, flush=True)
                         if (command, count, latency, parallel) == (
@@ -261,6 +306,32 @@ def matrix(options: argparse.Namespace, missed: list[str]) -> None:
                             1000,
                         ) and ours > TARGET_PREVIEW * trivial:
                             missed.append(f"{kind.name}: preview of 1,000")
+
+
+Cell = tuple[int, list[float], list["int | None"]]
+
+
+def cell(text: str) -> Cell:
+    """Return a part of the table: deployments, seconds an answer, operations at once."""
+    count, latencies, parallels = text.split("@")
+    return (
+        int(count),
+        [float(word) for word in latencies.split(",")],
+        [None if word == "default" else int(word) for word in parallels.split(",")],
+    )
+
+
+def whose_lives(
+    kind: type[Rehearsed | Pulumi], count: int, latency: float
+) -> tuple[str, ...]:
+    """Return the programs that are worth their time; stock has four in flight."""
+    whose = ["ours"]
+    if count / 4 * sum(NEEDED.values()) * latency <= STOCK_LIMIT and count < kind.many:
+        whose.append("stock")
+    whose.append("trivial")
+    if count >= 1000:
+        whose.append("shaped")
+    return tuple(whose)
 
 
 OFFICIAL: Final = """
@@ -311,7 +382,7 @@ def official(count: int, latency: float, runs: int) -> None:
                 parallel=64,
                 emulator=emulator,
             )
-            ups.append(ours["up"])
+            ups += ours["up"]
     ratio = statistics.median(ups) / statistics.median(loops)
     print(
         f"\nofficial client: up of {count} at {latency * 1000:.0f} ms is {ratio:.2f} x "
@@ -349,17 +420,13 @@ def growth(sizes: list[int]) -> None:
 def main() -> int:
     """Measure, print, and say whether the targets are met."""
     parser = argparse.ArgumentParser(description="Whole commands on whole stacks.")
-    parser.add_argument("--sizes", default="100")
-    parser.add_argument("--latencies", default="0,0.05,0.5")
-    parser.add_argument("--parallel", default="default,64")
+    parser.add_argument("--cells", nargs="*", type=cell, default=[*map(cell, CELLS)])
+    parser.add_argument("--engine-cells", nargs="*", type=cell, default=None)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--growth", default="10,100,1000")
     options = parser.parse_args()
-    options.sizes = [int(word) for word in options.sizes.split(",") if word]
-    options.latencies = [float(word) for word in options.latencies.split(",")]
-    options.parallel = [
-        None if word == "default" else int(word) for word in options.parallel.split(",")
-    ]
+    if options.engine_cells is None:
+        options.engine_cells = options.cells
     missed: list[str] = []
     matrix(options, missed)
     official(100, 0.05, options.runs)
