@@ -360,9 +360,9 @@ def drift(
     """
     Compare what is declared with what is live.
 
-    The autoscaler's moves and what the platform fills in are no drift; a roll-back made
-    elsewhere is. Values of environment variables are compared, never shown. Nothing is
-    changed, not even the state.
+    Deployments, secrets and volumes. The autoscaler's moves and what the platform fills
+    in are no drift; a roll-back made elsewhere is. Values of environment variables are
+    compared, never shown. Nothing is changed, not even the state.
 
     Exit code 0: no drift. 1: drift. 3: could not find out.
     """
@@ -383,15 +383,17 @@ def drift(
         terminal.dump(
             {
                 "drift": any(one.drift for one in found),
-                "deployments": [one.plain() for one in found],
+                **{
+                    f"{what}s": [one.plain() for one in found if one.what == what]
+                    for what in ("deployment", "secret", "volume")
+                },
             }
         )
     else:
         operation.show(found)
     if any(one.drift for one in found):
         return 1
-    unseen = any(row.path == "deployment" for one in found for row in one.unknown)
-    return UNKNOWN if unseen else 0
+    return UNKNOWN if any(one.unseen for one in found) else 0
 
 
 @jig.command(

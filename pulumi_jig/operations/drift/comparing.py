@@ -1,0 +1,137 @@
+"""One look at the service for each thing of a state, and whether it is the one meant."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from pulumi_jig.errors import NotFoundError
+from pulumi_jig.operations import account, terminal
+from pulumi_jig.operations.drift.findings import Compared, Finding
+from pulumi_jig.operations.exported import opened, sealed_leaves, unsealed
+from pulumi_jig.operations.kinds import ID_KEYS, kind_of
+from pulumi_jig.operations.together import gather
+from pulumi_jig.values import format_path
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import ModuleType
+
+    from pulumi_jig.client import JigClient
+    from pulumi_jig.lifecycle.kind import Kind
+    from pulumi_jig.operations.exported import Export, Record
+
+
+def drift(export: Export, client: JigClient) -> list[Compared]:
+    """
+    Compare every deployment, secret and volume of a state with what is live.
+
+    Args:
+        export: The state; with readable secrets where they shall be compared too.
+        client: The client.
+
+    Raises:
+        JigError: The service could not be asked.
+    """
+    resources = [
+        item
+        for item in export.resources
+        if item["type"] in ID_KEYS and not (item.get("external") or item.get("delete"))
+    ]
+    whose = account.account(client, account.look()) if resources else None
+    # Loaded here, not by all threads at once.
+    lives = {item["type"]: _life(item["type"]) for item in resources}
+    with terminal.progress("Comparing", len(resources)) as done:
+        return gather(
+            lambda resource: _compare(
+                resource, *lives[resource["type"]], client, whose
+            ),
+            resources,
+            limit=client.settings.parallel,
+            done=done,
+        )
+
+
+def _life(type_: str) -> tuple[Kind[Any], ModuleType]:
+    """What a type is to the life cycle, and what compares things of it."""
+    kind = kind_of(type_)
+    assert kind is not None
+    home = importlib.import_module(f"pulumi_jig.operations.drift.{kind.what}")
+    return kind, home
+
+
+def _compare(
+    resource: Record,
+    kind: Kind[Any],
+    home: ModuleType,
+    client: JigClient,
+    whose: str | None,
+) -> Compared:
+    inputs: Record = opened(resource.get("inputs") or {})
+    state: Record = opened(resource.get("outputs") or {})
+    name = str(state.get("name") or resource.get("id"))
+    known = state.get(kind.id_key)
+    found = Compared(kind.what, resource["urn"], name, known)
+    remembered = state.get("__account")
+    if isinstance(remembered, str) and whose is not None and remembered != whose:
+        words = f"belongs to account {remembered}, which this key ({whose}) is not of"
+        found.unknown.append(Finding(kind.what, words))
+        return found
+    try:
+        item = kind.noun(client).get(str(known or name), account.look())
+    except NotFoundError as error:
+        if not error.definitive:
+            raise
+        words = "does not exist any more; `pulumi up` makes it anew"
+        found.drift.append(Finding(kind.what, words))
+        return found
+    if known and item.id and item.id != known:
+        words = f"is another one now (id {item.id} instead of {known})"
+        found.drift.append(Finding(kind.what, words))
+        return found
+    if state.get("__unready") or state.get("__unconfirmed"):
+        words = "an earlier run did not see its end; `pulumi up` goes on from there"
+        found.notes.append(Finding(kind.what, words))
+    home.compare(found, inputs, state, item, client)
+    _ignore(found, resource.get("ignoreChanges") or [])
+    return found
+
+
+def readable(
+    found: Compared, inputs: Record, live: Record, names: Sequence[str]
+) -> Record:
+    """
+    Inputs with what is live at their sealed places, so that only the rest is compared.
+
+    Args:
+        found: Where it is told what is not compared.
+        inputs: Inputs of the state.
+        live: What is live, in the form of inputs.
+        names: The inputs that are compared.
+    """
+    sealed = dict(sealed_leaves({k: v for k, v in inputs.items() if k in names}))
+    for path in sealed:
+        found.unknown.append(Finding(format_path(path), "is encrypted, not compared"))
+    plain: Record = unsealed(inputs, live)
+    return plain
+
+
+def ownership(found: Compared, kind: Kind[Any], plain: Record, item: Any) -> None:
+    """That a live thing carries another mark than ours."""
+    from pulumi_jig.lifecycle.identity import foreign
+
+    why = foreign(kind, item, {**plain, kind.id_key: found.known_id}, found.urn)
+    if why:
+        found.drift.append(Finding("description", why))
+
+
+def _ignore(found: Compared, paths: Sequence[str]) -> None:
+    """What the program ignores is no drift."""
+    for one in list(found.drift):
+        if any(
+            one.path == path or one.path.startswith((f"{path}.", f"{path}["))
+            for path in paths
+        ):
+            found.drift.remove(one)
+            words = f"{one.words} (the program ignores it)"
+            found.notes.append(Finding(one.path, words))

@@ -1,0 +1,138 @@
+"""What was found about each thing of a state, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from pulumi_jig.operations import terminal
+from pulumi_jig.operations.exported import logical_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_UNITS: Final = {
+    "cpu": "cores",
+    "memory": "GiB",
+    "storage": "GiB",
+    "termination_grace_period_seconds": "s",
+    "ttl_seconds": "s",
+}
+#: How much of a value is shown, in characters.
+_SHOWN: Final = 80
+
+
+@dataclass(frozen=True)
+class Finding:
+    """
+    One difference, or one thing worth knowing.
+
+    Attributes:
+        path: The property; `deployment`, `secret` or `volume` for the whole.
+        words: What is so, without values of environment variables and secrets.
+    """
+
+    path: str
+    words: str
+
+
+@dataclass
+class Compared:
+    """
+    One thing of the state.
+
+    Attributes:
+        what: `deployment`, `secret` or `volume`.
+        urn: The resource.
+        name: Its name in the service.
+        known_id: Its id in the service, as the state knows it.
+        drift: What differs.
+        notes: What is worth knowing and no drift.
+        unknown: What could not be compared.
+    """
+
+    what: str
+    urn: str
+    name: str
+    known_id: str | None
+    drift: list[Finding] = field(default_factory=list)
+    notes: list[Finding] = field(default_factory=list)
+    unknown: list[Finding] = field(default_factory=list)
+
+    @property
+    def unseen(self) -> bool:
+        """Whether nothing could be found out about it."""
+        return any(row.path == self.what for row in self.unknown)
+
+    def plain(self) -> dict[str, Any]:
+        """For a program to read."""
+
+        def rows(findings: Sequence[Finding]) -> list[dict[str, str]]:
+            return [{"path": one.path, "words": one.words} for one in findings]
+
+        return {
+            "urn": self.urn,
+            "name": self.name,
+            f"{self.what}_id": self.known_id,
+            "drift": rows(self.drift),
+            "notes": rows(self.notes),
+            "unknown": rows(self.unknown),
+        }
+
+
+def differs(name: str, declared: Any, live: Any) -> Finding:
+    """A property whose live value is not the declared one, both with their unit."""
+    unit = f" {_UNITS[name]}" if name in _UNITS else ""
+    words = f"declared {_shown(declared)}{unit}, live {_shown(live)}{unit}"
+    return Finding(name, words)
+
+
+def _shown(value: Any) -> str:
+    if value in (None, "", [], {}):
+        return "nothing"
+    text = value if isinstance(value, str) else _plain_text(value)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+
+
+def _plain_text(value: Any) -> str:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return json.dumps(value, ensure_ascii=False)
+
+
+# --- For people -----------------------------------------------------------------
+
+
+def show(found: Sequence[Compared]) -> None:
+    """Tell people what differs."""
+    for one in found:
+        if not (one.drift or one.notes or one.unknown):
+            continue
+        colour = "bad" if one.drift else "notice"
+        title = f"{logical_name({'urn': one.urn})} ({one.name})"
+        terminal.say(terminal.paint(title, colour))
+        for sign, rows in (("!", one.drift), ("?", one.unknown), ("i", one.notes)):
+            for row in rows:
+                subject = "" if row.path == one.what else f"{row.path}: "
+                terminal.say(f"{sign} {subject}{row.words}", indent=4)
+    drifted = sum(bool(one.drift) for one in found)
+    if not drifted:
+        terminal.say(f"No drift in {_counted(found)}.")
+    elif len({one.what for one in found}) == 1:
+        terminal.say(f"{drifted} of {_counted(found)} drifted.")
+    else:
+        terminal.say(f"{drifted} of {len(found)} drifted ({_counted(found)}).")
+
+
+def _counted(found: Sequence[Compared]) -> str:
+    """How many there are of each kind; of what there is none, only deployments."""
+    counts = dict.fromkeys(("deployment", "secret", "volume"), 0)
+    for one in found:
+        counts[one.what] += 1
+    parts = [
+        f"{count} {what}{'' if count == 1 else 's'}"
+        for what, count in counts.items()
+        if count or (what == "deployment" and not found)
+    ]
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

@@ -1,0 +1,48 @@
+"""
+What of a live secret differs from what is declared.
+
+The service never shows a value. What it shows is when the secret was last written to, so
+a value that somebody else may have changed is named as not known.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pulumi_jig.lifecycle.secret.expiry import is_expired, remarks
+from pulumi_jig.lifecycle.secret.kind import SECRET
+from pulumi_jig.naming import split_description
+from pulumi_jig.operations.drift.comparing import ownership, readable
+from pulumi_jig.operations.drift.findings import Compared, Finding, differs
+
+if TYPE_CHECKING:
+    from pulumi_jig.client import JigClient
+    from pulumi_jig.models import SecretResponseItem
+    from pulumi_jig.operations.exported import Record
+
+
+def compare(
+    found: Compared,
+    inputs: Record,
+    state: Record,
+    item: SecretResponseItem,
+    _client: JigClient,
+) -> None:
+    """Add what differs, and what is worth knowing."""
+    live = {
+        "description": split_description(item.description or "")[0],
+        "ttl_seconds": item.ttl_seconds,
+    }
+    plain = readable(found, inputs, live, list(live))
+    for name in SECRET.differences(plain, item):
+        found.drift.append(differs(name, plain.get(name), live[name]))
+    ownership(found, SECRET, plain, item)
+    told = {"name": found.name, "expires_at": item.expires_at}
+    rows = found.drift if is_expired(told) else found.notes
+    rows += [Finding("expires_at", words.rstrip(".")) for words in remarks(told)]
+    if item.updated_at != state.get("updated_at"):
+        words = (
+            f"somebody wrote to it outside of Pulumi (at {item.updated_at}); whether it "
+            "is still the declared value, the service does not show"
+        )
+        found.unknown.append(Finding("value", words))
