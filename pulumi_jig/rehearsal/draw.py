@@ -334,7 +334,10 @@ def _summary(result: Result, paint: Paint) -> list[str]:
     same = result.changes.get("same", 0)
     if same:
         lines.append(f"    {same} unchanged")
-    if not changes and not same:
+    failed = sum(step.failed and not step.internal for step in result.steps)
+    if failed:
+        lines.append("    " + paint("error", f"{failed} errored"))
+    if not changes and not same and not failed:
         lines.append("    none")
     if result.kind != "preview":
         lines += ["", f"Duration: {result.seconds:.1f}s"]

@@ -177,11 +177,11 @@ class Result:
         """
         How many resources per operation, as the CLI counts them.
 
-        A replacement counts once, as `replace`.
+        A replacement counts once, as `replace`; a step that failed does not count.
         """
         counts: dict[str, int] = {}
         for step in self.steps:
-            if step.internal or step.operation in _PARTS_OF_REPLACE:
+            if step.internal or step.failed or step.operation in _PARTS_OF_REPLACE:
                 continue
             counts[step.operation] = counts.get(step.operation, 0) + 1
         return counts

@@ -88,6 +88,7 @@ def test_a_failed_up_is_cleaned_up(
     assert run_cli(arguments(theatre)) == 1
     out = capsys.readouterr().out
     assert "creating failed" in out
+    assert "1 errored" in out
     assert "create of b was not finished" in out
     assert "error: up failed" in out
     assert theatre.toys() == []

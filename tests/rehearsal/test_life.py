@@ -35,6 +35,17 @@ def test_a_whole_life(theatre: Theatre) -> None:
     assert theatre.toys() == []
 
 
+def test_what_failed_is_not_counted(theatre: Theatre) -> None:
+    """A step that failed is a step and no change, as in the command's own summary."""
+    stack = theatre.rehearse(TWO)
+    stack.up()
+    (theatre.world / "faults.json").write_text('{"delete:b": "raise"}')
+    result = stack.destroy()
+    assert not result.ok
+    assert result.step("b").failed
+    assert result.changes == {}
+
+
 def test_new_configuration_alone_is_no_change(theatre: Theatre) -> None:
     """The default provider takes it, and the preview is empty all the same."""
     theatre.rehearse('Toy("a", {"size": 1})', config={"colour": "red"}).up()
