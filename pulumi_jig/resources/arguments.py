@@ -77,8 +77,9 @@ def properties(
     Args:
         resource_name: Its name in the program.
         given: The arguments that were given.
-        keys: All inputs and outputs: the object has no output that is not there from
-            the start.
+        keys: All outputs of the class: the object has no output that is not there from
+            the start, and each costs a tenth of a millisecond. (What was given and is
+            no output is stored all the same.)
         plain: An argument of a name as plain data.
     """
     props: dict[str, Any] = dict.fromkeys(keys)

@@ -208,20 +208,6 @@ class DeploymentArgsDict(TypedDict, total=False):
     budget: pulumi.Input[str] | None
 
 
-#: What only the program needs to know.
-_UNSTORED = frozenset({"restart_on_rotation"})
-#: What the service tells and nobody declares.
-_OUTPUTS = (
-    "deployment_id",
-    "status",
-    "revision_id",
-    "desired_replicas",
-    "ready_replicas",
-    "created_at",
-    "updated_at",
-)
-
-
 @typed
 class Deployment(dynamic.Resource, module=MODULE, name="Deployment"):
     """
@@ -314,8 +300,8 @@ class Deployment(dynamic.Resource, module=MODULE, name="Deployment"):
             arguments, opts = None, arguments
         given = gathered("Deployment", resource_name, arguments, dict(kwargs))
         _follow(resource_name, given)
-        keys = [k for k in DeploymentArgs.__dataclass_fields__ if k not in _UNSTORED]
-        props = properties(resource_name, given, (*keys, *_OUTPUTS), _plain)
+        keys = [key for key in Deployment.__annotations__ if key != "endpoint_url"]
+        props = properties(resource_name, given, keys, _plain)
         refuse_options(
             "Deployment",
             resource_name,

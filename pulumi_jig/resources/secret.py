@@ -72,10 +72,6 @@ class SecretArgsDict(TypedDict, total=False):
     ownership_mark: pulumi.Input[bool] | None
 
 
-#: What the check or the service tells and nobody declares.
-_OUTPUTS = ("secret_id", "rotation", "created_at", "updated_at", "expires_at")
-
-
 @typed
 class Secret(dynamic.Resource, module=MODULE, name="Secret"):
     """
@@ -126,8 +122,7 @@ class Secret(dynamic.Resource, module=MODULE, name="Secret"):
             args, opts = None, args
         given = gathered("Secret", resource_name, args, dict(kwargs))
         refuse_options("Secret", resource_name, opts)
-        keys = (*SecretArgs.__dataclass_fields__, *_OUTPUTS)
-        props = properties(resource_name, given, keys, _plain)
+        props = properties(resource_name, given, Secret.__annotations__, _plain)
         hidden = pulumi.ResourceOptions(additional_secret_outputs=["value"])
         opts = pulumi.ResourceOptions.merge(opts, hidden)
         super().__init__(SecretProvider(), resource_name, props, opts)

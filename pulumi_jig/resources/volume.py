@@ -128,18 +128,6 @@ class VolumeArgsDict(TypedDict, total=False):
     adopt: pulumi.Input[bool] | None
 
 
-#: What the service tells and nobody declares.
-_OUTPUTS = (
-    "volume_id",
-    "current_version",
-    "status",
-    "status_message",
-    "versions",
-    "created_at",
-    "updated_at",
-)
-
-
 @typed
 class Volume(dynamic.Resource, module=MODULE, name="Volume"):
     """
@@ -198,8 +186,9 @@ class Volume(dynamic.Resource, module=MODULE, name="Volume"):
             args, opts = None, args
         refuse_options("Volume", resource_name, opts)
         given = gathered("Volume", resource_name, args, kwargs)
-        keys = (*VolumeArgs.__dataclass_fields__, *_OUTPUTS)
-        props = properties(resource_name, given, keys, lambda _, value: plain(value))
+        props = properties(
+            resource_name, given, Volume.__annotations__, lambda _, value: plain(value)
+        )
         super().__init__(VolumeProvider(), resource_name, props, opts)
 
     @classmethod

@@ -329,7 +329,7 @@ def whose_lives(
     if count / 4 * sum(NEEDED.values()) * latency <= STOCK_LIMIT and count < kind.many:
         whose.append("stock")
     whose.append("trivial")
-    if count >= 1000:
+    if 1000 <= count < kind.many:
         whose.append("shaped")
     return tuple(whose)
 
