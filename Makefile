@@ -93,7 +93,7 @@ check: lint types imports test ## All of it, as in continuous integration.
 
 SEED ?= 1
 LEVEL ?= process
-chaos: $(STAMP) ## Break things at random: make chaos SEED=1 RUNS=1000 LEVEL=process|whole
+chaos: $(STAMP) ## Break things at random: make chaos SEED=1 RUNS=1000 LEVEL=process|nouns|whole
 	@$(CLEAN_ENV) $(BIN)/python tests/chaos/run.py --seed $(SEED) --level $(LEVEL) $(if $(RUNS),--runs $(RUNS))
 
 bench: $(STAMP) ## Print the benchmarks, as ratios within one run.

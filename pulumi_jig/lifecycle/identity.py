@@ -223,6 +223,9 @@ def require_telling(
     """
     if whose(item, state, inv.urn) is not Whose.UNMARKED:
         return
+    if holder_of(id_of(item)) not in (None, state.get(NONCE)):
+        # This run itself made it for another resource, and two cannot share a name.
+        return
     name = state.get("name")
     raise OwnershipError(
         f"A {kind.what} {name} (id {id_of(item)}) exists without any mark, so it cannot "

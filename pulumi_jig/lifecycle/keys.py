@@ -29,6 +29,9 @@ UNCONFIRMED: Final = "__unconfirmed"
 #: Why it is not what was asked for, although it was accepted: a refresh clears what the
 #: engine itself remembers of a failure.
 UNREADY: Final = "__unready"
+#: When a creation ended without an answer, in seconds since 1970: of what carries no
+#: mark and shows little, only the time of its creation can tell it from a namesake.
+ASKED_AT: Final = "__asked_at"
 
 #: Bookkeeping among the inputs. The other hidden keys live in the state only.
 HIDDEN_INPUTS: Final = (DECLARED, NONCE, PROGRAM)

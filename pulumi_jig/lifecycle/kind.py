@@ -10,7 +10,8 @@ follows once the service has accepted a change.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from pulumi_jig.lifecycle.invocation import (
     CREATE_TIMEOUT,
@@ -18,7 +19,7 @@ from pulumi_jig.lifecycle.invocation import (
     UPDATE_TIMEOUT,
     Stored,
 )
-from pulumi_jig.lifecycle.keys import mark_of
+from pulumi_jig.lifecycle.keys import ASKED_AT, mark_of
 from pulumi_jig.models import Response
 from pulumi_jig.naming import split_description
 
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from pulumi_jig.naming import Mark
 
 Item = TypeVar("Item", bound=Response)
+
+#: Seconds by which the service's clock and ours may differ.
+CLOCK_SKEW: Final = 300.0
 
 
 class Kind(ABC, Generic[Item]):
@@ -281,3 +285,32 @@ def name_in(item: Response) -> str | None:
     """The name in an answer."""
     found = getattr(item, "name", None)
     return None if found is None else str(found)
+
+
+def made_around(
+    item: Response, data: Mapping[str, Any], around: float | None, within: float
+) -> bool:
+    """
+    Whether a thing was created when its creation was asked for.
+
+    Args:
+        item: What is there.
+        data: What was asked for, or the state that remembers it, and when.
+        around: When it was asked for, in seconds since 1970, where `data` does not say.
+        within: Seconds that the request may have been on its way.
+    """
+    asked_at = data.get(ASKED_AT) if around is None else around
+    if not isinstance(asked_at, int | float):
+        # Asked a moment ago, by this very operation.
+        return True
+    made_at = _seconds(getattr(item, "created_at", None))
+    earliest = asked_at - within - CLOCK_SKEW
+    return made_at is not None and earliest <= made_at <= asked_at + CLOCK_SKEW
+
+
+def _seconds(moment: Any) -> float | None:
+    try:
+        told = datetime.fromisoformat(str(moment))
+    except ValueError:
+        return None
+    return (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp()

@@ -182,11 +182,15 @@ def is_ours(
         inv: The call.
         sent: How many requests to create it went out.
     """
-    nonce = inputs.get(NONCE)
-    if nonce is not None and holder_of(id_of(found)) == nonce:
-        return True
-    if kind.mark(inputs, inv.urn) is not None:
-        return whose(found, inputs, inv.urn) is Whose.OURS
+    nonce, holder = inputs.get(NONCE), holder_of(id_of(found))
+    if holder is not None:
+        # A replacement that this run made under the same name is nobody else's, and its
+        # predecessor, whose own creation stayed unknown, is still to be deleted.
+        return holder == nonce
+    told = whose(found, inputs, inv.urn)
+    if told is not Whose.UNMARKED or kind.mark(inputs, inv.urn) is not None:
+        # A mark that is there tells, whether ours is turned on or not.
+        return told is Whose.OURS
     if just_deleted(kind, required_name(kind, inputs), found):
         return False
     # Its absence before the first request was proved, so a twin of what was sent is it.

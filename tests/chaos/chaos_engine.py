@@ -12,6 +12,7 @@ to a real state is done to this one. Resources are worked on one after the other
 from __future__ import annotations
 
 import copy
+import importlib
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -20,14 +21,8 @@ from chaos_world import KEY, Killed, World
 
 from pulumi_jig.errors import JigError
 from pulumi_jig.lifecycle import memory, preview
-from pulumi_jig.lifecycle.deployment.check import check
-from pulumi_jig.lifecycle.deployment.create import create
-from pulumi_jig.lifecycle.deployment.delete import delete
-from pulumi_jig.lifecycle.deployment.diff import diff
-from pulumi_jig.lifecycle.deployment.read import read
-from pulumi_jig.lifecycle.deployment.update import update
 from pulumi_jig.lifecycle.invocation import Invocation, PartialFailureError, Stored
-from pulumi_jig.naming import DEPLOYMENT_TYPE
+from pulumi_jig.naming import DEPLOYMENT_TYPE, SECRET_TYPE, VOLUME_TYPE
 from pulumi_jig.operations.exported import Export, opened, to_file
 from pulumi_jig.values import SecretValue, without_none
 
@@ -39,7 +34,12 @@ if TYPE_CHECKING:
 Record = dict[str, Any]
 
 CANARY: Final = "env-canary-"
-PREFIX: Final = "urn:pulumi:prod::shop::pulumi-python:dynamic/jig:Deployment::"
+TYPES: Final = {
+    "deployment": DEPLOYMENT_TYPE,
+    "secret": SECRET_TYPE,
+    "volume": VOLUME_TYPE,
+}
+PREFIX: Final = f"urn:pulumi:prod::shop::{DEPLOYMENT_TYPE}::"
 
 
 @dataclass
@@ -86,6 +86,7 @@ class Engine:
         half_deleted: Whether a deletion failed, so that only a refresh tells what is
             still there.
         green: Called after each successful create or update with resource and inputs.
+        life: What all its resources are.
     """
 
     world: World
@@ -97,6 +98,18 @@ class Engine:
     unserved: set[str] = field(default_factory=set)
     half_deleted: bool = False
     green: Callable[[Declared, Record], None] = lambda _d, _r: None
+    life: str = "deployment"
+
+    @property
+    def prefix(self) -> str:
+        """What the URNs of its resources begin with."""
+        return f"urn:pulumi:prod::shop::{TYPES[self.life]}::"
+
+    def _do(self, step: str) -> Callable[..., Any]:
+        """The life cycle's own function for a step."""
+        home = importlib.import_module(f"pulumi_jig.lifecycle.{self.life}.{step}")
+        found: Callable[..., Any] = getattr(home, step)
+        return found
 
     # --- Operations ------------------------------------------------------------
 
@@ -119,17 +132,17 @@ class Engine:
         good = True
         for name, declared in program.items():
             try:
-                self._bring(PREFIX + name, declared, anew=name in replace)
+                self._bring(self.prefix + name, declared, anew=name in replace)
             except StepError:
                 good = False
                 if self.world.dead or self.world.rng.random() < 0.5:
                     return False
         if not good:
             return False
-        urns = {PREFIX + name for name in program}
+        urns = {self.prefix + name for name in program}
         for resource in reversed(list(self.resources)):
             if resource.get("delete") or resource["urn"] not in urns:
-                declared = program.get(resource["urn"].removeprefix(PREFIX))
+                declared = program.get(resource["urn"].removeprefix(self.prefix))
                 good &= self._try(self._delete, resource, declared)
         return good
 
@@ -139,7 +152,7 @@ class Engine:
         before = self.world.writes
         steps: dict[str, list[str]] = {}
         for name, declared in program.items():
-            urn = PREFIX + name
+            urn = self.prefix + name
             old = self.live(urn)
             if old is None:
                 steps[name] = ["create"]
@@ -148,7 +161,7 @@ class Engine:
             if found.changes or old.get("initErrors"):
                 steps[name] = list(found.changed) or ["initErrors"]
         for resource in self.resources:
-            name = resource["urn"].removeprefix(PREFIX)
+            name = resource["urn"].removeprefix(self.prefix)
             if resource.get("delete") or name not in program:
                 steps[f"{name} (old)"] = ["delete"]
         if self.world.writes != before:
@@ -222,14 +235,17 @@ class Engine:
             props.pop(name, None)
             if name in olds:
                 props[name] = olds[name]
-        checked = check(olds, props, urn=urn, log=self._log)
+        checked = self._do("check")(olds, props, urn=urn, log=self._log)
         if checked.faults:
             self._failed("; ".join(": ".join(fault) for fault in checked.faults))
         return _stored(checked.inputs)
 
     def _diff(self, old: Record, inputs: Record, _declared: Declared) -> Diffed:
         state = opened(old["outputs"])
-        return diff(state, inputs, old_inputs=opened(old["inputs"]))
+        found: Diffed = self._do("diff")(
+            state, inputs, old_inputs=opened(old["inputs"])
+        )
+        return found
 
     def _create(
         self,
@@ -240,7 +256,7 @@ class Engine:
     ) -> None:
         resource = {
             "urn": urn,
-            "type": DEPLOYMENT_TYPE,
+            "type": TYPES[self.life],
             "custom": True,
             "inputs": to_file(inputs),
         }
@@ -248,7 +264,10 @@ class Engine:
         takes = inputs["name"] if inputs.get("adopt") else None
 
         def step() -> Stored:
-            return create(inputs, self._invocation(urn, None, declared))
+            stored: Stored = self._do("create")(
+                inputs, self._invocation(urn, None, declared)
+            )
+            return stored
 
         try:
             with self._step("creating", resource, nonce, takes):
@@ -282,7 +301,8 @@ class Engine:
 
         def step() -> Stored:
             inv = self._invocation(old["urn"], opened(old["inputs"]), declared)
-            return update(state, inputs, inv)
+            stored: Stored = self._do("update")(state, inputs, inv)
+            return stored
 
         try:
             with self._step("updating", wanted, nonce, None):
@@ -311,7 +331,7 @@ class Engine:
 
         def step() -> None:
             inv = self._invocation(old["urn"], opened(old["inputs"]), declared)
-            delete(old["id"], state, inv)
+            self._do("delete")(old["id"], state, inv)
 
         try:
             with self._step("deleting", old, state.get("__nonce"), None):
@@ -329,7 +349,9 @@ class Engine:
         state, inputs = opened(old["outputs"]), opened(old["inputs"])
 
         def step() -> Stored:
-            return read(old["id"], state, self._invocation(old["urn"], inputs, None))
+            inv = self._invocation(old["urn"], inputs, None)
+            stored: Stored = self._do("read")(old["id"], state, inv)
+            return stored
 
         try:
             with self._step("refreshing", old, state.get("__nonce"), None):
@@ -398,6 +420,10 @@ class Engine:
         """Where a canary stands in clear that the program did not give in clear."""
         if KEY in json.dumps(to_file(dict(outputs))):
             return "the API key"
+        if CANARY in str(outputs.get("value", "")) and not isinstance(
+            outputs["value"], SecretValue
+        ):
+            return "value"
         told = inputs.get("environment_variables") or {}
         for name, value in (outputs.get("environment_variables") or {}).items():
             in_clear = isinstance(value, str) and CANARY in value
@@ -444,8 +470,8 @@ class _Step:
 
     def __enter__(self) -> None:
         world = self.engine.world
-        world.note(f"{self.kind} {self.resource['urn'].removeprefix(PREFIX)}")
-        world.writer, world.takes = self.nonce, self.takes
+        world.note(f"{self.kind} {self.resource['urn'].rpartition('::')[2]}")
+        world.begin(self.nonce, self.takes)
 
     def __exit__(self, *_: object) -> None:
         world = self.engine.world

@@ -7,8 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-import chaos_engine
-
 from pulumi_jig.errors import JigError
 from pulumi_jig.lifecycle import deleting, reading, updating
 from pulumi_jig.lifecycle.deployment import create, serving
@@ -34,13 +32,15 @@ def no_ownership_check() -> Iterator[None]:
 def no_partial_state() -> Iterator[None]:
     """A roll-out that fails is a failed create, and nothing more."""
 
+    made = create.create
+
     def plain(*given: Any) -> Any:
         try:
-            return create.create(*given)
+            return made(*given)
         except PartialFailureError as error:
             raise JigError(error.message) from None
 
-    with mock.patch.object(chaos_engine, "create", plain):
+    with mock.patch.object(create, "create", plain):
         yield
 
 

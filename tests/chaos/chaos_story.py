@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import chaos_plans as plans
-from chaos_engine import CANARY, PREFIX, Declared, Engine, GoneError, Program
+from chaos_engine import CANARY, Declared, Engine, GoneError, Program
 from chaos_world import ACCOUNT, KEY, Death, World
 
 from pulumi_jig.emulator import replicas
@@ -111,7 +111,7 @@ class Story:
             if self.world.violations:
                 return
             if rng.random() < 0.6:
-                self.program = plans.edited(rng, self.program)
+                self.program = self._edited()
             if rng.random() < 0.5:
                 self.others.between(self.program)
             self._give_up()
@@ -121,6 +121,10 @@ class Story:
         self._calm()
         if not self.world.violations:
             self._end()
+
+    def _edited(self) -> Program:
+        """The program after somebody worked on it."""
+        return plans.edited(self.rng, self.program)
 
     # --- Chaos -----------------------------------------------------------------
 
@@ -182,7 +186,7 @@ class Story:
         if inputs.get("wait_for") == "none":
             return None
         d = self.world.record(str(opened(resource["outputs"]).get("deployment_id")))
-        urn = resource["urn"].removeprefix(PREFIX)
+        urn = resource["urn"].removeprefix(self.engine.prefix)
         if d is None:
             return f"green without a deployment: {urn}"
         target = self.world.backend.deployments.rollouts.target(d)
@@ -198,14 +202,14 @@ class Story:
     def _served(self) -> None:
         """A refresh has seen that what failed before has come to serve by itself."""
         for name, declared in self.program.items():
-            resource = self.engine.live(PREFIX + name)
+            resource = self.engine.live(self.engine.prefix + name)
             if resource is not None and self._fault(declared, resource) is None:
                 self.engine.unserved.discard(resource["urn"])
 
     def _all_green(self) -> None:
         """A run that went well: nothing that failed before was passed over."""
         for name, declared in self.program.items():
-            resource = self.engine.live(PREFIX + name)
+            resource = self.engine.live(self.engine.prefix + name)
             if resource is not None and resource["urn"] in self.engine.unserved:
                 self._green(declared, resource)
 
@@ -213,7 +217,7 @@ class Story:
         """No deployment of ours that nothing knows, none twice, no secret told."""
         world, engine = self.world, self.engine
         for d in self._unknown():
-            if _unmarked(d) and any(d["id"] in text for text in engine.errors):
+            if self._told(d):
                 # Without a mark it cannot be told from anybody's, and a message named it.
                 engine.orphaned.add(str(world.owner[d["id"]]))
             if world.owner[d["id"]] not in engine.orphaned:
@@ -231,6 +235,10 @@ class Story:
             if CANARY in text or KEY in text or "key-canary" in text:
                 world.violations.append(f"a secret was told: {text}")
         engine.said.clear()
+
+    def _told(self, d: Record) -> bool:
+        """Whether a message named a thing that no mark tells from anybody's."""
+        return _unmarked(d) and any(d["id"] in text for text in self.engine.errors)
 
     def _unknown(self) -> list[Record]:
         """Deployments of ours that neither state nor pending operation knows."""
@@ -301,7 +309,7 @@ class Story:
                 (
                     name
                     for name, declared in self.program.items()
-                    if engine.live(PREFIX + name) is None
+                    if engine.live(self.engine.prefix + name) is None
                     and self._name(name, declared) == d["name"]
                     and (mark is None or mark.resource == name)
                 ),
@@ -319,7 +327,7 @@ class Story:
             world.note(f"by hand: {d['name']} is imported as {name}")
             engine.resources.append(
                 {
-                    "urn": PREFIX + name,
+                    "urn": self.engine.prefix + name,
                     "type": DEPLOYMENT_TYPE,
                     "custom": True,
                     "id": d["name"],
@@ -334,7 +342,7 @@ class Story:
 
     def _inputs(self, name: str, declared: Declared) -> Record:
         self.engine.begin()
-        return check({}, declared.props, urn=PREFIX + name).inputs
+        return check({}, declared.props, urn=self.engine.prefix + name).inputs
 
     def _name(self, name: str, declared: Declared) -> Any:
         return self._inputs(name, declared).get("name")
@@ -369,7 +377,7 @@ class Story:
             declared.props["image"] = "registry.example/app:9"
             declared.ignore = ()
             declared.timeout = None
-            old = engine.live(PREFIX + name)
+            old = engine.live(self.engine.prefix + name)
             stands = opened(old["inputs"]).get("name") if old else None
             if {
                 stands or self._name(name, declared),
@@ -386,7 +394,9 @@ class Story:
         }
         for number, (name, declared) in enumerate(self.program.items()):
             wanted = declared.props.get("name")
-            others = any(n == wanted and u != PREFIX + name for n, u in states)
+            others = any(
+                n == wanted and u != self.engine.prefix + name for n, u in states
+            )
             if wanted is not None and (wanted in seen or others):
                 declared.props["name"] = f"sole-{number}"
             seen.add(declared.props.get("name"))
@@ -416,7 +426,7 @@ class Story:
         self._must("refresh", self.engine.refresh())
         self._must_be_empty("after refresh")
         for name, declared in self.program.items():
-            resource = self.engine.live(PREFIX + name)
+            resource = self.engine.live(self.engine.prefix + name)
             if resource is not None:
                 self._green(declared, resource)
 

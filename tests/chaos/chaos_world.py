@@ -114,6 +114,10 @@ class World:
         self._hidden: dict[str, float] = {}
         self._stale: dict[str, tuple[float, Record]] = {}
 
+    def begin(self, writer: str | None, takes: str | None) -> None:
+        """A step of a resource begins."""
+        self.writer, self.takes = writer, takes
+
     # --- The wire --------------------------------------------------------------
 
     def send(self, request: WireRequest, timeout: float) -> WireAnswer:
@@ -278,7 +282,7 @@ class World:
                 f"foreign write: {request.method} to {before['name']} ({id_}), which "
                 f"belongs to {self.owner.get(id_)}, by {self.writer}"
             )
-        if request.method != "DELETE":
+        if request.method != "DELETE" and "replicas" in before:
             # For a moment, the word and the counter of a deployment that has just been
             # changed may be those from before.
             until = self.clock() + self.rng.choice([0, 0, 5, 20])

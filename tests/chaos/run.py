@@ -1,9 +1,11 @@
 """
-Many runs of chaos: `python tests/chaos/run.py --seed S --runs N [--level whole]`.
+Many runs of chaos: `python tests/chaos/run.py --seed S --runs N [--level LEVEL]`.
 
-It prints what it met, and for each violation the seed that replays it alone:
-`python tests/chaos/run.py [--level whole] --replay SEED`. On the whole level some runs
-are made side by side, since most of their time is waiting.
+Deployments in one process (`process`), secrets and volumes in one process (`nouns`), or
+deployments with real processes (`whole`). It prints what it met, and for each violation
+the seed that replays it alone: `python tests/chaos/run.py [--level LEVEL] --replay
+SEED`. On the whole level some runs are made side by side, since most of their time is
+waiting.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 sys.path.insert(0, str(Path(__file__).parent))
 
 import chaos_story
+import nouns_story
 from chaos_story import Story, play
 from whole_lanes import lanes, play_alone
 
@@ -31,7 +34,9 @@ if TYPE_CHECKING:
 def main() -> int:
     """Make the runs; the exit status tells whether all was well."""
     parser = argparse.ArgumentParser(description="Runs of chaos.")
-    parser.add_argument("--level", choices=["process", "whole"], default="process")
+    parser.add_argument(
+        "--level", choices=["process", "nouns", "whole"], default="process"
+    )
     parser.add_argument("--seed", default="1", help="seed of all runs")
     parser.add_argument("--runs", type=int, help="how many (default: 1000, whole: 50)")
     parser.add_argument("--first", type=int, default=0, help="number of the first run")
@@ -40,9 +45,10 @@ def main() -> int:
     parser.add_argument("--replay", help="seed of the one run to show in full")
     asked = parser.parse_args()
     whole = asked.level == "whole"
+    alone = nouns_story.play if asked.level == "nouns" else play
     if asked.replay is not None:
         Story.debug = True
-        outcome = play_alone(asked.replay) if whole else play(asked.replay)
+        outcome = play_alone(asked.replay) if whole else alone(asked.replay)
         print(*outcome.trail, *outcome.violations, sep="\n")
         return 1 if outcome.violations else 0
     runs = asked.runs or (50 if whole else 1000)
@@ -50,7 +56,7 @@ def main() -> int:
     seeds = [f"{asked.seed}-{number}" for number in numbers]
     if whole:
         return report(lanes(seeds, asked.lanes), asked.seconds)
-    return report(map(play, seeds), asked.seconds)
+    return report(map(alone, seeds), asked.seconds)
 
 
 def report(

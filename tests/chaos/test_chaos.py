@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import nouns_story
 import pytest
 from chaos_story import play
 
 from pulumi_jig.lifecycle import memory, preview
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from chaos_story import Outcome
 
 RUNS = 100
 
@@ -30,6 +33,13 @@ def test_nothing_is_lost_in_chaos(batch: str) -> None:
     assert [] == [(o.seed, o.violations) for o in outcomes if o.violations]
 
 
-def test_a_seed_replays_its_run() -> None:
+def test_secrets_and_volumes_are_not_lost_either() -> None:
+    """The same holds for what deployments start with, in 200 runs of its own."""
+    outcomes = (nouns_story.play(f"n-{number}") for number in range(2 * RUNS))
+    assert [] == [(o.seed, o.violations) for o in outcomes if o.violations]
+
+
+@pytest.mark.parametrize("story", [play, nouns_story.play])
+def test_a_seed_replays_its_run(story: Callable[[str], Outcome]) -> None:
     """What a failure prints is enough to see it again, step by step."""
-    assert play("replay").trail == play("replay").trail
+    assert story("replay").trail == story("replay").trail

@@ -7,13 +7,14 @@ a value that nobody can read back, and the deployments that start with it.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_jig.errors import APIError, JigError, TransportError
 from pulumi_jig.fields import environment_mapping
 from pulumi_jig.lifecycle.invocation import PartialFailureError, Stored
-from pulumi_jig.lifecycle.keys import NONCE, UNCONFIRMED, UNREADY, findable
-from pulumi_jig.lifecycle.kind import Kind
+from pulumi_jig.lifecycle.keys import ASKED_AT, NONCE, UNCONFIRMED, UNREADY, findable
+from pulumi_jig.lifecycle.kind import Kind, made_around
 from pulumi_jig.lifecycle.memory import remember_held
 from pulumi_jig.lifecycle.secret import inputs as given
 from pulumi_jig.lifecycle.sending import show
@@ -75,6 +76,16 @@ class _Secret(Kind[SecretResponseItem]):
     ) -> list[str]:
         return given.differences(inputs, item, inv)
 
+    def is_twin(
+        self,
+        found: SecretResponseItem,
+        data: Mapping[str, Any],
+        around: float | None = None,
+    ) -> bool:
+        # No value is shown, so anybody's secret of that name would look like ours.
+        made = made_around(found, data, around, self.create_timeout)
+        return made and not self.differences(data, found)
+
     def state_of(
         self,
         inputs: Mapping[str, Any],
@@ -82,7 +93,10 @@ class _Secret(Kind[SecretResponseItem]):
         *,
         account: str | None = None,
     ) -> dict[str, Any]:
-        return given.state_of(inputs, item, account=account)
+        outputs = given.state_of(inputs, item, account=account)
+        if item is None:
+            outputs[ASKED_AT] = int(time.time())
+        return outputs
 
     def unsettled(
         self,

@@ -43,9 +43,6 @@ DEFAULT_CONTENT: Final = "files"
 SHOWN: Final = "__shown_content"
 #: The newest version from before a request for a new one whose end was never seen.
 ASKED: Final = "__asked_after"
-#: When a creation ended without an answer, in seconds since 1970: a volume carries no
-#: mark, so only the time of its creation can tell it from a later namesake.
-ASKED_AT: Final = "__asked_at"
 
 
 def declared_keys(data: Mapping[str, Any]) -> set[str]:

@@ -10,17 +10,15 @@ is the one that was asked for, it has no second version, and it was created when
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_jig.errors import JigError, NotFoundError, RolloutError
-from pulumi_jig.lifecycle.keys import UNREADY, place_of
-from pulumi_jig.lifecycle.kind import Kind
+from pulumi_jig.lifecycle.keys import ASKED_AT, UNREADY, place_of
+from pulumi_jig.lifecycle.kind import Kind, made_around
 from pulumi_jig.lifecycle.sending import ignored_parts
 from pulumi_jig.lifecycle.volume.diff import wanted_type
 from pulumi_jig.lifecycle.volume.inputs import (
     ASKED,
-    ASKED_AT,
     SHOWN,
     create_body,
     normal_content,
@@ -55,8 +53,6 @@ SYNC_TIMEOUT: Final = 60 * 60.0
 LETTING_GO: Final = 30.0
 #: Seconds between two looks whether they still do.
 LETTING_GO_PAUSE: Final = 2.0
-#: Seconds by which the service's clock and ours may differ.
-CLOCK_SKEW: Final = 300.0
 
 
 class VolumeKind(Kind[VolumeResponseItem]):
@@ -139,13 +135,7 @@ class VolumeKind(Kind[VolumeResponseItem]):
         """Whether it is what a creation must have made whose answer was lost."""
         if self.differences(data, found) or newest_of(found).number != 0:
             return False
-        asked_at = data.get(ASKED_AT) if around is None else around
-        if not isinstance(asked_at, int | float):
-            # Asked a moment ago, by this very operation.
-            return True
-        made_at = _seconds(found.created_at)
-        earliest = asked_at - SYNC_TIMEOUT - CLOCK_SKEW
-        return made_at is not None and earliest <= made_at <= asked_at + CLOCK_SKEW
+        return made_around(found, data, around, SYNC_TIMEOUT)
 
     # --- State -------------------------------------------------------------------
 
@@ -342,14 +332,6 @@ def _in_use(state: Mapping[str, Any], users: list[str], said: str | None = None)
         "the command again. (What a program mounts as a `Volume`, not by its name, it "
         "takes down first by itself.)"
     )
-
-
-def _seconds(moment: Any) -> float | None:
-    try:
-        told = datetime.fromisoformat(str(moment))
-    except ValueError:
-        return None
-    return (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp()
 
 
 VOLUME: Final = VolumeKind()

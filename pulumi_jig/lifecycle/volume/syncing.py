@@ -26,11 +26,10 @@ from pulumi_jig.errors import (
     ServerError,
 )
 from pulumi_jig.lifecycle.invocation import READ_TIMEOUT, PartialFailureError, Stored
-from pulumi_jig.lifecycle.keys import NONCE, UNCONFIRMED, UNREADY
+from pulumi_jig.lifecycle.keys import ASKED_AT, NONCE, UNCONFIRMED, UNREADY
 from pulumi_jig.lifecycle.memory import remember_held
 from pulumi_jig.lifecycle.sending import SETTLE_WINDOW, ignored_parts
 from pulumi_jig.lifecycle.volume.inputs import (
-    ASKED_AT,
     SHOWN,
     normal_content,
     same_content,
@@ -271,6 +270,8 @@ class Sync:
             self._inputs.get("content"), newest.content
         ):
             raise self._superseded(newest.number)
+        if self._after is None and not self._is_as_before(version):
+            raise self._superseded(version.number)
         if "content" in ignored_parts(self._inv):
             return
         if same_content(self._inputs.get("content"), version.content):
@@ -283,6 +284,22 @@ class Sync:
                 f"the service shows the content of version {version.number} in another "
                 "form than it was sent; that form is taken for the same from now on",
             )
+
+    def _is_as_before(self, version: Version) -> bool:
+        """
+        Whether what stands there is what this change found, and so asked nothing of.
+
+        Else somebody has changed it since; taken for the service's own form of what the
+        program declares, it would be called the same for ever.
+        """
+        if same_content(self._inputs.get("content"), version.content):
+            return True
+        before = newest_of(self._change.item)
+        told = normal_content(before.content)
+        if not told:
+            # It was being copied, and its content had not been shown yet.
+            return version.number == before.number
+        return told == normal_content(version.content)
 
 
 def _newest_before(change: Change[VolumeResponseItem]) -> int | None:
