@@ -80,7 +80,8 @@ class Journal:
 
     def freeze(self) -> None:
         """Write no more: what is pending now is pending in the file for good."""
-        with self._lock:
+        with self._writing:
+            self._store()
             self._file = None
 
     def snapshot(self) -> Snapshot:
@@ -122,15 +123,18 @@ class Journal:
     def _write(self, note: int) -> None:
         """Return when the note, and so all before it, is in the file."""
         with self._writing:
-            if self._written >= note:
-                return
-            with self._lock:
-                if self._file is None:
-                    return
-                notes = self._notes
-                text = self._file.text(self._snapshot())
-            self._file.write(text)
-            self._written = notes
+            if self._written < note:
+                self._store()
+
+    def _store(self) -> None:
+        """Put all notes so far into the file; called by one thread at a time."""
+        if self._file is None:
+            return
+        with self._lock:
+            notes = self._notes
+            text = self._file.text(self._snapshot())
+        self._file.write(text)
+        self._written = notes
 
 
 def _renamed(resource: Resource, names: dict[str, str]) -> Resource:
