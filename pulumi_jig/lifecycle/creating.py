@@ -62,12 +62,13 @@ def _create(
     kind: Kind[Item], name: str, inputs: Mapping[str, Any], inv: Invocation
 ) -> Stored:
     ctx = inv.context(kind.create_timeout)
-    account = account_of(inv, ctx)
+    # Who we are is remembered with what was created; the creation need not wait for it.
+    account = inv.alongside(lambda: account_of(inv, ctx))
     if inputs.get("adopt") is True:
         found = find(kind, inputs, inv, ctx)
         # What this very run deleted may show for a moment longer.
         if found is not None and not just_deleted(kind, name, found):
-            return _adopt(kind, inputs, found, inv, ctx, account=account)
+            return _adopt(kind, inputs, found, inv, ctx, account=account())
     return kind.finish(post(kind, inputs, account, inv, ctx), inv, ctx)
 
 

@@ -47,6 +47,11 @@ def _never() -> bool:
     return False
 
 
+def _at_once(work: Callable[[], Any]) -> Callable[[], Any]:
+    found = work()
+    return lambda: found
+
+
 @dataclass(frozen=True)
 class Invocation:
     """
@@ -63,6 +68,8 @@ class Invocation:
         progress: Shows a line beside the resource while it is worked on.
         engine_alive: False once the engine that asked is gone.
         interrupted: True once the run was interrupted, so that nothing is waited for.
+        alongside: Begins something that does not raise, and gives what waits for its
+            result; at once and in this thread, unless the host has a better way.
         pull_grace: Seconds for which an image pull error may heal.
         clock: A monotonic clock in seconds.
         sleep: Sleeps for so many seconds.
@@ -77,6 +84,7 @@ class Invocation:
     progress: Callable[[str], None] = _ignore_line
     engine_alive: Callable[[], bool] = _always
     interrupted: Callable[[], bool] = _never
+    alongside: Callable[[Callable[[], Any]], Callable[[], Any]] = _at_once
     pull_grace: float = 60.0
     clock: Callable[[], float] = field(default=time.monotonic)
     sleep: Callable[[float], None] = field(default=time.sleep)

@@ -43,7 +43,7 @@ from pulumi_jig.lifecycle.sending import (
 from pulumi_jig.models import Response
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pulumi_jig.context import CallContext
     from pulumi_jig.lifecycle.invocation import Invocation
@@ -60,12 +60,19 @@ STRANGERS: Final = 60.0
 def post(
     kind: Kind[Item],
     inputs: Mapping[str, Any],
-    account: str | None,
+    account: Callable[[], str | None],
     inv: Invocation,
     ctx: CallContext,
 ) -> Change[Item]:
     """
     Have the service accept it, exactly once.
+
+    Args:
+        kind: What it is.
+        inputs: Checked inputs.
+        account: Gives whose key it is, and raises nothing: by then it may exist.
+        inv: The call.
+        ctx: The operation.
 
     Returns:
         The creation, with the answer to it or with what a look found of it.
@@ -79,7 +86,7 @@ def post(
     body = kind.create_body(inputs, inv.urn)
 
     def change(item: Item, *, answered: bool) -> Change[Item]:
-        return Change(inputs, item, account=account, created=True, answered=answered)
+        return Change(inputs, item, account=account(), created=True, answered=answered)
 
     key = kind.key(name)
     replaced = is_stated(key, inv.urn) and not was_deleted(key)
@@ -163,7 +170,7 @@ def _settle(
     ctx: CallContext,
     error: JigError,
     *,
-    account: str | None,
+    account: Callable[[], str | None],
 ) -> Item | None:
     """
     Find out how a creation ended that got no usable answer.
@@ -186,7 +193,7 @@ def _settle(
         raise
     except BaseException as other:
         name = required_name(kind, inputs)
-        outputs = {**kind.state_of(inputs, None, account=account), UNCONFIRMED: True}
+        outputs = {**kind.state_of(inputs, None, account=account()), UNCONFIRMED: True}
         raise PartialFailureError(
             name,
             outputs,

@@ -83,7 +83,8 @@ def _update(
     else:
         found = _live(kind, state, inputs, inv, ctx)
     if found is None:
-        return kind.finish(post(kind, inputs, account, inv, ctx), inv, ctx)
+        made = post(kind, inputs, lambda: account, inv, ctx)
+        return kind.finish(made, inv, ctx)
     if confirming:
         # From here on it is known by its id.
         state = {**state, kind.id_key: id_of(found)}

@@ -11,7 +11,8 @@ import gc
 import math
 import os
 import threading
-from typing import TYPE_CHECKING, Final
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_jig import host
 
@@ -123,5 +124,26 @@ def invocation(call: host.Call) -> Invocation:
         progress=call.progress,
         engine_alive=call.engine_alive,
         interrupted=host.cancelled,
+        alongside=_alongside,
         pull_grace=_session.number("pullGraceSeconds", PULL_GRACE),
     )
+
+
+def _alongside(work: Callable[[], Any]) -> Callable[[], Any]:
+    """
+    Begin something in a thread of its own; None where it comes to nothing.
+
+    A creation of a second asks meanwhile who we are, which would be a second before it.
+    """
+    found: Future[Any] = Future()
+
+    def run() -> None:
+        try:
+            found.set_result(work())
+        except BaseException:
+            # What stands in the way of it stands in the way of the creation as well,
+            # which says so.
+            found.set_result(None)
+
+    threading.Thread(target=run, daemon=True).start()
+    return found.result

@@ -14,8 +14,6 @@ for number in range(int(os.environ["BENCH_COUNT"])):
             "gpu_count": 1,
             "port": 8000,
             "health_check_path": "/health",
-            "environment_variables": [
-                {"name": f"SETTING_{i}", "value": "some value"} for i in range(5)
-            ],
+            "environment_variables": {f"SETTING_{i}": "some value" for i in range(5)},
         },
     )
