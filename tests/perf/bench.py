@@ -1,9 +1,11 @@
 """
 All benchmarks, one after the other; each figure is a ratio within one run.
 
-    make bench              all of them, and write BENCHMARKS.md
-    make bench WHAT=host    some: host, calls, emulator, policy, desk, stacks
-    make bench STACKS="--cells 100@0@64"    all, the stacks with these options
+    make bench                      all of them, and write BENCHMARKS.md
+    make bench WHAT="host desk"     some, whose parts of the page are written anew:
+                                    host, calls, emulator, policy, desk, rehearsal,
+                                    engine, official, growth
+    make bench WHAT=rehearsal STACKS="--cells 100@0@64"    with these options
 
 Their method is each script's own docstring, which stands in BENCHMARKS.md above what it
 printed. What was found by profiling, and what helped, is written there by hand, below a
@@ -26,13 +28,17 @@ from typing import Final
 HERE: Final = Path(__file__).parent
 PAGE: Final = HERE.parents[1] / "BENCHMARKS.md"
 MARK: Final = "<!-- Below this line the page is written by hand. -->"
+#: Title, script and its options.
 PARTS: Final = {
-    "host": "The plugin process",
-    "calls": "Single calls",
-    "emulator": "The emulator",
-    "policy": "The policy pack",
-    "desk": "Import and drift",
-    "stacks": "Whole stacks",
+    "host": ("The plugin process", "host_bench.py", ()),
+    "calls": ("Single calls", "calls_bench.py", ()),
+    "emulator": ("The emulator", "emulator_bench.py", ()),
+    "policy": ("The policy pack", "policy_bench.py", ()),
+    "desk": ("Import and drift", "desk_bench.py", ()),
+    "rehearsal": ("Whole stacks, rehearsed", "stacks_bench.py", ("rehearsal",)),
+    "engine": ("Whole stacks, by the command", "stacks_bench.py", ("engine",)),
+    "official": ("The vendor's client", "stacks_bench.py", ("official",)),
+    "growth": ("How it grows", "stacks_bench.py", ("growth",)),
 }
 PACKAGES: Final = ("pulumi", "pulumi-policy", "httpx", "pydantic", "grpcio")
 
@@ -55,12 +61,10 @@ def machine() -> list[str]:
         text=True,
         check=False,
     ).stdout.strip()
-    load = os.getloadavg()[0]
     return [
         f"- {os.cpu_count()} cores ({model}), {memory:.0f} GiB, {platform.system()} "
         f"{platform.release()}",
         f"- Python {platform.python_version()}; {packages}; `pulumi` command: {engine}",
-        f"- {datetime.now(UTC):%Y-%m-%d}; load average {load:.1f} when the run began",
     ]
 
 
@@ -72,10 +76,12 @@ def method(script: Path) -> str:
 
 def run(name: str) -> tuple[int, str]:
     """Run a benchmark, showing what it prints, and return that too."""
-    options = shlex.split(os.environ.get(f"BENCH_{name.upper()}", ""))
+    _, script, fixed = PARTS[name]
+    stacks = script == "stacks_bench.py"
+    options = shlex.split(os.environ.get("BENCH_STACKS", "")) if stacks else []
     printed = [f"(run with {shlex.join(options)})\n"] if options else []
     with subprocess.Popen(
-        [sys.executable, "-u", HERE / f"{name}_bench.py", *options],
+        [sys.executable, "-u", HERE / script, *fixed, *options],
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
@@ -87,9 +93,15 @@ def run(name: str) -> tuple[int, str]:
     return process.returncode, "".join(printed).strip("\n")
 
 
-def page(sections: list[str], described: list[str]) -> str:
+def parts_of(old: str) -> dict[str, str]:
+    """Return what a page has measured, by title."""
+    measured = old.partition(MARK)[0]
+    found = [part.partition("\n") for part in measured.split("\n## ")[1:]]
+    return {title: rest.strip() for title, _, rest in found}
+
+
+def page(old: str, sections: dict[str, str], described: list[str]) -> str:
     """Return the new page, with what was written by hand kept."""
-    old = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
     hand = old.partition(MARK)[2].strip()
     head = [
         "# Benchmarks",
@@ -101,7 +113,9 @@ def page(sections: list[str], described: list[str]) -> str:
         *described,
         "",
     ]
-    return "\n".join([*head, *sections, MARK, "", hand]).rstrip() + "\n"
+    titles = [title for title, _, _ in PARTS.values() if title in sections]
+    body = [line for t in titles for line in (f"## {t}", "", sections[t], "")]
+    return "\n".join([*head, *body, MARK, "", hand]).rstrip() + "\n"
 
 
 def main(names: list[str]) -> int:
@@ -116,16 +130,20 @@ def main(names: list[str]) -> int:
     for folder in (HERE.parents[1] / "pulumi_jig", HERE):
         compileall.compile_dir(folder, quiet=1)
     described = machine()
-    sections = []
+    old = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+    # Parts from another machine or other versions are no company for these.
+    same = all(line in old for line in described)
+    sections = parts_of(old) if names and same else {}
     for name in names or PARTS:
-        print(f"\n{PARTS[name]}", flush=True)
+        title, script, _ = PARTS[name]
+        print(f"\n{title}", flush=True)
+        load = os.getloadavg()[0]
         code, printed = run(name)
         worst = max(worst, min(code, 1))
-        text = method(HERE / f"{name}_bench.py")
-        sections += [f"## {PARTS[name]}", "", text, "", "```text", printed, "```", ""]
-    if not names:
-        # A page holds one run of everything, or it would mix machines.
-        PAGE.write_text(page(sections, described), encoding="utf-8")
+        when = f"{datetime.now(UTC):%Y-%m-%d}, load average {load:.1f} before it"
+        text = method(HERE / script)
+        sections[title] = f"{text}\n\n{when}:\n\n```text\n{printed}\n```"
+        PAGE.write_text(page(old, sections, described), encoding="utf-8")
         print(f"\nwrote {PAGE.name}")
     return worst
 
