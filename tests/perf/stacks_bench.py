@@ -263,7 +263,11 @@ def matrix(
     for count, latencies, parallels in options.cells:
         for latency in latencies:
             for parallel in parallels:
-                whose = whose_lives(kind, count, latency)
+                whose = tuple(
+                    who
+                    for who in whose_lives(kind, count, latency)
+                    if who not in options.without
+                )
                 found = lives(
                     kind,
                     count,
@@ -418,6 +422,7 @@ def main() -> int:
     parser.add_argument("what", choices=["rehearsal", "engine", "official", "growth"])
     parser.add_argument("--cells", nargs="*", type=cell, default=[*map(cell, CELLS)])
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--without", nargs="*", default=[], help="stock, say")
     parser.add_argument("--growth", default="10,100,1000,5000")
     options = parser.parse_args()
     missed: list[str] = []
