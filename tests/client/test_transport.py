@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import socket
 import ssl
 import struct
@@ -16,6 +17,7 @@ import pytest
 from faultproxy import FaultProxy
 from scripted import RawServer, Say, Scripted, read_head
 
+from pulumi_jig.client import transport
 from pulumi_jig.context import CallContext
 from pulumi_jig.errors import AmbiguousError, ConfigError, NotSentError
 
@@ -510,3 +512,10 @@ class TestConnections:
             client.close()
             with pytest.raises(RuntimeError):
                 client.deployments.list(ctx.within(1))
+
+
+def test_a_module_that_is_loaded_already_stays_loaded() -> None:
+    """Only what nobody has loaded yet is kept out, while the HTTP library loads."""
+    with transport._without("json"):
+        assert sys.modules["json"] is json
+    assert sys.modules["json"] is json

@@ -8,7 +8,11 @@ import pytest
 from simulated import ALWAYS, EPOCH, HTML, Engine
 
 from pulumi_jig.errors import OwnershipError
+from pulumi_jig.lifecycle import memory
+from pulumi_jig.lifecycle.deployment.kind import DEPLOYMENT
 from pulumi_jig.lifecycle.invocation import PartialFailureError
+from pulumi_jig.lifecycle.sending import is_ours
+from pulumi_jig.models import DeploymentResponseItem
 from pulumi_jig.naming import Mark, join_description
 
 if TYPE_CHECKING:
@@ -157,3 +161,38 @@ def test_a_content_that_somebody_makes_during_an_update_is_not_called_ours(
     with pytest.raises(PartialFailureError, match="Somebody made version 1"):
         engine.update(program)
     assert engine.diff(program).changed == ("content.source_prefix",)
+
+
+def test_what_this_run_has_just_deleted_is_not_its_successor(world: World) -> None:
+    """A service that shows the old one for a moment longer does not confirm the new."""
+    program, _ = KINDS["deployment"]
+    engine = engine_for(world, "deployment")
+    engine.create(program)
+    shown = world.live("the-one")
+    # Another run than the one that made it.
+    memory.forget()
+    engine.delete()
+    found = DeploymentResponseItem.parse(shown)
+    inputs = engine.check(program, anew=True)
+    assert is_ours(DEPLOYMENT, found, inputs, engine.invocation(), sent=1) is False
+
+
+def test_a_form_that_shows_only_when_the_copy_is_done_is_the_services_own(
+    world: World,
+) -> None:
+    """While it copies it may show no content; what the same version shows then counts."""
+    program, _ = KINDS["volume"]
+    engine = engine_for(world, "volume")
+    engine.create(program)
+    looks: list[str] = []
+
+    def blank(method: str, shown: Record) -> None:
+        if method == "GET" and "content" in shown:
+            looks.append(method)
+            form = {"type": "files", "source_prefix": "models/llm/"}
+            shown["content"] = {} if len(looks) == 1 else form
+
+    world.spoil.append(blank)
+    engine.update(program)
+    assert engine.diff(program).changes is False
+    assert "PATCH" not in world.writes()
