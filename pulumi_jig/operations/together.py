@@ -36,8 +36,9 @@ def gather(
         done: Called in the calling thread after each.
 
     Raises:
-        Exception: What `work` raised first, by the order of the items; the others are
-            still waited for, so that no request is left behind.
+        Exception: What `work` raised, the first by the order of the items. What is
+            under way then is waited for, so that no request is left behind; nothing
+            more is begun, since a service that is gone would be tried for each.
     """
     waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
     for index in range(len(items)):
@@ -46,15 +47,21 @@ def gather(
         queue.SimpleQueue()
     )
 
+    broken = threading.Event()
+
     def run() -> None:
         while True:
             try:
                 index = waiting.get_nowait()
             except queue.Empty:
                 return
+            if broken.is_set():
+                ended.put((index, None, None))
+                continue
             try:
                 ended.put((index, work(items[index]), None))
             except Exception as error:
+                broken.set()
                 ended.put((index, None, error))
 
     for _ in range(min(limit, len(items))):

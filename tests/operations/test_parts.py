@@ -58,18 +58,24 @@ def test_never_more_than_the_limit_at_a_time() -> None:
     assert most == 3
 
 
-def test_the_first_failure_is_raised_and_all_are_waited_for() -> None:
-    """The failure of the first item counts, after all have ended."""
-    ended = []
+def test_after_a_failure_nothing_is_begun_and_what_runs_is_waited_for() -> None:
+    """
+    The failure of the first item counts, whichever ended first.
+
+    A service that is gone would be tried for each of hundreds of items else.
+    """
+    begun: list[int] = []
+    failed = threading.Event()
 
     def work(number: int) -> None:
-        ended.append(number)
-        if number in {1, 3}:
-            raise ValueError(str(number))
+        begun.append(number)
+        if number == 0:
+            assert failed.wait(10)
+        raise ValueError(str(number))
 
-    with pytest.raises(ValueError, match="1"):
-        gather(work, range(5), limit=2, done=lambda: None)
-    assert sorted(ended) == [0, 1, 2, 3, 4]
+    with pytest.raises(ValueError, match="0"):
+        gather(work, range(5), limit=2, done=failed.set)
+    assert sorted(begun) == [0, 1]
 
 
 # --- States ---------------------------------------------------------------------
