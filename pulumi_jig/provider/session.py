@@ -90,9 +90,9 @@ def configure(request: ConfigureRequest) -> None:
     config = request.config
     _session.configure(lambda key: config.get(f"{NAMESPACE}:{key}"))
     # What is loaded by now, and nearly all that is loaded later, lives as long as the
-    # process; going through all of it again and again while the life cycle and the
-    # client are loaded was a quarter of the way to the first creation. (Garbage in
-    # cycles is looked for still, when there are some MiB of it.)
+    # process; going through all of it again and again while the life cycle is loaded
+    # was a quarter of the way to a check. (Garbage in cycles is looked for still, when
+    # there are some MiB of it.)
     gc.freeze()
     gc.set_threshold(max(gc.get_threshold()[0], _GARBAGE), *gc.get_threshold()[1:])
     from pulumi_jig.config import DEFAULT_PARALLEL, MAX_PARALLEL

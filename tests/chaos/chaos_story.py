@@ -91,6 +91,8 @@ class Story:
     """One run."""
 
     debug = False
+    #: The output that holds the service's own id.
+    id_key = "deployment_id"
 
     def __init__(self, seed: str) -> None:
         self.rng = random.Random(seed)
@@ -241,12 +243,12 @@ class Story:
         return _unmarked(d) and any(d["id"] in text for text in self.engine.errors)
 
     def _unknown(self) -> list[Record]:
-        """Deployments of ours that neither state nor pending operation knows."""
+        """Things of ours that neither state nor pending operation knows."""
         engine, world = self.engine, self.world
         ids, nonces = set(), set()
         for resource in engine.resources:
             outputs = resource["outputs"]
-            ids.add(outputs.get("deployment_id"))
+            ids.add(outputs.get(self.id_key))
             if outputs.get("__unconfirmed"):
                 nonces.add(outputs.get("__nonce"))
         nonces |= {op["resource"]["inputs"].get("__nonce") for op in engine.pending}

@@ -271,25 +271,6 @@ class NounStory(Story):
         text = found.get("description") or ""
         return split_description(text)[1] is not None
 
-    def _unknown(self) -> list[Record]:
-        ids, nonces = set(), set()
-        for resource in self.engine.resources:
-            outputs = resource["outputs"]
-            ids.add(outputs.get(self.id_key))
-            if outputs.get("__unconfirmed"):
-                nonces.add(outputs.get("__nonce"))
-        nonces |= {
-            op["resource"]["inputs"].get("__nonce") for op in self.engine.pending
-        }
-        owner = self.world.owner
-        return [
-            one
-            for one in self.world.records()
-            if owner.get(one["id"]) is not None
-            and one["id"] not in ids
-            and owner[one["id"]] not in nonces
-        ]
-
     # --- What people do --------------------------------------------------------------
 
     def _give_up(self) -> None:

@@ -138,7 +138,7 @@ def differences(
 ) -> list[str]:
     """Declared fields that an answer contradicts; of the value it says nothing."""
     ignored = ignored_parts(inv) if inv is not None else {}
-    live = _live(item)
+    live = live_fields(item)
     return [
         name
         for name in ("description", "ttl_seconds")
@@ -155,7 +155,7 @@ def _split(item: SecretResponseItem) -> tuple[str, Mark | None]:
     return split_description(text if isinstance(text, str) else "")
 
 
-def _live(item: SecretResponseItem) -> dict[str, Any]:
+def live_fields(item: SecretResponseItem) -> dict[str, Any]:
     """The fields of an answer; what it does not tell is not there."""
     found: dict[str, Any] = {"description": _split(item)[0]}
     if item.ttl_seconds is not None:
@@ -190,7 +190,7 @@ def state_of(
         outputs[ACCOUNT] = account
     if item is None:
         return outputs
-    for name, value in _live(item).items():
+    for name, value in live_fields(item).items():
         if value in (None, "") and not outputs.get(name):
             continue
         outputs[name] = value
@@ -204,7 +204,7 @@ def inputs_of(
     old_inputs: Mapping[str, Any], item: SecretResponseItem
 ) -> dict[str, Any]:
     """The state's inputs after a refresh: exactly the keys that they had."""
-    live = _live(item)
+    live = live_fields(item)
     declared = declared_keys(old_inputs)
     found = {
         key: live[key] if key in declared and key in live else value

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pulumi_jig.lifecycle.secret.expiry import is_expired, remarks
+from pulumi_jig.lifecycle.secret.inputs import live_fields
 from pulumi_jig.lifecycle.secret.kind import SECRET
-from pulumi_jig.naming import split_description
 from pulumi_jig.operations.drift.comparing import ownership, readable
 from pulumi_jig.operations.drift.findings import Compared, Finding, differs
 
@@ -29,18 +29,16 @@ def compare(
     _client: JigClient,
 ) -> None:
     """Add what differs, and what is worth knowing."""
-    live = {
-        "description": split_description(item.description or "")[0],
-        "ttl_seconds": item.ttl_seconds,
-    }
-    plain = readable(found, inputs, live, list(live))
+    live = live_fields(item)
+    plain = readable(found, inputs, live, ("description", "ttl_seconds"))
     for name in SECRET.differences(plain, item):
         found.drift.append(differs(name, plain.get(name), live[name]))
     ownership(found, SECRET, plain, item)
     told = {"name": found.name, "expires_at": item.expires_at}
     rows = found.drift if is_expired(told) else found.notes
     rows += [Finding("expires_at", words.rstrip(".")) for words in remarks(told)]
-    if item.updated_at != state.get("updated_at"):
+    # A creation of which nobody saw the end has no time to compare with.
+    if state.get("updated_at") not in (None, item.updated_at):
         words = (
             f"somebody wrote to it outside of Pulumi (at {item.updated_at}); whether it "
             "is still the declared value, the service does not show"
