@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from pulumi_jig.client import JigClient
     from pulumi_jig.context import CallContext
+    from pulumi_jig.emulator import RunningEmulator
 
 DAY = 86_400
 PROGRAM = f"""
@@ -171,6 +172,21 @@ def test_what_is_another_accounts_is_unknown(up: Desk) -> None:
     )
     assert done.returncode == 3
     assert done.stdout.count("belongs to account") == 2
+
+
+def test_what_is_not_found_by_an_unknown_key_is_unknown(
+    up: Desk, emulator: RunningEmulator
+) -> None:
+    """Where the service does not say whose the key is, a 404 proves nothing."""
+    emulator.admin.fault("GET", "/whoami", times=None, status=404)
+    try:
+        done = up.jig(
+            "drift", "--file", str(up.state), TOGETHER_API_KEY="key-of-somebody-else"
+        )
+    finally:
+        emulator.admin.clear_faults()
+    assert done.returncode == 3
+    assert done.stdout.count("does not say whose this key is") == 2
 
 
 def test_people_are_told_how_many_of_what(capsys: pytest.CaptureFixture[str]) -> None:

@@ -82,6 +82,11 @@ def _compare(
     except NotFoundError as error:
         if not error.definitive:
             raise
+        if isinstance(remembered, str) and whose is None:
+            # Nor does another account's 404 prove anything.
+            words = "was not found, and the service does not say whose this key is"
+            found.unknown.append(Finding(kind.what, words))
+            return found
         words = "does not exist any more; `pulumi up` makes it anew"
         found.drift.append(Finding(kind.what, words))
         return found
