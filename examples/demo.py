@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 
 from pulumi_jig.emulator import start
 from pulumi_jig.rehearsal import Rehearsal
-from pulumi_jig.rehearsal.draw import Paint, Progress, heading, report
+from pulumi_jig.rehearsal.display import Paint, Progress, heading, report
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .harness import Rehearsal
-    from .recording import Call, Recorder
-    from .results import (
+    from pulumi_jig.rehearsal.harness import Rehearsal
+    from pulumi_jig.rehearsal.recording import Call, Recorder
+    from pulumi_jig.rehearsal.results import (
         Diagnostic,
         Outputs,
         RehearsalError,

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from .harness import Rehearsal
-    from .results import Result
+    from pulumi_jig.rehearsal.harness import Rehearsal
+    from pulumi_jig.rehearsal.results import Result
 
 # No real key looks like this; an emulator takes any that is not `invalid...`.
 _KEY: Final = "rehearsal-key"
@@ -117,7 +117,7 @@ def run_cli(
     Returns:
         0 where every turn was as it must be, 1 where not, 2 for wrong arguments.
     """
-    from .results import RehearsalError
+    from pulumi_jig.rehearsal.results import RehearsalError
 
     args = parser().parse_args(argv)
     signal.signal(signal.SIGTERM, _interrupt)
@@ -131,7 +131,7 @@ def run_cli(
         return 130
     except (RehearsalError, ValueError) as error:
         if args.json:
-            from .draw import dump
+            from pulumi_jig.rehearsal.display import dump
 
             dump({"ok": False, "error": str(error), "operations": []})
         else:
@@ -149,8 +149,8 @@ def _rehearse(
     stack: ExitStack,
     start_emulator: Callable[..., Emulator] | None,
 ) -> int:
-    from .draw import Progress
-    from .harness import Rehearsal
+    from pulumi_jig.rehearsal.display import Progress
+    from pulumi_jig.rehearsal.harness import Rehearsal
 
     env = _pairs(args.env, "--env")
     if args.emulator:
@@ -203,7 +203,7 @@ class _Life:
     def __init__(
         self, rehearsal: Rehearsal, args: argparse.Namespace, progress: Any
     ) -> None:
-        from .draw import Paint
+        from pulumi_jig.rehearsal.display import Paint
 
         self._rehearsal = rehearsal
         self._args = args
@@ -231,7 +231,7 @@ class _Life:
     def _turn(
         self, kind: str, operation: Callable[[], Result], *, empty: bool = False
     ) -> bool:
-        from .draw import as_data, heading, report
+        from pulumi_jig.rehearsal.display import as_data, heading, report
 
         if not self._args.json:
             sys.stdout.write(heading(kind, self._args.stack, self._paint) + "\n")
@@ -265,7 +265,7 @@ class _Life:
 
     def _finish(self) -> int:
         if self._args.json:
-            from .draw import dump
+            from pulumi_jig.rehearsal.display import dump
 
             data: Mapping[str, Any] = {
                 "ok": not self._faults,

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
-from .results import RehearsalError
+from pulumi_jig.rehearsal.results import RehearsalError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

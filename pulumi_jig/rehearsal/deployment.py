@@ -17,30 +17,30 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from .answers import ProviderError
-from .endings import deletions, layers, survivors
-from .events import Events, Planned
-from .executor import CancelledError, Executor, StepFailedError
-from .goals import PROVIDER_PREFIX, ROOT_TYPE, Goal, RefusedError
-from .journal import Journal
-from .launch import Launcher, Settings
-from .limits import Limits
-from .lineage import StepRefusedError
-from .packs import Packs
-from .planner import Plan, Planner
-from .policies import PolicyError
-from .providers import Registry
-from .references import REFERENCE_TYPE
-from .results import Kind, Result, outputs_of
-from .servers import Servers
-from .targets import Targets
-from .wire import PropertyMap, Secret, known
+from pulumi_jig.rehearsal.aliases import StepRefusedError
+from pulumi_jig.rehearsal.deletes import deletions, layers, survivors
+from pulumi_jig.rehearsal.events import Events, Planned
+from pulumi_jig.rehearsal.executor import CancelledError, Executor, StepFailedError
+from pulumi_jig.rehearsal.goals import PROVIDER_PREFIX, ROOT_TYPE, Goal, RefusedError
+from pulumi_jig.rehearsal.journal import Journal
+from pulumi_jig.rehearsal.launch import Launcher, Settings
+from pulumi_jig.rehearsal.limits import Limits
+from pulumi_jig.rehearsal.packs import Packs
+from pulumi_jig.rehearsal.planner import Plan, Planner
+from pulumi_jig.rehearsal.policies import PolicyError
+from pulumi_jig.rehearsal.properties import PropertyMap, Secret, known
+from pulumi_jig.rehearsal.providers import Registry
+from pulumi_jig.rehearsal.references import REFERENCE_TYPE
+from pulumi_jig.rehearsal.responses import ProviderError
+from pulumi_jig.rehearsal.results import Kind, Result, outputs_of
+from pulumi_jig.rehearsal.servers import Servers
+from pulumi_jig.rehearsal.targets import Targets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from .state import Resource, Snapshot, StateFile
+    from pulumi_jig.rehearsal.state import Resource, Snapshot, StateFile
 
 
 class Deployment:

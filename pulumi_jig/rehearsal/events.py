@@ -14,10 +14,10 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .results import Diagnostic, Severity, Step, Violation
+from pulumi_jig.rehearsal.results import Diagnostic, Severity, Step, Violation
 
 if TYPE_CHECKING:
-    from .state import Resource
+    from pulumi_jig.rehearsal.state import Resource
 
 
 class Watcher(Protocol):

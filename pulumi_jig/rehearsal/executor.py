@@ -14,18 +14,18 @@ import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from .answers import InitError, ProviderError
-from .providers import UNKNOWN_ID
-from .state import Operation, Resource, now
-from .wire import Secret, difference, reveal, secret, signs
+from pulumi_jig.rehearsal.properties import Secret, difference, reveal, secret, signs
+from pulumi_jig.rehearsal.providers import UNKNOWN_ID
+from pulumi_jig.rehearsal.responses import InitError, ProviderError
+from pulumi_jig.rehearsal.state import Operation, Resource, now
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .events import Events, Planned
-    from .journal import Journal
-    from .planner import Planner
-    from .providers import Registry
+    from pulumi_jig.rehearsal.events import Events, Planned
+    from pulumi_jig.rehearsal.journal import Journal
+    from pulumi_jig.rehearsal.planner import Planner
+    from pulumi_jig.rehearsal.providers import Registry
 
 
 class CancelledError(RuntimeError):

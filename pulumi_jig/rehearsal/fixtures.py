@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pulumi_jig.emulator import RunningEmulator
-
-    from .harness import Rehearsal
+    from pulumi_jig.rehearsal.harness import Rehearsal
 
 # No real key looks like this; the emulator takes any that is not `invalid...`.
 KEY = "rehearsal-key"
@@ -55,7 +54,7 @@ def jig_rehearsal(
     state is removed at the end; what the program made lives in the emulator, which goes
     too.
     """
-    from .harness import Rehearsal
+    from pulumi_jig.rehearsal.harness import Rehearsal
 
     made: list[Rehearsal] = []
     backend = tmp_path_factory.mktemp("backend")

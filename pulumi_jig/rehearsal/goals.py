@@ -15,7 +15,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from .wire import PropertyMap, decode
+from pulumi_jig.rehearsal.properties import PropertyMap, decode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

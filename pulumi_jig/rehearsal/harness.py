@@ -19,22 +19,28 @@ from typing import TYPE_CHECKING, Any, Self
 
 import yaml
 
-from .children import ChildError
-from .configuration import configuration
-from .deployment import Deployment
-from .launch import Settings
-from .policies import PolicyPack
-from .references import Backend
-from .results import Outputs, RehearsalError, Result, outputs_of
-from .state import Snapshot, StateError, StateFile, from_json, to_json
-from .vault import VaultError
+from pulumi_jig.rehearsal.configuration import configuration
+from pulumi_jig.rehearsal.deployment import Deployment
+from pulumi_jig.rehearsal.encryption import DecryptionError
+from pulumi_jig.rehearsal.launch import Settings
+from pulumi_jig.rehearsal.policies import PolicyPack
+from pulumi_jig.rehearsal.processes import ProcessError
+from pulumi_jig.rehearsal.references import Backend
+from pulumi_jig.rehearsal.results import Outputs, RehearsalError, Result, outputs_of
+from pulumi_jig.rehearsal.state import (
+    Snapshot,
+    StateError,
+    StateFile,
+    from_json,
+    to_json,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from .events import Watcher
-    from .recording import Recorder
-    from .results import Kind
+    from pulumi_jig.rehearsal.events import Watcher
+    from pulumi_jig.rehearsal.recording import Recorder
+    from pulumi_jig.rehearsal.results import Kind
 
 
 class Rehearsal:
@@ -120,7 +126,7 @@ class Rehearsal:
                 self._settings.backend = Path(backend).resolve()
                 path = Backend.state_file(self._settings.backend, name, stack)
             self._file = StateFile(path)
-        except (RehearsalError, VaultError) as error:
+        except (RehearsalError, DecryptionError) as error:
             self.close()
             raise RehearsalError(str(error)) from error
 
@@ -210,7 +216,7 @@ class Rehearsal:
                 _check_replace(settings.replace, base)
                 deployment = Deployment(settings, base, self._file if write else None)
                 return deployment.run(kind)
-        except (ChildError, StateError, VaultError) as error:
+        except (ProcessError, StateError, DecryptionError) as error:
             raise RehearsalError(str(error)) from error
 
     # -------------------------------------------------------------------------- state
@@ -243,7 +249,7 @@ class Rehearsal:
         `secrets_providers` of the stack that it goes to are put into it; and an
         export that `pulumi stack export --show-secrets` made can be imported here.
         """
-        return to_json(self._load(), self._file.vault, show_secrets=show_secrets)
+        return to_json(self._load(), self._file.encryption, show_secrets=show_secrets)
 
     def import_(self, state: Mapping[str, Any] | str) -> None:
         """
@@ -254,7 +260,7 @@ class Rehearsal:
         """
         try:
             data = json.loads(state) if isinstance(state, str) else state
-            self._file.save(from_json(dict(data), self._file.vault))
+            self._file.save(from_json(dict(data), self._file.encryption))
         except (ValueError, TypeError) as error:
             message = f"the state cannot be imported: {error}"
             raise RehearsalError(message) from error
@@ -262,7 +268,7 @@ class Rehearsal:
     def _load(self) -> Snapshot:
         try:
             return self._file.load()
-        except (StateError, VaultError) as error:
+        except (StateError, DecryptionError) as error:
             raise RehearsalError(str(error)) from error
 
     # --------------------------------------------------------------------------- life

@@ -16,10 +16,10 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from .state import Operation, Resource, Snapshot
+from pulumi_jig.rehearsal.state import Operation, Resource, Snapshot
 
 if TYPE_CHECKING:
-    from .state import StateFile
+    from pulumi_jig.rehearsal.state import StateFile
 
 
 class Journal:

@@ -14,17 +14,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from .children import Child, environment, interpreter
-from .goals import type_of
-from .plugins import Provider
-from .references import BUILTIN_TYPE, Backend, References
+from pulumi_jig.rehearsal.goals import type_of
+from pulumi_jig.rehearsal.plugins import Provider
+from pulumi_jig.rehearsal.processes import Process, environment, interpreter
+from pulumi_jig.rehearsal.references import BUILTIN_TYPE, Backend, References
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from .events import Events, Watcher
-    from .policies import PolicyPack
-    from .recording import Recorder
+    from pulumi_jig.rehearsal.events import Events, Watcher
+    from pulumi_jig.rehearsal.policies import PolicyPack
+    from pulumi_jig.rehearsal.recording import Recorder
 
 _RUNNER: Final = Path(__file__).with_name("run_program.py")
 
@@ -104,7 +104,7 @@ class Launcher:
         It is told nothing of the stack's configuration but through `Configure`.
 
         Raises:
-            ChildError: it did not come up.
+            ProcessError: it did not come up.
         """
         settings = self._settings
         if type_of(urn) == BUILTIN_TYPE:
@@ -128,7 +128,7 @@ class Launcher:
         `interrupted` is called at a Ctrl-C, before the program is stopped.
 
         Raises:
-            ChildError: it could not be started.
+            ProcessError: it could not be started.
         """
         settings = self._settings
         env = {
@@ -138,7 +138,7 @@ class Launcher:
             "PULUMI_MONITOR": self.address,
             "PULUMI_ENGINE": self.address,
         }
-        child = Child(
+        child = Process(
             "the program",
             [
                 interpreter(settings.root, settings.runtime_options),

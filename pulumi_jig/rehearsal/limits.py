@@ -11,16 +11,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .events import Events, Planned
-from .victims import victims
+from pulumi_jig.rehearsal.dependent_replacements import victims
+from pulumi_jig.rehearsal.events import Events, Planned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .planner import Planner
-    from .providers import Registry
-    from .state import Resource, Snapshot
-    from .targets import Targets
+    from pulumi_jig.rehearsal.planner import Planner
+    from pulumi_jig.rehearsal.providers import Registry
+    from pulumi_jig.rehearsal.state import Resource, Snapshot
+    from pulumi_jig.rehearsal.targets import Targets
 
 
 class Limits:

@@ -11,17 +11,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .policies import Analyzer
+from pulumi_jig.rehearsal.policies import Analyzer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .events import Events
-    from .goals import Goal
-    from .launch import Launcher
-    from .policies import PolicyPack
-    from .results import Violation
-    from .state import Resource
+    from pulumi_jig.rehearsal.events import Events
+    from pulumi_jig.rehearsal.goals import Goal
+    from pulumi_jig.rehearsal.launch import Launcher
+    from pulumi_jig.rehearsal.policies import PolicyPack
+    from pulumi_jig.rehearsal.results import Violation
+    from pulumi_jig.rehearsal.state import Resource
 
 
 class Packs:

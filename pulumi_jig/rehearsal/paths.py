@@ -13,10 +13,10 @@ import copy
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from .wire import Secret
+from pulumi_jig.rehearsal.properties import Secret
 
 if TYPE_CHECKING:
-    from .wire import PropertyMap
+    from pulumi_jig.rehearsal.properties import PropertyMap
 
 _PART: Final = re.compile(
     r"""

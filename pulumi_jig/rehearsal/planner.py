@@ -18,23 +18,23 @@ import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .answers import CheckAnswer, DiffAnswer
-from .events import Planned
-from .lineage import Lineage, StepRefusedError
-from .paths import reset
-from .state import Resource
-from .targets import Targets
-from .verdicts import settle, shown, trigger_fires
-from .victims import victims
-from .wire import PropertyMap, difference, reveal, signs
+from pulumi_jig.rehearsal.aliases import Aliases, StepRefusedError
+from pulumi_jig.rehearsal.dependent_replacements import victims
+from pulumi_jig.rehearsal.diff import settle, shown, trigger_fires
+from pulumi_jig.rehearsal.events import Planned
+from pulumi_jig.rehearsal.paths import reset
+from pulumi_jig.rehearsal.properties import PropertyMap, difference, reveal, signs
+from pulumi_jig.rehearsal.responses import CheckResponse, DiffResponse
+from pulumi_jig.rehearsal.state import Resource
+from pulumi_jig.rehearsal.targets import Targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from .events import Events
-    from .goals import Goal
-    from .plugins import Provider
-    from .providers import Registry
+    from pulumi_jig.rehearsal.events import Events
+    from pulumi_jig.rehearsal.goals import Goal
+    from pulumi_jig.rehearsal.plugins import Provider
+    from pulumi_jig.rehearsal.providers import Registry
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Planner:
         self._registry = registry
         self._events = events
         self._analyze = analyze
-        self._lineage = Lineage(plan.stack, plan.project, olds, events)
+        self._aliases = Aliases(plan.stack, plan.project, olds, events)
         # What has been decided about a URN, for the deletions at the end.
         self.operated: set[str] = set()
         # A preview goes on after some errors, but must not succeed.
@@ -85,12 +85,12 @@ class Planner:
 
     def urn(self, goal: Goal) -> str:
         """The URN that a goal gets."""
-        return self._lineage.urn(goal)
+        return self._aliases.urn(goal)
 
     @property
     def renamed(self) -> Mapping[str, str]:
         """New URNs by the old ones that were found through an alias."""
-        return self._lineage.renamed
+        return self._aliases.renamed
 
     def register(self, goal: Goal, *, internal: bool = False) -> list[Planned]:
         """
@@ -101,7 +101,7 @@ class Planner:
             ProviderError: the provider failed a check or a diff.
         """
         urn = self._claim(goal)
-        old = self._lineage.old(urn, goal)
+        old = self._aliases.old(urn, goal)
         new = self._new(urn, goal, old)
         self.news[urn] = new
         steps = self._steps(goal, urn, old, new)
@@ -118,7 +118,7 @@ class Planner:
         looked at from now on; with another, the old one is deleted at the end.
         """
         urn = self._claim(goal)
-        old = self._lineage.old(urn, goal)
+        old = self._aliases.old(urn, goal)
         new = self._new(urn, goal, old)
         new.id = resource_id
         new.external = True
@@ -130,7 +130,7 @@ class Planner:
         return [read, Planned("replace", urn, new.type, old, new)]
 
     def _claim(self, goal: Goal) -> str:
-        urn = self._lineage.claim(goal)
+        urn = self._aliases.claim(goal)
         self.goals[urn] = goal
         return urn
 
@@ -155,7 +155,7 @@ class Planner:
             created=old.created if old else "",
             modified=old.modified if old else "",
             source_position=goal.source_position,
-            aliased_from=self._lineage.former.get(urn, ""),
+            aliased_from=self._aliases.former.get(urn, ""),
         )
 
     def _steps(
@@ -174,7 +174,7 @@ class Planner:
         if wanted or provider is None:
             answer = self._check(goal, urn, provider, known, given, seed)
         else:
-            answer = CheckAnswer(old.inputs if old else {})
+            answer = CheckResponse(old.inputs if old else {})
         new.inputs = answer.inputs
         invalid = self._report_failures(urn, new, answer)
         invalid = self._analyze(new, goal) or invalid
@@ -219,7 +219,7 @@ class Planner:
                 steps += self._untouched(needed, before)
         new = old.copied()
         new.urn = urn
-        new.aliased_from = self._lineage.former.get(urn, "")
+        new.aliased_from = self._aliases.former.get(urn, "")
         self.news[urn] = new
         return [*steps, Planned("same", urn, new.type, old, new)]
 
@@ -257,14 +257,14 @@ class Planner:
         olds: PropertyMap,
         news: PropertyMap,
         seed: bytes,
-    ) -> CheckAnswer:
+    ) -> CheckResponse:
         if goal.is_provider:
-            return CheckAnswer(self._registry.check(urn, olds, news))
+            return CheckResponse(self._registry.check(urn, olds, news))
         if provider is None:
-            return CheckAnswer(news)
+            return CheckResponse(news)
         return provider.check(urn, olds, news, seed)
 
-    def _report_failures(self, urn: str, new: Resource, answer: CheckAnswer) -> bool:
+    def _report_failures(self, urn: str, new: Resource, answer: CheckResponse) -> bool:
         for prop, reason in answer.failures:
             where = ""
             if prop:
@@ -290,7 +290,7 @@ class Planner:
         self.operated.add(urn)
         triggered = trigger_fires(old.replacement_trigger, new.replacement_trigger)
         if triggered:
-            diff = DiffAnswer(changes=True)
+            diff = DiffResponse(changes=True)
         else:
             diff = self._diff(goal, urn, old, new, provider)
         replaces = list(diff.replaces)
@@ -322,17 +322,17 @@ class Planner:
         old: Resource,
         new: Resource,
         provider: Provider | None,
-    ) -> DiffAnswer:
+    ) -> DiffResponse:
         if self._targeted(urn, old):
-            return DiffAnswer(changes=True, replaces=("id",))
+            return DiffResponse(changes=True, replaces=("id",))
         if goal.deleted_with and goal.deleted_with in self.replaced:
-            return DiffAnswer(changes=True, replaces=("deletedWith",))
+            return DiffResponse(changes=True, replaces=("deletedWith",))
         if self._provider_forces(old, new):
-            return DiffAnswer(changes=True, replaces=("provider",))
+            return DiffResponse(changes=True, replaces=("provider",))
         if goal.is_provider:
             diff = self._registry.diff(urn, old, new.inputs)
         elif provider is None:
-            return DiffAnswer(changes=reveal(old.inputs) != reveal(new.inputs))
+            return DiffResponse(changes=reveal(old.inputs) != reveal(new.inputs))
         else:
             diff = provider.diff(urn, old, new.inputs, goal.ignore_changes)
         return settle(diff, old.inputs, new.inputs, goal)
@@ -361,7 +361,7 @@ class Planner:
         new: Resource,
         provider: Provider | None,
         seed: bytes,
-        diff: DiffAnswer,
+        diff: DiffResponse,
         replaces: list[str],
     ) -> list[Planned]:
         if new.protect and old.protect:

@@ -18,24 +18,24 @@ from google.protobuf import empty_pb2
 from google.protobuf.message import Message
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
-from .answers import (
-    CheckAnswer,
-    DiffAnswer,
-    ProviderError,
-    ReadAnswer,
-    UnimplementedError,
-    diff_in,
-    failure_in,
-    outputs_in,
-)
-from .children import Child
-from .wire import (
+from pulumi_jig.rehearsal.processes import Process
+from pulumi_jig.rehearsal.properties import (
     PropertyMap,
     annotate_secrets,
     contains_unknown,
     decode,
     encode,
     reveal,
+)
+from pulumi_jig.rehearsal.responses import (
+    CheckResponse,
+    DiffResponse,
+    ProviderError,
+    ReadResponse,
+    UnimplementedError,
+    diff_in,
+    failure_in,
+    outputs_in,
 )
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
-    from .recording import Recorder
-    from .state import Resource
+    from pulumi_jig.rehearsal.recording import Recorder
+    from pulumi_jig.rehearsal.state import Resource
 
 PACKAGE: Final = "pulumi-python"
 _NO_LIMIT: Final = [
@@ -57,7 +57,7 @@ _NO_LIMIT: Final = [
 class Provider:
     """One plugin host process: one per provider resource and operation."""
 
-    def __init__(self, child: Child, urn: str, recorder: Recorder | None) -> None:
+    def __init__(self, child: Process, urn: str, recorder: Recorder | None) -> None:
         self._child = child
         self._urn = urn
         self._recorder = recorder
@@ -83,10 +83,10 @@ class Provider:
         Start the host and connect to it.
 
         Raises:
-            ChildError: it did not come up.
+            ProcessError: it did not come up.
         """
         name = urn.rpartition("::")[2]
-        child = Child(
+        child = Process(
             f"the dynamic provider host of {name!r}",
             [python, "-u", "-m", "pulumi.dynamic", engine],
             cwd=cwd,
@@ -119,7 +119,7 @@ class Provider:
             return news
         return annotate_secrets(decode(response.inputs), news)
 
-    def diff_config(self, old: Resource, news: PropertyMap) -> DiffAnswer:
+    def diff_config(self, old: Resource, news: PropertyMap) -> DiffResponse:
         """Ask whether a changed configuration replaces the provider."""
         request = _request(
             provider_pb2.DiffRequest,
@@ -133,7 +133,7 @@ class Provider:
         try:
             response = self._call("DiffConfig", request)
         except UnimplementedError:
-            return DiffAnswer(None)
+            return DiffResponse(None)
         return diff_in(response)
 
     def configure(self, inputs: PropertyMap, provider_id: str) -> None:
@@ -168,10 +168,10 @@ class Provider:
 
     def check(
         self, urn: str, olds: PropertyMap, news: PropertyMap, seed: bytes
-    ) -> CheckAnswer:
+    ) -> CheckResponse:
         """Let the provider check and complete the inputs `news`."""
         if not self._configured:
-            return CheckAnswer(news)
+            return CheckResponse(news)
         request = _request(
             provider_pb2.CheckRequest,
             urn=urn,
@@ -182,7 +182,7 @@ class Provider:
             type=_type(urn),
         )
         response = self._call("Check", request)
-        return CheckAnswer(
+        return CheckResponse(
             annotate_secrets(decode(response.inputs), news),
             [(failure.property, failure.reason) for failure in response.failures],
         )
@@ -196,14 +196,14 @@ class Provider:
         *,
         old_inputs: PropertyMap | None = None,
         olds: PropertyMap | None = None,
-    ) -> DiffAnswer:
+    ) -> DiffResponse:
         """
         Ask what the inputs `news` would change on `old`.
 
         `olds` and `old_inputs` replace those of `old`, for a refresh.
         """
         if not self._configured:
-            return DiffAnswer(None)
+            return DiffResponse(None)
         before = old.outputs if olds is None else olds
         given = old.inputs if old_inputs is None else old_inputs
         request = _request(
@@ -299,7 +299,7 @@ class Provider:
         inputs: PropertyMap,
         outputs: PropertyMap,
         timeout: float = 0.0,
-    ) -> ReadAnswer:
+    ) -> ReadResponse:
         """
         Look at what is there; an empty id in the answer means that it is gone.
 
@@ -322,7 +322,7 @@ class Provider:
         given: PropertyMap | None = None
         if response.HasField("inputs"):
             given = annotate_secrets(decode(response.inputs), inputs)
-        return ReadAnswer(response.id, annotate_secrets(found, inputs), given)
+        return ReadResponse(response.id, annotate_secrets(found, inputs), given)
 
     def cancel(self) -> None:
         """Tell the provider that the operation is being given up."""

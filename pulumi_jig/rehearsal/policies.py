@@ -19,8 +19,7 @@ import yaml
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
-from .children import Child, ChildError, interpreter
-from .policy_config import (
+from pulumi_jig.rehearsal.policy_config import (
     PolicyConfig,
     PolicyConfigError,
     PolicyInfo,
@@ -28,14 +27,15 @@ from .policy_config import (
     read,
     reconcile,
 )
-from .results import Violation
-from .wire import PropertyMap, decode, encode, reveal
+from pulumi_jig.rehearsal.processes import Process, ProcessError, interpreter
+from pulumi_jig.rehearsal.properties import PropertyMap, decode, encode, reveal
+from pulumi_jig.rehearsal.results import Violation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from .goals import Goal
-    from .state import Resource
+    from pulumi_jig.rehearsal.goals import Goal
+    from pulumi_jig.rehearsal.state import Resource
 
 _LEVELS: Final = {0: "advisory", 1: "mandatory", 2: "disabled", 3: "remediate"}
 _SEVERITIES: Final = {1: "low", 2: "medium", 3: "high", 4: "critical"}
@@ -108,7 +108,7 @@ class Analyzer:
             )
             raise PolicyError(message)
         try:
-            self._child = Child(
+            self._child = Process(
                 f"the policy pack in {pack.path}",
                 [
                     interpreter(pack.path, options),
@@ -119,7 +119,7 @@ class Analyzer:
                 on_line=on_line,
                 serves=True,
             )
-        except ChildError as error:
+        except ProcessError as error:
             raise PolicyError(str(error)) from error
 
     def configure(self) -> None:
@@ -146,7 +146,7 @@ class Analyzer:
                 },
                 self._pack.entries(),
             )
-        except ChildError as error:
+        except ProcessError as error:
             raise PolicyError(str(error)) from error
         except PolicyConfigError as error:
             title = f"validating policy config: {info.name} {self._version}  "

@@ -14,16 +14,16 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Final
 
-from .goals import PROVIDER_PREFIX, RefusedError, type_of, urn_of
-from .plugins import PACKAGE, Provider
-from .references import BUILTIN
+from pulumi_jig.rehearsal.goals import PROVIDER_PREFIX, RefusedError, type_of, urn_of
+from pulumi_jig.rehearsal.plugins import PACKAGE, Provider
+from pulumi_jig.rehearsal.references import BUILTIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from .answers import DiffAnswer
-    from .state import Resource
-    from .wire import PropertyMap
+    from pulumi_jig.rehearsal.properties import PropertyMap
+    from pulumi_jig.rehearsal.responses import DiffResponse
+    from pulumi_jig.rehearsal.state import Resource
 
 UNKNOWN_ID: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
@@ -80,7 +80,7 @@ class Registry:
         self._checked[urn] = provider
         return provider.check_config(olds, news)
 
-    def diff(self, urn: str, old: Resource, news: PropertyMap) -> DiffAnswer:
+    def diff(self, urn: str, old: Resource, news: PropertyMap) -> DiffResponse:
         """What a changed configuration means for the provider resource."""
         return self._checked[urn].diff_config(old, news)
 

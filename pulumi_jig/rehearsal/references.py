@@ -14,17 +14,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from .answers import DiffAnswer, ProviderError, ReadAnswer
-from .goals import ROOT_TYPE
-from .plugins import Provider
-from .state import StateError, StateFile
-from .vault import VaultError
-from .wire import PropertyMap, contains_secret
+from pulumi_jig.rehearsal.encryption import DecryptionError
+from pulumi_jig.rehearsal.goals import ROOT_TYPE
+from pulumi_jig.rehearsal.plugins import Provider
+from pulumi_jig.rehearsal.properties import PropertyMap, contains_secret
+from pulumi_jig.rehearsal.responses import DiffResponse, ProviderError, ReadResponse
+from pulumi_jig.rehearsal.state import StateError, StateFile
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .state import Resource
+    from pulumi_jig.rehearsal.state import Resource
 
 BUILTIN: Final = "pulumi"
 BUILTIN_TYPE: Final = "pulumi:providers:pulumi"
@@ -77,7 +77,7 @@ class Backend:
             raise ProviderError(message)
         try:
             resources = StateFile(path).load().resources
-        except (StateError, VaultError) as error:
+        except (StateError, DecryptionError) as error:
             message = f"the stack {reference!r} cannot be read: {error}"
             raise ProviderError(message) from error
         root = next((item for item in resources if item.type == ROOT_TYPE), None)
@@ -138,10 +138,10 @@ class References(Provider):
         del olds
         return news
 
-    def diff_config(self, old: Resource, news: PropertyMap) -> DiffAnswer:
+    def diff_config(self, old: Resource, news: PropertyMap) -> DiffResponse:
         """There is nothing to configure."""
         del old, news
-        return DiffAnswer(changes=False)
+        return DiffResponse(changes=False)
 
     def configure(self, inputs: PropertyMap, provider_id: str) -> None:
         """There is nothing to configure."""
@@ -153,7 +153,7 @@ class References(Provider):
         inputs: PropertyMap,
         outputs: PropertyMap,
         timeout: float = 0.0,
-    ) -> ReadAnswer:
+    ) -> ReadResponse:
         """
         The outputs of the stack that the input `name` names.
 
@@ -164,7 +164,7 @@ class References(Provider):
         name = inputs["name"]
         found = self._backend.outputs(str(name))
         secret_names = sorted(k for k, v in found.items() if contains_secret(v))
-        return ReadAnswer(
+        return ReadResponse(
             resource_id,
             {"name": name, "outputs": found, "secretOutputNames": secret_names},
             None,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from .wire import Secret, reveal
+from pulumi_jig.rehearsal.properties import Secret, reveal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

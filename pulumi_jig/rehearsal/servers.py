@@ -23,19 +23,19 @@ from pulumi.runtime.proto import (
     resource_pb2_grpc,
 )
 
-from .answers import ProviderError
-from .children import ChildError
-from .executor import CancelledError, StepFailedError
-from .goals import Goal, RefusedError, goal_from
-from .lineage import StepRefusedError
-from .policies import PolicyError
-from .wire import UnsupportedValueError, decode, encode
+from pulumi_jig.rehearsal.aliases import StepRefusedError
+from pulumi_jig.rehearsal.executor import CancelledError, StepFailedError
+from pulumi_jig.rehearsal.goals import Goal, RefusedError, goal_from
+from pulumi_jig.rehearsal.policies import PolicyError
+from pulumi_jig.rehearsal.processes import ProcessError
+from pulumi_jig.rehearsal.properties import UnsupportedValueError, decode, encode
+from pulumi_jig.rehearsal.responses import ProviderError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .deployment import Deployment
-    from .results import Severity
+    from pulumi_jig.rehearsal.deployment import Deployment
+    from pulumi_jig.rehearsal.results import Severity
 
 # As many registrations can wait at once as programs register resources that wait for
 # one another's turn; threads are made only when needed.
@@ -59,7 +59,7 @@ _FAILURES: Final = (
     RefusedError,
     UnsupportedValueError,
     ProviderError,
-    ChildError,
+    ProcessError,
     PolicyError,
 )
 _SEVERITIES: Final[dict[int, Severity]] = {
@@ -220,7 +220,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
             RefusedError,
             UnsupportedValueError,
             ProviderError,
-            ChildError,
+            ProcessError,
         ) as error:
             self._deployment.give_up(str(error), name)
             _abort(context, grpc.StatusCode.UNAVAILABLE, "the rehearsal has ended")

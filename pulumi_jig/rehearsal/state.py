@@ -20,8 +20,8 @@ from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from .vault import PROVIDER_TYPE, Vault
-from .wire import (
+from pulumi_jig.rehearsal.encryption import PROVIDER_TYPE, Encryption
+from pulumi_jig.rehearsal.properties import (
     SECRET_SIGNATURE,
     SIGNATURE,
     UNKNOWN,
@@ -165,38 +165,40 @@ _OPTIONAL: Final = (
 _VALUES: Final = frozenset({"inputs", "outputs", "replacement_trigger"})
 
 
-def value_to_json(value: Any, vault: Vault | None) -> Any:
+def value_to_json(value: Any, encryption: Encryption | None) -> Any:
     """
     A property value for a file.
 
-    Secrets become ciphertext; without a vault (`--show-secrets`) they are written in
+    Secrets become ciphertext; without a encryption (`--show-secrets`) they are written in
     clear, marked as secrets.
     """
     if isinstance(value, Secret):
         clear = value_to_json(tidy(value.value), None)
-        if vault is None:
+        if encryption is None:
             return {SIGNATURE: SECRET_SIGNATURE, "plaintext": json.dumps(clear)}
-        return {SIGNATURE: SECRET_SIGNATURE, "ciphertext": vault.seal(clear)}
+        return {SIGNATURE: SECRET_SIGNATURE, "ciphertext": encryption.encrypt(clear)}
     if value is UNKNOWN:
         return UNKNOWN_STRING
     if isinstance(value, dict):
-        return {key: value_to_json(item, vault) for key, item in value.items()}
+        return {key: value_to_json(item, encryption) for key, item in value.items()}
     if isinstance(value, list):
-        return [value_to_json(item, vault) for item in value]
+        return [value_to_json(item, encryption) for item in value]
     return tidy(value)
 
 
-def value_from_json(value: Any, vault: Vault) -> Any:
+def value_from_json(value: Any, encryption: Encryption) -> Any:
     """What `value_to_json` was given."""
     if isinstance(value, dict):
         if value.get(SIGNATURE) == SECRET_SIGNATURE:
             if "ciphertext" in value:
-                return secret(value_from_json(vault.open(value["ciphertext"]), vault))
+                return secret(
+                    value_from_json(encryption.decrypt(value["ciphertext"]), encryption)
+                )
             clear = json.loads(value["plaintext"])
-            return secret(value_from_json(clear, vault))
-        return {key: value_from_json(item, vault) for key, item in value.items()}
+            return secret(value_from_json(clear, encryption))
+        return {key: value_from_json(item, encryption) for key, item in value.items()}
     if isinstance(value, list):
-        return [value_from_json(item, vault) for item in value]
+        return [value_from_json(item, encryption) for item in value]
     if value == UNKNOWN_STRING:
         return UNKNOWN
     if isinstance(value, int) and not isinstance(value, bool):
@@ -204,7 +206,9 @@ def value_from_json(value: Any, vault: Vault) -> Any:
     return value
 
 
-def resource_to_json(resource: Resource, vault: Vault | None) -> dict[str, Any]:
+def resource_to_json(
+    resource: Resource, encryption: Encryption | None
+) -> dict[str, Any]:
     """One resource as the export format writes it."""
     result: dict[str, Any] = {
         "urn": resource.urn,
@@ -216,12 +220,12 @@ def resource_to_json(resource: Resource, vault: Vault | None) -> dict[str, Any]:
         if value in (None, "", False, [], {}):
             continue
         if attribute in _VALUES:
-            value = value_to_json(value, vault)
+            value = value_to_json(value, encryption)
         result[key] = tidy(value) if attribute == "custom_timeouts" else value
     return result
 
 
-def resource_from_json(data: dict[str, Any], vault: Vault) -> Resource:
+def resource_from_json(data: dict[str, Any], encryption: Encryption) -> Resource:
     """
     One resource of an export.
 
@@ -239,14 +243,16 @@ def resource_from_json(data: dict[str, Any], vault: Vault) -> Resource:
         if key in data:
             value = data[key]
             if attribute in _VALUES:
-                value = value_from_json(value, vault)
+                value = value_from_json(value, encryption)
             setattr(resource, attribute, value)
     return resource
 
 
-def to_json(snapshot: Snapshot, vault: Vault, *, show_secrets: bool) -> dict[str, Any]:
+def to_json(
+    snapshot: Snapshot, encryption: Encryption, *, show_secrets: bool
+) -> dict[str, Any]:
     """A stack as `pulumi stack export` prints it."""
-    seal = None if show_secrets else vault
+    seal = None if show_secrets else encryption
     deployment: dict[str, Any] = {
         "manifest": {"time": now(), "magic": "", "version": ""},
         "resources": [resource_to_json(item, seal) for item in snapshot.resources],
@@ -257,7 +263,7 @@ def to_json(snapshot: Snapshot, vault: Vault, *, show_secrets: bool) -> dict[str
         # provider of secrets of that name, and can import such an export without.
         deployment["secrets_providers"] = {
             "type": PROVIDER_TYPE,
-            "state": {"key": vault.fingerprint},
+            "state": {"key": encryption.fingerprint},
         }
     if snapshot.pending:
         deployment["pending_operations"] = [
@@ -267,7 +273,7 @@ def to_json(snapshot: Snapshot, vault: Vault, *, show_secrets: bool) -> dict[str
     return {"version": VERSION, "deployment": deployment}
 
 
-def from_json(data: Any, vault: Vault) -> Snapshot:
+def from_json(data: Any, encryption: Encryption) -> Snapshot:
     """
     The stack in an export.
 
@@ -284,9 +290,12 @@ def from_json(data: Any, vault: Vault) -> Snapshot:
         raise StateError(message)
     deployment = data["deployment"] or {}
     return Snapshot(
-        [resource_from_json(item, vault) for item in deployment.get("resources") or []],
         [
-            Operation(item["type"], resource_from_json(item["resource"], vault))
+            resource_from_json(item, encryption)
+            for item in deployment.get("resources") or []
+        ],
+        [
+            Operation(item["type"], resource_from_json(item["resource"], encryption))
             for item in deployment.get("pending_operations") or []
         ],
     )
@@ -298,7 +307,7 @@ class StateFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.vault = Vault.at(path.with_name(path.name + ".key"))
+        self.encryption = Encryption.at(path.with_name(path.name + ".key"))
         self._texts: dict[Resource, _Text] = {}
 
     @contextmanager
@@ -332,7 +341,7 @@ class StateFile:
         except ValueError as error:
             message = f"{self.path} is not JSON: {error}"
             raise StateError(message) from error
-        return from_json(data, self.vault)
+        return from_json(data, self.encryption)
 
     def save(self, snapshot: Snapshot) -> None:
         """Write the stack; see `write`."""
@@ -346,7 +355,7 @@ class StateFile:
         as they were are taken from the last time.
         """
         known, self._texts = self._texts, {}
-        frame = to_json(Snapshot(), self.vault, show_secrets=False)
+        frame = to_json(Snapshot(), self.encryption, show_secrets=False)
         del frame["deployment"]["resources"]
         lists = {"resources": [self._text(item, known) for item in snapshot.resources]}
         if snapshot.pending:
@@ -364,7 +373,7 @@ class StateFile:
         made_of = _contents(resource)
         found = known.get(resource)
         if found is None or found.made_of != made_of:
-            data = resource_to_json(resource, self.vault)
+            data = resource_to_json(resource, self.encryption)
             found = _Text(made_of, json.dumps(data, indent=4).replace("\n", _BREAK))
         self._texts[resource] = found
         return found.text

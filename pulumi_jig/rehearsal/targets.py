@@ -12,12 +12,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .goals import ROOT_TYPE
+from pulumi_jig.rehearsal.goals import ROOT_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from .state import Resource
+    from pulumi_jig.rehearsal.state import Resource
 
 
 class Targets:

@@ -25,7 +25,7 @@ from browser import Browser
 
 from pulumi_jig.emulator import RunningEmulator, start
 from pulumi_jig.rehearsal import Rehearsal
-from pulumi_jig.rehearsal.draw import Paint, heading, report
+from pulumi_jig.rehearsal.display import Paint, heading, report
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "images"

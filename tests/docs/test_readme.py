@@ -10,7 +10,7 @@ import pytest
 
 from pulumi_jig.fields import FIELDS, NO_RESET
 from pulumi_jig.rehearsal import Rehearsal
-from pulumi_jig.rehearsal.draw import Paint, heading, report
+from pulumi_jig.rehearsal.display import Paint, heading, report
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

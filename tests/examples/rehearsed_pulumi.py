@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 
 from pulumi_jig.rehearsal import Rehearsal, RehearsalError
-from pulumi_jig.rehearsal.draw import Paint, heading, report
+from pulumi_jig.rehearsal.display import Paint, heading, report
 from pulumi_jig.rehearsal.references import Backend
 
 ORGANIZATION = "organization"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pulumi_jig.rehearsal.command import run_cli
-from pulumi_jig.rehearsal.draw import Paint, Progress, report
+from pulumi_jig.rehearsal.display import Paint, Progress, report
 from pulumi_jig.rehearsal.results import Diagnostic, Step
 
 if TYPE_CHECKING:

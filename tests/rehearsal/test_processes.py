@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from pulumi_jig.rehearsal.children import GUARD
+from pulumi_jig.rehearsal.processes import GUARD
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,11 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pulumi_jig.rehearsal.encryption import DecryptionError, Encryption
 from pulumi_jig.rehearsal.goals import RefusedError, inherited_urn, seconds, urn_of
 from pulumi_jig.rehearsal.paths import PathError, parse, reset
-from pulumi_jig.rehearsal.state import value_from_json, value_to_json
-from pulumi_jig.rehearsal.vault import Vault, VaultError
-from pulumi_jig.rehearsal.wire import (
+from pulumi_jig.rehearsal.properties import (
     UNKNOWN,
     Secret,
     annotate_secrets,
@@ -24,6 +23,7 @@ from pulumi_jig.rehearsal.wire import (
     reveal,
     signs,
 )
+from pulumi_jig.rehearsal.state import value_from_json, value_to_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +46,7 @@ VALUES = st.recursive(
     max_leaves=12,
 )
 MAPS = st.dictionaries(KEYS, VALUES, max_size=4)
-VAULT = Vault(b"k" * 32)
+ENCRYPTION = Encryption(b"k" * 32)
 
 
 @given(MAPS)
@@ -66,7 +66,7 @@ def test_stripped_values_hold_no_secret(values: dict[str, Any]) -> None:
 @given(MAPS)
 def test_values_survive_a_file(values: dict[str, Any]) -> None:
     """What is written sealed is read as it was."""
-    assert value_from_json(value_to_json(values, VAULT), VAULT) == values
+    assert value_from_json(value_to_json(values, ENCRYPTION), ENCRYPTION) == values
 
 
 @given(MAPS)
@@ -190,22 +190,22 @@ def test_urns_carry_the_types_of_ancestors() -> None:
 
 def test_a_changed_ciphertext_is_noticed(tmp_path: Path) -> None:
     """A sealed value opens with its own key only, and only unchanged."""
-    vault = Vault.at(tmp_path / "key")
-    sealed = vault.seal({"pw": "hush"})
-    assert vault.open(sealed) == {"pw": "hush"}
-    assert vault.seal({"pw": "hush"}) != sealed
-    assert Vault.at(tmp_path / "key").open(sealed) == {"pw": "hush"}
+    encryption = Encryption.at(tmp_path / "key")
+    sealed = encryption.encrypt({"pw": "hush"})
+    assert encryption.decrypt(sealed) == {"pw": "hush"}
+    assert encryption.encrypt({"pw": "hush"}) != sealed
+    assert Encryption.at(tmp_path / "key").decrypt(sealed) == {"pw": "hush"}
     for wrong in (sealed[:-4] + "AAA=", "v1:abc:def", "", sealed.replace("r1", "r2")):
-        with pytest.raises(VaultError):
-            vault.open(wrong)
-    with pytest.raises(VaultError):
-        Vault.at(tmp_path / "other").open(sealed)
+        with pytest.raises(DecryptionError):
+            encryption.decrypt(wrong)
+    with pytest.raises(DecryptionError):
+        Encryption.at(tmp_path / "other").decrypt(sealed)
 
 
 def test_a_file_that_is_no_key_is_refused(tmp_path: Path) -> None:
     """A key file with something else in it is not overwritten."""
     path = tmp_path / "key"
     path.write_text("something else")
-    with pytest.raises(VaultError, match="does not hold the key"):
-        Vault.at(path)
+    with pytest.raises(DecryptionError, match="does not hold the key"):
+        Encryption.at(path)
     assert path.read_text() == "something else"

@@ -28,23 +28,23 @@ PROVIDER_TYPE: Final = "rehearsal"
 _VERSION: Final = "r1"
 
 
-class VaultError(ValueError):
+class DecryptionError(ValueError):
     """A ciphertext cannot be opened with the key at hand."""
 
 
-class Vault:
+class Encryption:
     """Seals and opens values with one key."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
 
     @classmethod
-    def at(cls, path: Path) -> Vault:
+    def at(cls, path: Path) -> Encryption:
         """
-        The vault whose key lies in the file `path`; drawn anew where there is none.
+        The encryption whose key lies in the file `path`; drawn anew where there is none.
 
         Raises:
-            VaultError: the file holds something other than a key.
+            DecryptionError: the file holds something other than a key.
         """
         if path.exists():
             text = path.read_text(encoding="ascii").strip()
@@ -54,7 +54,7 @@ class Vault:
                 key = b""
             if len(key) != hashlib.sha256().digest_size:
                 message = f"{path} does not hold the key of a rehearsed stack"
-                raise VaultError(message)
+                raise DecryptionError(message)
             return cls(key)
         key = secrets.token_bytes(hashlib.sha256().digest_size)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -67,7 +67,7 @@ class Vault:
         """What tells one key from another without giving it away."""
         return hmac.new(self._key, b"fingerprint", hashlib.sha256).hexdigest()[:16]
 
-    def seal(self, value: Any) -> str:
+    def encrypt(self, value: Any) -> str:
         """`value`, which must be JSON, as one line of ciphertext."""
         clear = json.dumps(value, sort_keys=True).encode()
         nonce = secrets.token_bytes(12)
@@ -75,12 +75,12 @@ class Vault:
         tag = self._tag(nonce, body)
         return ":".join((_VERSION, *(_text(part) for part in (nonce, body, tag))))
 
-    def open(self, ciphertext: str) -> Any:
+    def decrypt(self, ciphertext: str) -> Any:
         """
-        The value that `seal` was given.
+        The value that `encrypt` was given.
 
         Raises:
-            VaultError: another key sealed it, or it was changed.
+            DecryptionError: another key sealed it, or it was changed.
         """
         try:
             version, *parts = ciphertext.split(":")
@@ -93,7 +93,7 @@ class Vault:
                 "written by another stack's key or by the `pulumi` command; export it "
                 "with --show-secrets first"
             )
-            raise VaultError(message)
+            raise DecryptionError(message)
         return json.loads(self._mask(nonce, body))
 
     def _mask(self, nonce: bytes, data: bytes) -> bytes:

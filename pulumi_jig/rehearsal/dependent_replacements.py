@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .wire import UNKNOWN
+from pulumi_jig.rehearsal.properties import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from .providers import Registry
-    from .state import Resource
+    from pulumi_jig.rehearsal.providers import Registry
+    from pulumi_jig.rehearsal.state import Resource
 
 
 def victims(

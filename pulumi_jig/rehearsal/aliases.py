@@ -11,20 +11,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .goals import Goal, alias_urn, inherited_urn, name_of, type_of, urn_of
+from pulumi_jig.rehearsal.goals import (
+    Goal,
+    alias_urn,
+    inherited_urn,
+    name_of,
+    type_of,
+    urn_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .events import Events
-    from .state import Resource
+    from pulumi_jig.rehearsal.events import Events
+    from pulumi_jig.rehearsal.state import Resource
 
 
 class StepRefusedError(RuntimeError):
     """The plan ends here; the reason has been logged already."""
 
 
-class Lineage:
+class Aliases:
     """Names old and new, as the registrations of one operation settle them."""
 
     def __init__(

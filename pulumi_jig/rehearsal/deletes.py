@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .events import Planned
+from pulumi_jig.rehearsal.events import Planned
 
 if TYPE_CHECKING:
-    from .planner import Planner
-    from .state import Resource, Snapshot
+    from pulumi_jig.rehearsal.planner import Planner
+    from pulumi_jig.rehearsal.state import Resource, Snapshot
 
 
 def deletions(

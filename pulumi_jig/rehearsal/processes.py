@@ -35,7 +35,7 @@ Line = str
 OnLine = "Callable[[str, str], None]"  # (stream name, line)
 
 
-class ChildError(RuntimeError):
+class ProcessError(RuntimeError):
     """A process could not be started or did not come up, in one sentence."""
 
 
@@ -68,7 +68,7 @@ def interpreter(directory: Path, options: Mapping[str, Any]) -> str:
     the `uv` toolchain where it exists; otherwise the Python that runs the rehearsal.
 
     Raises:
-        ChildError: the project names a virtual environment that is not there.
+        ProcessError: the project names a virtual environment that is not there.
     """
     name = options.get("virtualenv")
     if name:
@@ -78,7 +78,7 @@ def interpreter(directory: Path, options: Mapping[str, Any]) -> str:
                 f"the project in {directory} names the virtual environment {name!r}, "
                 "which does not exist; create it, or remove the option"
             )
-            raise ChildError(message)
+            raise ProcessError(message)
         return str(candidate)
     if options.get("toolchain") == "uv":
         candidate = directory / ".venv" / "bin" / "python"
@@ -87,7 +87,7 @@ def interpreter(directory: Path, options: Mapping[str, Any]) -> str:
     return sys.executable
 
 
-class Child:
+class Process:
     """One process, its output read by threads; `port` for those that serve."""
 
     def __init__(
@@ -112,7 +112,7 @@ class Child:
             serves: Whether the first line on stdout is the port that it listens on.
 
         Raises:
-            ChildError: it cannot be started.
+            ProcessError: it cannot be started.
         """
         self.title = title
         self._on_line = on_line
@@ -131,7 +131,7 @@ class Child:
             )
         except OSError as error:
             message = f"{title} could not be started: {error}"
-            raise ChildError(message) from error
+            raise ProcessError(message) from error
         self._readers = [
             threading.Thread(target=self._read_out, args=(serves,), daemon=True),
             threading.Thread(target=self._read_err, daemon=True),
@@ -149,14 +149,14 @@ class Child:
         The port on which it serves, waiting for it to come up.
 
         Raises:
-            ChildError: it ended, or said something else than a port.
+            ProcessError: it ended, or said something else than a port.
         """
         if not self._started.wait(_START_SECONDS) or self._port is None:
             self.stop()
             last = next((line for line in reversed(self._errors) if line.strip()), "")
             hint = f": {last.strip()}" if last else ""
             message = f"{self.title} did not come up{hint}"
-            raise ChildError(message)
+            raise ProcessError(message)
         return self._port
 
     def wait(self) -> int:

@@ -15,7 +15,7 @@ from typing import Any, Final
 import grpc
 from pulumi.runtime.proto import provider_pb2, status_pb2
 
-from .wire import (
+from pulumi_jig.rehearsal.properties import (
     UNKNOWN_STRING,
     PropertyMap,
     annotate_secrets,
@@ -58,7 +58,7 @@ class InitError(ProviderError):
 
 
 @dataclass(frozen=True)
-class CheckAnswer:
+class CheckResponse:
     """What a check made of the inputs; `failures` are (property, reason)."""
 
     inputs: PropertyMap
@@ -66,7 +66,7 @@ class CheckAnswer:
 
 
 @dataclass(frozen=True)
-class DiffAnswer:
+class DiffResponse:
     """What a diff says; `changes` is None where the provider does not know."""
 
     changes: bool | None
@@ -75,7 +75,7 @@ class DiffAnswer:
 
 
 @dataclass(frozen=True)
-class ReadAnswer:
+class ReadResponse:
     """What a read found; an empty id means that it is gone."""
 
     id: str
@@ -105,14 +105,14 @@ def outputs_in(struct: Any, mask: PropertyMap) -> PropertyMap:
     return annotate_secrets(outputs, mask)
 
 
-def diff_in(response: Any) -> DiffAnswer:
+def diff_in(response: Any) -> DiffResponse:
     """The answer to a diff, or to a diff of a configuration."""
     changes: bool | None = None
     if response.changes == provider_pb2.DiffResponse.DIFF_SOME:
         changes = True
     elif response.changes == provider_pb2.DiffResponse.DIFF_NONE:
         changes = False
-    return DiffAnswer(changes, tuple(response.replaces), response.deleteBeforeReplace)
+    return DiffResponse(changes, tuple(response.replaces), response.deleteBeforeReplace)
 
 
 def failure_in(error: grpc.RpcError, masks: tuple[PropertyMap, ...]) -> ProviderError:

@@ -11,18 +11,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .answers import DiffAnswer
-from .paths import reset
-from .wire import Secret, contains_unknown, reveal, whole
+from pulumi_jig.rehearsal.paths import reset
+from pulumi_jig.rehearsal.properties import Secret, contains_unknown, reveal, whole
+from pulumi_jig.rehearsal.responses import DiffResponse
 
 if TYPE_CHECKING:
-    from .goals import Goal
-    from .wire import PropertyMap
+    from pulumi_jig.rehearsal.goals import Goal
+    from pulumi_jig.rehearsal.properties import PropertyMap
 
 
 def settle(
-    diff: DiffAnswer, olds: PropertyMap, news: PropertyMap, goal: Goal
-) -> DiffAnswer:
+    diff: DiffResponse, olds: PropertyMap, news: PropertyMap, goal: Goal
+) -> DiffResponse:
     """
     A diff of which the provider is not sure, decided by comparing the inputs.
 
@@ -32,14 +32,14 @@ def settle(
         return diff
     before, after = reveal(olds), reveal(reset(news, olds, goal.ignore_changes))
     if before == after:
-        return DiffAnswer(False, diff.replaces, diff.delete_before_replace)
+        return DiffResponse(False, diff.replaces, diff.delete_before_replace)
     changed = [key for key in {*before, *after} if before.get(key) != after.get(key)]
     forced = [
         key
         for key in sorted(changed)
         if any(path in {"*", key} for path in goal.replace_on_changes)
     ]
-    return DiffAnswer(True, (*diff.replaces, *forced), diff.delete_before_replace)
+    return DiffResponse(True, (*diff.replaces, *forced), diff.delete_before_replace)
 
 
 def trigger_fires(old: object, new: object) -> bool:

@@ -17,10 +17,16 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from .wire import UNKNOWN
+from pulumi_jig.rehearsal.properties import UNKNOWN
 
 if TYPE_CHECKING:
-    from .results import Diagnostic, Outputs, Result, Step, Violation
+    from pulumi_jig.rehearsal.results import (
+        Diagnostic,
+        Outputs,
+        Result,
+        Step,
+        Violation,
+    )
 
 _SIGNS: Final = {
     "same": " ",
