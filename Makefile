@@ -6,11 +6,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CODE := pulumi_jig examples policies tests
-# Nobody's account or stack is ever touched: inherited credentials and settings go.
-CLEAN_ENV := env $(foreach v,$(filter TOGETHER_% PULUMI_%,$(.VARIABLES)),-u $(v))
+ENGINE := $(VENV)/engine
+# Nobody's account or stack is ever touched: inherited credentials and settings go. A
+# `pulumi` that is installed on this machine comes before the one of `make engine`.
+CLEAN_ENV := env $(foreach v,$(filter TOGETHER_% PULUMI_%,$(.VARIABLES)),-u $(v)) \
+  PATH="$$PATH:$(CURDIR)/$(ENGINE)/bin"
 PYTEST := $(CLEAN_ENV) $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: help setup demo test check coverage outside package fmt lint types imports deep cases chaos bench reference images clean
+.PHONY: help setup engine demo test check coverage outside package fmt lint types imports deep cases chaos bench reference images clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -24,6 +27,10 @@ $(STAMP): pyproject.toml
 	@touch $@
 
 setup: $(STAMP) ## Make the virtual environment.
+
+# For work on this project. Who only uses it installs Pulumi the way its makers say.
+engine: $(STAMP) ## Install the real `pulumi` for the demo and the tests (needs Go).
+	@$(BIN)/python tests/engine/install.py
 
 demo: $(STAMP) ## Watch a deployment come up, change and go, on this machine alone.
 	@$(CLEAN_ENV) $(BIN)/python examples/demo.py
