@@ -11,7 +11,9 @@ GPU; nothing but loopback is reached, and no variable, stack or login of yours i
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pulumi_jig.emulator import start
-from pulumi_jig.rehearsal import Rehearsal
+from pulumi_jig.rehearsal import Rehearsal, RehearsalError
 from pulumi_jig.rehearsal.display import Paint, Progress, heading, report
 
 if TYPE_CHECKING:
@@ -39,6 +41,9 @@ STACK: Final = "demo"
 TIME_SCALE: Final = 0.02
 #: Any key will do; the emulator takes each for an account of its own.
 KEY: Final = "acct:demo:demo-key"
+#: The policy that refuses eight GPUs in dev, and what it says of them.
+POLICY: Final = "jig-gpu-count"
+REASON: Final = "must not have more than 2 GPUs per replica; gpu_count is 8"
 
 
 class DemoError(Exception):
@@ -48,6 +53,31 @@ class DemoError(Exception):
 def say(text: str) -> None:
     """One line of narration."""
     print(f"\n# {text}", flush=True)
+
+
+def must_be_refused(
+    ok: bool, violations: list[tuple[str, str, str]], errors: list[str]
+) -> None:
+    """
+    Hold a preview to the refusal that the demo promises.
+
+    A preview that fails for another reason (a pack that cannot start, say) has shown
+    nothing of the guardrails.
+
+    Args:
+        ok: Whether the preview passed.
+        violations: Level, policy and message of each.
+        errors: What else went wrong.
+    """
+    if ok:
+        raise DemoError("the guardrails let it pass.")
+    if errors:
+        raise DemoError(f"the preview failed for another reason: {errors[0]}")
+    if not any(
+        level == "mandatory" and policy == POLICY and REASON in message
+        for level, policy, message in violations
+    ):
+        raise DemoError(f"the preview failed, but {POLICY} did not refuse it.")
 
 
 class ByPulumi:
@@ -70,6 +100,8 @@ class ByPulumi:
             "PULUMI_CONFIG_PASSPHRASE": "demo",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_PYTHON_CMD": sys.executable,
+            # For --event-log, which says in a structure what is printed as text.
+            "PULUMI_DEBUG_COMMANDS": "true",
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{inherited['PATH']}",
             # Nothing but this machine is reached, whatever a plugin would like.
             "HTTP_PROXY": "http://127.0.0.1:9",
@@ -78,13 +110,15 @@ class ByPulumi:
             "TOGETHER_BASE_URL": emulator.url,
             "TOGETHER_API_KEY": KEY,
         }
+        self._events = folder / "events.json"
         self._run("stack", "init", STACK, quiet=True)
 
-    def _run(self, *words: str, quiet: bool = False) -> bool:
+    def _run(self, *words: str, quiet: bool = False, events: bool = False) -> bool:
         if not quiet:
             print(f"$ pulumi {' '.join(words)}", flush=True)
+        log = ["--event-log", str(self._events)] if events else []
         done = subprocess.run(  # noqa: S603 - the user's own `pulumi`
-            ["pulumi", "--non-interactive", *words],  # noqa: S607 - from PATH, as meant
+            ["pulumi", "--non-interactive", *words, *log],  # noqa: S607 - from PATH
             cwd=self._program,
             env=self._env,
             stdout=subprocess.PIPE if quiet else None,
@@ -117,15 +151,28 @@ class ByPulumi:
         self._must("preview", "--expect-no-changes")
 
     def refused(self) -> None:
-        """A preview under the guardrails that must fail."""
-        if self._run(
+        """A preview under the guardrails that must fail, and for their reason."""
+        ok = self._run(
             "preview",
             "--policy-pack",
             str(PACK),
             "--policy-pack-config",
             str(PROFILE),
-        ):
-            raise DemoError("the guardrails let it pass.")
+            events=True,
+        )
+        violations, errors = [], []
+        lines = self._events.read_text() if self._events.exists() else ""
+        for event in map(json.loads, lines.splitlines()):
+            if found := event.get("policyEvent"):
+                level, policy = found["enforcementLevel"], found["policyName"]
+                violations.append((level, policy, found["message"]))
+            found = event.get("diagnosticEvent", {})
+            text = re.sub(r"<\{%.*?%\}>", "", found.get("message", "")).strip()
+            # The command ends every preview that failed with this one.
+            closing = text.endswith("preview failed")
+            if found.get("severity") == "error" and not closing:
+                errors.append(text)
+        must_be_refused(ok, violations, errors)
 
     def destroy(self) -> None:
         """Take everything down."""
@@ -196,9 +243,10 @@ class ByRehearsal:
             raise DemoError("the preview after the update is not empty.")
 
     def refused(self) -> None:
-        """A preview under the guardrails that must fail."""
-        if self._act("preview", lambda stack: stack.preview(), guarded=True).ok:
-            raise DemoError("the guardrails let it pass.")
+        """A preview under the guardrails that must fail, and for their reason."""
+        result = self._act("preview", lambda stack: stack.preview(), guarded=True)
+        violations = [(v.level, v.policy, v.message) for v in result.violations]
+        must_be_refused(result.ok, violations, list(result.errors))
 
     def destroy(self) -> None:
         """Take everything down."""
@@ -248,7 +296,7 @@ def main() -> int:
     """Play the demo; 0 if every step kept its promise."""
     try:
         demo()
-    except DemoError as error:
+    except (DemoError, RehearsalError) as error:
         print(f"The demo stopped: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

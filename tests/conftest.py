@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from _pytest.terminal import TerminalReporter
 
 # A shell starts its background jobs with SIGINT ignored, and children inherit that; the
 # programs under test would then never hear what the tests send them.
@@ -31,3 +37,27 @@ settings.register_profile(
     suppress_health_check=_SLOW_STARTS,
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "core"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Without the real engine its tests are skipped by name; with it they are counted."""
+    installed = shutil.which("pulumi") is not None
+    for item in items:
+        if item.get_closest_marker("engine"):
+            item.user_properties.append(("engine", "pulumi"))
+            if not installed:
+                item.add_marker(pytest.mark.skip("there is no `pulumi` (make engine)"))
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    """Say how much of it the real engine has judged."""
+    counts = {
+        outcome: sum(
+            ("engine", "pulumi") in report.user_properties for report in reports
+        )
+        for outcome in ("passed", "failed", "skipped")
+        if (reports := terminalreporter.stats.get(outcome))
+    }
+    if any(counts.values()):
+        said = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
+        terminalreporter.write_line(f"on the real engine: {said}")

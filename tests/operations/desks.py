@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from processes import descendants, wait
 
 from pulumi_jig.context import CallContext
@@ -31,13 +29,6 @@ if TYPE_CHECKING:
 KEY = "key-of-the-desk"
 CANARY = "canary-7f3a-never-in-clear"
 SHOP = "name: shop\nruntime:\n  name: python\n  options:\n    toolchain: pip\n"
-
-needs_pulumi = [
-    pytest.mark.engine,
-    pytest.mark.skipif(
-        shutil.which("pulumi") is None, reason="the `pulumi` command is not on PATH"
-    ),
-]
 
 
 def clean_environment() -> dict[str, str]:

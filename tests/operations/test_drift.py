@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from desks import CANARY, Engine, Template, needs_pulumi
+from desks import CANARY, Engine, Template
 
 if TYPE_CHECKING:
     from desks import Desk
@@ -201,7 +201,7 @@ def test_an_encrypted_value_is_named(desk: Desk) -> None:
 class TestEngine:
     """With the real `pulumi` command."""
 
-    pytestmark = needs_pulumi
+    pytestmark = pytest.mark.engine
 
     def test_secrets_are_compared_and_not_shown(
         self, engine: Engine, client: JigClient, ctx: CallContext

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from desks import CANARY, KEY, Desk, Engine, needs_pulumi, steps
+from desks import CANARY, KEY, Desk, Engine, steps
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -370,7 +370,7 @@ def run_all(many: list[dict[str, Any]], emulator: RunningEmulator) -> None:
 class TestEngine:
     """The same with the real `pulumi import`."""
 
-    pytestmark = needs_pulumi
+    pytestmark = pytest.mark.engine
 
     def test_all_of_an_account(
         self,

@@ -17,7 +17,6 @@ from desks import (
     Template,
     clean_environment,
     names,
-    needs_pulumi,
     steps,
     wait,
 )
@@ -419,7 +418,7 @@ def test_without_the_command_the_file_is_named(desk: Desk) -> None:
 class TestEngine:
     """The same with the real `pulumi` command."""
 
-    pytestmark = needs_pulumi
+    pytestmark = pytest.mark.engine
 
     def _prepare(self, engine: Engine) -> None:
         engine.write(ONE)
