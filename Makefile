@@ -13,7 +13,7 @@ CLEAN_ENV := env $(foreach v,$(filter TOGETHER_% PULUMI_%,$(.VARIABLES)),-u $(v)
   PATH="$$PATH:$(CURDIR)/$(ENGINE)/bin"
 PYTEST := $(CLEAN_ENV) $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: help setup engine demo test check coverage outside package fmt lint types imports deep cases chaos bench reference images clean
+.PHONY: help setup engine demo test check coverage outside package fmt lint types imports deep cases conformance live chaos bench reference images clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -97,6 +97,13 @@ imports: $(STAMP) ## Check the import rules.
 	@$(BIN)/lint-imports
 
 check: lint types imports test ## All of it, as in continuous integration.
+
+conformance: $(STAMP) ## Ask the emulator for each of its rules.
+	@$(PYTEST) -q tests/conformance
+
+# The one target that uses a real account: the key stays, and it asks before it begins.
+live: $(STAMP) ## Ask the real service the same (needs TOGETHER_API_KEY and a yes; SWEEP=1).
+	@$(BIN)/python tests/conformance/live.py $(if $(SWEEP),--sweep)
 
 SEED ?= 1
 LEVEL ?= process
