@@ -13,20 +13,27 @@ CLEAN_ENV := env $(foreach v,$(filter TOGETHER_% PULUMI_%,$(.VARIABLES)),-u $(v)
   PATH="$$PATH:$(CURDIR)/$(ENGINE)/bin"
 PYTEST := $(CLEAN_ENV) $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: help setup engine demo test check coverage outside package fmt lint types imports deep cases conformance live chaos bench reference images clean
+.PHONY: help setup lock engine demo test check coverage outside package fmt lint types imports deep cases conformance live chaos bench reference images clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
 
-$(STAMP): pyproject.toml
+$(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "pulumi_jig needs Python 3.11 or newer; say make PYTHON=python3.x")'
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "This Python cannot make virtual environments (on Debian: apt-get install python3-venv)."; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Setting up $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
 setup: $(STAMP) ## Make the virtual environment.
+
+# Takes the newest of everything that pyproject.toml allows.
+lock: ## Write constraints.txt anew.
+	@$(PYTHON) -m venv --clear $(VENV)/lock
+	@$(VENV)/lock/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@{ sed -n '/^#/p' constraints.txt; $(VENV)/lock/bin/python -m pip freeze --exclude-editable; } >$(VENV)/constraints
+	@mv $(VENV)/constraints constraints.txt
 
 # For work on this project. Who only uses it installs Pulumi the way its makers say.
 engine: $(STAMP) ## Install the real `pulumi` for the demo and the tests (needs Go).
