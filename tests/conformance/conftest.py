@@ -232,11 +232,8 @@ def pytest_collection_modifyitems(
 ) -> None:
     if config.getoption("--service", default=None):
         # Tests of the suite itself have nothing to ask.
-        items[:] = [
-            item
-            for item in items
-            if item.get_closest_marker("rule") or item.get_closest_marker("question")
-        ]
+        kinds = ("rule", "question", "live")
+        items[:] = [i for i in items if any(map(i.get_closest_marker, kinds))]
     for item in items:
         if not item.path.is_relative_to(HERE):
             continue
