@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pulumi
 
 from pulumi_jig.naming import MODULE
+from pulumi_jig.resources.forms import plain, shape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+
+    from pulumi_jig.resources.forms import Where
 
 Class = TypeVar("Class", bound=type)
 
@@ -31,27 +34,47 @@ def typed(cls: Class) -> Class:
     return cls
 
 
-def gathered(
-    what: str, resource_name: str, args: Any, kwargs: Mapping[str, Any]
-) -> dict[str, Any]:
+def gathered(where: Where, args: Any, kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """
     The arguments of a resource, from an Args object, a dictionary and keywords.
 
+    Args:
+        where: The resource.
+        args: Its Args object, a mapping, or None.
+        kwargs: The keywords.
+
     Raises:
-        RunError: One of them is given twice.
+        RunError: One of them is given twice, or `args` is something else.
     """
-    given: dict[str, Any] = {}
-    if hasattr(args, "__dataclass_fields__"):
-        given = {key: getattr(args, key) for key in args.__dataclass_fields__}
-    elif args is not None:
-        given = dict(args)
-    twice = {key for key in kwargs if given.get(key) is not None}
-    if twice:
+    given = shape({} if args is None else args, where)
+    if not isinstance(given, dict):
         raise pulumi.RunError(
-            f"{what} {resource_name}: {', '.join(sorted(twice))} is given both in "
-            "`args` and as a keyword; give it once."
+            f"{where.resource}: the arguments are of type {type(args).__name__}; give an "
+            "args object, a dictionary or keywords."
         )
-    return {key: v for key, v in {**given, **kwargs}.items() if v is not None}
+    more = shape(kwargs, where)
+    if twice := given.keys() & more.keys():
+        raise pulumi.RunError(
+            f"{where.resource}: {', '.join(sorted(twice))} is given both in `args` and "
+            "as a keyword; give it once."
+        )
+    return {**given, **more}
+
+
+def existing(
+    where: Where, name: pulumi.Input[str], opts: pulumi.ResourceOptions | None
+) -> tuple[dict[str, Any], pulumi.ResourceOptions]:
+    """
+    Arguments and options with which a resource is read, not managed.
+
+    Args:
+        where: The resource.
+        name: Its name in the service, which is its Pulumi id.
+        opts: Pulumi's options.
+    """
+    name = plain(name, where / "id")
+    found = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(id=name))
+    return {"name": name}, found
 
 
 def program_of(resource_name: str) -> dict[str, str]:
@@ -69,7 +92,7 @@ def properties(
     resource_name: str,
     given: Mapping[str, Any],
     keys: Iterable[str],
-    plain: Callable[[str, Any], Any],
+    convert: Callable[[str, Any], Any],
 ) -> dict[str, Any]:
     """
     The properties of a resource, with where it stands in the program.
@@ -80,10 +103,10 @@ def properties(
         keys: All outputs of the class: the object has no output that is not there from
             the start, and each costs a tenth of a millisecond. (What was given and is
             no output is stored all the same.)
-        plain: An argument of a name as plain data.
+        convert: An argument of a name as plain data.
     """
     props: dict[str, Any] = dict.fromkeys(keys)
-    props |= {key: plain(key, value) for key, value in given.items()}
+    props |= {key: convert(key, value) for key, value in given.items()}
     props["__program"] = program_of(resource_name)
     return props
 

@@ -16,9 +16,16 @@ from pulumi import dynamic
 
 from pulumi_jig.naming import DEFAULT_BASE_URL, MODULE, endpoint_url
 from pulumi_jig.provider import DeploymentProvider
-from pulumi_jig.resources.arguments import gathered, properties, refuse_options, typed
+from pulumi_jig.resources.arguments import (
+    existing,
+    gathered,
+    properties,
+    refuse_options,
+    typed,
+)
+from pulumi_jig.resources.forms import Where, plain
 from pulumi_jig.resources.gpu_budget import join_active_budget
-from pulumi_jig.resources.parts import environment, mounts, plain, with_rotations
+from pulumi_jig.resources.parts import environment, mounts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -298,10 +305,17 @@ class Deployment(dynamic.Resource, module=MODULE, name="Deployment"):
     ) -> None:
         if isinstance(arguments, pulumi.ResourceOptions):
             arguments, opts = None, arguments
-        given = gathered("Deployment", resource_name, arguments, dict(kwargs))
-        _follow(resource_name, given)
+        where = Where(f"Deployment {resource_name}")
+        given = gathered(where, arguments, kwargs)
+        rotations = _follows_rotations(where, given)
+
+        def convert(key: str, value: Any) -> Any:
+            if key == "environment_variables":
+                return environment(value, where / key, rotations=rotations)
+            return (mounts if key == "volumes" else plain)(value, where / key)
+
         keys = [key for key in Deployment.__annotations__ if key != "endpoint_url"]
-        props = properties(resource_name, given, keys, _plain)
+        props = properties(resource_name, given, keys, convert)
         refuse_options(
             "Deployment",
             resource_name,
@@ -331,33 +345,21 @@ class Deployment(dynamic.Resource, module=MODULE, name="Deployment"):
             id: The deployment's name in the service.
             opts: Pulumi's options.
         """
-        found = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(id=id))
-        return cls(resource_name, cast("DeploymentArgsDict", {"name": id}), found)
+        args, opts = existing(Where(f"Deployment {resource_name}"), id, opts)
+        return cls(resource_name, cast("DeploymentArgsDict", args), opts)
 
 
-def _plain(key: str, value: Any) -> Any:
-    if key == "environment_variables":
-        return environment(value)
-    return mounts(value) if key == "volumes" else plain(value)
-
-
-def _follow(resource_name: str, given: dict[str, Any]) -> None:
-    """Let the variables name the secrets' rotations, where the program asks for it."""
-    wanted = given.pop("restart_on_rotation", None)
-    if wanted is None or wanted is False:
-        return
-    variables = given.get("environment_variables")
-    if wanted is not True:
+def _follows_rotations(where: Where, given: dict[str, Any]) -> bool:
+    """Take `restart_on_rotation` out of the arguments, which are sent; it is not."""
+    wanted = given.pop("restart_on_rotation", False)
+    if not isinstance(wanted, bool):
         raise pulumi.RunError(
-            f"Deployment {resource_name}: restart_on_rotation must be True or False, "
-            "known when the program runs."
+            f"{where.resource}: restart_on_rotation must be True or False, known when "
+            "the program runs."
         )
-    try:
-        given["environment_variables"] = with_rotations(variables)
-    except ValueError as error:
-        raise pulumi.RunError(
-            f"Deployment {resource_name}: restart_on_rotation {error}"
-        ) from None
+    if wanted:
+        given.setdefault("environment_variables", {})
+    return wanted
 
 
 def _base_url() -> str:

@@ -17,7 +17,6 @@ of the run, or has failed).
 from __future__ import annotations
 
 import asyncio
-import inspect
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -211,11 +210,6 @@ class GpuBudget(dynamic.Resource, module=MODULE, name="GpuBudget"):
                 f"Deployment {name}: it names another budget inside the block of "
                 f"{self._called}. Leave `budget` out, or move it out of the block."
             )
-        for key in MEMBER_KEYS.values():
-            # Both the deployment and the budget read it, and a coroutine can be read
-            # once only.
-            if inspect.isawaitable(props.get(key)):
-                props[key] = pulumi.Output.from_input(props[key])
         props[BUDGET_INPUT] = self._called
         member = _Member(resource, name, member_of(name, props))
         self._joined.append(member)

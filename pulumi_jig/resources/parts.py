@@ -7,16 +7,26 @@ programs that read their configuration from a file.
 
 from __future__ import annotations
 
-import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NotRequired, Protocol, TypedDict, runtime_checkable
+from typing import (
+    Any,
+    Final,
+    Literal,
+    NotRequired,
+    Protocol,
+    TypedDict,
+    runtime_checkable,
+)
 
 import pulumi
 
+from pulumi_jig.resources.forms import Where, plain, shape, when_known
 from pulumi_jig.resources.secret import Secret
 
 #: The variable in which a deployment names the rotations of its secrets.
 ROTATIONS = "PULUMI_JIG_ROTATIONS"
+_SOURCE: Final = "value_from_secret"
 
 
 @runtime_checkable
@@ -154,128 +164,190 @@ class CustomMetricAutoscalingArgsDict(TypedDict):
     target: NotRequired[pulumi.Input[float]]
 
 
-def plain(value: Any) -> Any:
-    """Arguments as plain data; what is an output stays one, and is plain inside."""
-    if isinstance(value, pulumi.Output):
-        return value.apply(plain)
-    if isinstance(value, Secret):
-        return value.name
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {
-            field.name: plain(item)
-            for field in dataclasses.fields(value)
-            if (item := getattr(value, field.name)) is not None
-        }
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items() if item is not None}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    return value
+# --- Environment variables -----------------------------------------------------
 
 
-def environment(value: Any) -> Any:
+def environment(value: Any, where: Where, *, rotations: bool = False) -> Any:
     """
     Environment variables as a mapping, so that each stays secret (or not) on its own.
 
     What cannot be a mapping (a name given twice, a name not known yet) stays a list; the
     check reports it, or converts it once it is known.
+
+    Args:
+        value: The argument, in any form.
+        where: Its place.
+        rotations: Whether to add a variable that names the rotation of each `Secret`.
+
+    Raises:
+        RunError: It holds a resource where text is meant, or something that is no data;
+            or there is no `Secret` whose rotation could be named.
     """
-    if isinstance(value, pulumi.Output):
-        return value.apply(environment)
-    if isinstance(value, dict):
-        value = {
-            key: {"value_from_secret": item} if isinstance(item, Secret) else item
-            for key, item in value.items()
-        }
-    value = plain(value)
-    if not isinstance(value, list):
-        return value
+
+    def known(value: Any) -> Any:
+        value = shape(value, where)
+        if isinstance(value, dict):
+            given = {name: _opened(item, where / name) for name, item in value.items()}
+            found: Any = {
+                name: _variable(item, where / name) for name, item in given.items()
+            }
+        elif isinstance(value, list):
+            items = [_opened(item, where / at) for at, item in enumerate(value)]
+            given = {_called(item, at): item for at, item in enumerate(items)}
+            found = _by_name(
+                [_variable_entry(item, where / at) for at, item in enumerate(items)]
+            )
+        else:
+            return plain(value, where)
+        return _with_rotations(found, given, where) if rotations else found
+
+    return when_known(value, known)
+
+
+def _opened(value: Any, where: Where) -> Any:
+    return when_known(value, lambda known: shape(known, where))
+
+
+def _called(item: Any, at: int) -> str:
+    # A name that is known only later cannot be written here; its place can.
+    name = item.get("name") if isinstance(item, dict) else None
+    return name if isinstance(name, str) else str(at)
+
+
+def _variable(value: Any, where: Where) -> Any:
+    """What stands for a variable in a mapping: text, a `Secret`, or a reference."""
+    return when_known(
+        value,
+        lambda known: (
+            {"value_from_secret": known.name}
+            if isinstance(known, Secret)
+            else _variable_entry(known, where)
+        ),
+    )
+
+
+def _variable_entry(value: Any, where: Where) -> Any:
+    def known(value: Any) -> Any:
+        if not isinstance(value, dict):
+            return plain(value, where)
+        found = plain({k: v for k, v in value.items() if k != _SOURCE}, where)
+        if _SOURCE in value:
+            found[_SOURCE] = when_known(
+                value[_SOURCE],
+                lambda source: (
+                    source.name
+                    if isinstance(source, Secret)
+                    else plain(source, where / _SOURCE)
+                ),
+            )
+        return found
+
+    return when_known(value, known)
+
+
+def _by_name(entries: list[Any]) -> Any:
     found: dict[str, Any] = {}
-    for item in value:
+    for item in entries:
         name = item.get("name") if isinstance(item, dict) else None
         if not isinstance(name, str) or name in found:
-            return value
+            return entries
         rest = {key: part for key, part in item.items() if key != "name"}
         if rest.keys() == {"value"}:
             found[name] = rest["value"]
-        elif rest.keys() == {"value_from_secret"}:
+        elif rest.keys() == {_SOURCE}:
             found[name] = rest
         else:
-            return value
+            return entries
     return found
 
 
-def with_rotations(variables: Any) -> Any:
-    """
-    Environment variables, and one more that names the rotation of each secret.
+def _with_rotations(variables: Any, given: dict[str, Any], where: Where) -> Any:
+    """Variables, and one more that names the rotation of each secret among them."""
+    option = Where(where.resource, ("restart_on_rotation",))
+    if ROTATIONS in given:
+        raise option.refused(f"makes the variable {ROTATIONS} itself; leave it out.")
+    followed = {name: _rotation(item) for name, item in given.items()}
 
-    Raises:
-        ValueError: There is no secret to follow; the text goes on from the option's
-            name.
-    """
-    entries = variables.items() if isinstance(variables, dict) else _named(variables)
-    if any(name == ROTATIONS for name, _ in entries):
-        raise ValueError(f"makes the variable {ROTATIONS} itself; leave it out.")
-    followed: dict[str, pulumi.Output[str]] = {}
-    for name, item in entries:
-        source = item.get("value_from_secret") if isinstance(item, dict) else item
-        if isinstance(source, Secret):
-            # A name that is known only later cannot be written here; its place can.
-            key = name if isinstance(name, str) else str(len(followed))
-            followed[key] = source.rotation
-    if not followed:
-        raise ValueError(
-            "needs a `Secret` object among `environment_variables`: a name or an output "
-            "says nothing of its rotations."
-        )
-    words = pulumi.Output.all(**followed).apply(
-        lambda known: " ".join(f"{name}={known[name]}" for name in sorted(known))
-    )
+    def words(known: dict[str, Any]) -> str:
+        told = [f"{name}={known[name]}" for name in sorted(known) if known[name]]
+        if not told:
+            raise option.refused(
+                "needs a `Secret` object among `environment_variables`: a name or an "
+                "output says nothing of its rotations."
+            )
+        return " ".join(told)
+
+    if not any(isinstance(item, pulumi.Output) for item in followed.values()):
+        words({})
+    # A rotation is no secret, whatever stands beside it.
+    named = pulumi.Output.unsecret(pulumi.Output.all(**followed)).apply(words)
     if isinstance(variables, dict):
-        return {**variables, ROTATIONS: words}
-    return [*variables, {"name": ROTATIONS, "value": words}]
+        return {**variables, ROTATIONS: named}
+    return [*variables, {"name": ROTATIONS, "value": named}]
 
 
-def _named(variables: Any) -> list[tuple[Any, Any]]:
-    """The entries of the API's list, by name."""
-    if not isinstance(variables, (list, tuple)):
-        return []
-    entries = [
-        item
-        if isinstance(item, dict)
-        else {"name": item.name, "value_from_secret": item.value_from_secret}
-        for item in variables
-        if isinstance(item, (dict, EnvironmentVariableArgs))
-    ]
-    return [(item.get("name"), item) for item in entries]
+def _rotation(value: Any) -> Any:
+    """The rotation of the `Secret` that a variable refers to; None where it is none."""
+
+    def known(value: Any) -> Any:
+        if isinstance(value, Secret):
+            return value.rotation
+        return _rotation(value.get(_SOURCE)) if isinstance(value, dict) else None
+
+    return when_known(value, known)
 
 
-def mounts(value: Any) -> Any:
+# --- Volumes -------------------------------------------------------------------
+
+
+def mounts(value: Any, where: Where) -> Any:
     """
     Volumes as the API's list.
 
     A mapping is `path -> volume`; a volume object stands for its name, and for its
     current version where no other is given.
+
+    Raises:
+        RunError: It holds another resource, or something that is no data.
     """
-    if isinstance(value, pulumi.Output):
-        return value.apply(mounts)
-    if isinstance(value, dict):
-        value = [{"name": item, "mount_path": path} for path, item in value.items()]
-    if not isinstance(value, (list, tuple)):
-        return plain(value)
-    return [_mount(item) for item in value]
+
+    def known(value: Any) -> Any:
+        value = shape(value, where)
+        if isinstance(value, dict):
+            value = [{"name": item, "mount_path": path} for path, item in value.items()]
+        if not isinstance(value, list):
+            return plain(value, where)
+        return [_mount(item, where / index) for index, item in enumerate(value)]
+
+    return when_known(value, known)
 
 
-def _mount(item: Any) -> Any:
-    if isinstance(item, VolumeMountArgs):
-        item = {
-            field.name: getattr(item, field.name)
-            for field in dataclasses.fields(item)
-            if getattr(item, field.name) is not None
-        }
-    volume = item.get("name") if isinstance(item, dict) else None
-    if not isinstance(volume, pulumi.Resource) or not isinstance(volume, Mountable):
-        return plain(item)
-    mount = {**item, "name": volume.name}
-    mount.setdefault("version", volume.current_version)
-    return plain(mount)
+def _mount(value: Any, where: Where) -> Any:
+    def known(value: Any) -> Any:
+        mount = shape(value, where)
+        if not isinstance(mount, dict) or "name" not in mount:
+            return plain(mount, where)
+        volume = mount.pop("name")
+        found = {"name": _volume_name(volume, where / "name"), **plain(mount, where)}
+        if "version" not in mount:
+            version = when_known(volume, _current_version)
+            if version is not None:
+                found["version"] = version
+        return found
+
+    return when_known(value, known)
+
+
+def _volume_name(value: Any, where: Where) -> Any:
+    return when_known(
+        value,
+        lambda known: known.name if _is_volume(known) else plain(known, where),
+    )
+
+
+def _current_version(value: Any) -> Any:
+    return value.current_version if _is_volume(value) else None
+
+
+def _is_volume(value: Any) -> bool:
+    return isinstance(value, Mountable) and not isinstance(value, Mapping)

@@ -6,6 +6,8 @@ from typing import Any
 
 import pulumi
 
+from pulumi_jig.resources.forms import Where, plain, when_known
+
 
 class Provider(pulumi.ProviderResource):
     """
@@ -37,17 +39,28 @@ class Provider(pulumi.ProviderResource):
         allow_insecure_http: pulumi.Input[bool] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        where = Where(f"Provider {resource_name}")
+
+        def switch(value: Any) -> str | None:
+            if value is None:
+                return None
+            if not isinstance(value, bool):
+                # The text "false" would switch it on.
+                raise (where / "allow_insecure_http").refused("must be True or False.")
+            return "true" if value else "false"
+
         props: dict[str, Any] = {
-            "jig:apiKey": pulumi.Output.secret(api_key),
+            "jig:apiKey": pulumi.Output.secret(plain(api_key, where / "api_key")),
             # Otherwise the environment's key would win, and this is another account.
             "jig:ignoreEnvironment": "true",
+            "jig:baseUrl": plain(base_url, where / "base_url"),
+            "jig:parallel": when_known(
+                plain(parallel, where / "parallel"),
+                lambda known: None if known is None else str(known),
+            ),
+            "jig:allowInsecureHttp": when_known(
+                plain(allow_insecure_http, where / "allow_insecure_http"), switch
+            ),
         }
-        if base_url is not None:
-            props["jig:baseUrl"] = base_url
-        if parallel is not None:
-            props["jig:parallel"] = pulumi.Output.from_input(parallel).apply(str)
-        if allow_insecure_http is not None:
-            props["jig:allowInsecureHttp"] = pulumi.Output.from_input(
-                allow_insecure_http
-            ).apply(lambda on: "true" if on else "false")
+        props = {key: value for key, value in props.items() if value is not None}
         super().__init__("pulumi-python", resource_name, props, opts)

@@ -15,7 +15,14 @@ from pulumi import dynamic
 
 from pulumi_jig.naming import MODULE
 from pulumi_jig.provider import SecretProvider
-from pulumi_jig.resources.arguments import gathered, properties, refuse_options, typed
+from pulumi_jig.resources.arguments import (
+    existing,
+    gathered,
+    properties,
+    refuse_options,
+    typed,
+)
+from pulumi_jig.resources.forms import Where, plain
 
 
 @dataclass(kw_only=True)
@@ -120,9 +127,15 @@ class Secret(dynamic.Resource, module=MODULE, name="Secret"):
     ) -> None:
         if isinstance(args, pulumi.ResourceOptions):
             args, opts = None, args
-        given = gathered("Secret", resource_name, args, dict(kwargs))
+        where = Where(f"Secret {resource_name}")
+        given = gathered(where, args, kwargs)
         refuse_options("Secret", resource_name, opts)
-        props = properties(resource_name, given, Secret.__annotations__, _plain)
+
+        def convert(key: str, value: Any) -> Any:
+            found = plain(value, where / key)
+            return pulumi.Output.secret(found) if key == "value" else found
+
+        props = properties(resource_name, given, Secret.__annotations__, convert)
         hidden = pulumi.ResourceOptions(additional_secret_outputs=["value"])
         opts = pulumi.ResourceOptions.merge(opts, hidden)
         super().__init__(SecretProvider(), resource_name, props, opts)
@@ -144,9 +157,5 @@ class Secret(dynamic.Resource, module=MODULE, name="Secret"):
             id: The secret's name in the service.
             opts: Pulumi's options.
         """
-        found = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(id=id))
-        return cls(resource_name, cast("SecretArgsDict", {"name": id}), found)
-
-
-def _plain(key: str, value: Any) -> Any:
-    return pulumi.Output.secret(value) if key == "value" else value
+        args, opts = existing(Where(f"Secret {resource_name}"), id, opts)
+        return cls(resource_name, cast("SecretArgsDict", args), opts)

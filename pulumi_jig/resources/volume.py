@@ -15,8 +15,14 @@ from pulumi import dynamic
 
 from pulumi_jig.naming import MODULE
 from pulumi_jig.provider import VolumeProvider
-from pulumi_jig.resources.arguments import gathered, properties, refuse_options, typed
-from pulumi_jig.resources.parts import plain
+from pulumi_jig.resources.arguments import (
+    existing,
+    gathered,
+    properties,
+    refuse_options,
+    typed,
+)
+from pulumi_jig.resources.forms import Where, plain
 
 # --- What a volume holds -------------------------------------------------------
 
@@ -185,9 +191,13 @@ class Volume(dynamic.Resource, module=MODULE, name="Volume"):
         if isinstance(args, pulumi.ResourceOptions):
             args, opts = None, args
         refuse_options("Volume", resource_name, opts)
-        given = gathered("Volume", resource_name, args, kwargs)
+        where = Where(f"Volume {resource_name}")
+        given = gathered(where, args, kwargs)
         props = properties(
-            resource_name, given, Volume.__annotations__, lambda _, value: plain(value)
+            resource_name,
+            given,
+            Volume.__annotations__,
+            lambda key, value: plain(value, where / key),
         )
         super().__init__(VolumeProvider(), resource_name, props, opts)
 
@@ -206,5 +216,5 @@ class Volume(dynamic.Resource, module=MODULE, name="Volume"):
             id: The volume's name in the service.
             opts: Pulumi's options.
         """
-        found = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(id=id))
-        return cls(resource_name, cast("VolumeArgsDict", {"name": id}), found)
+        args, opts = existing(Where(f"Volume {resource_name}"), id, opts)
+        return cls(resource_name, cast("VolumeArgsDict", args), opts)

@@ -32,6 +32,9 @@ class Mocks(pulumi.runtime.Mocks):
     def call(self, args):
         raise NotImplementedError
 
+async def later(value):
+    return value
+
 pulumi.runtime.set_mocks(Mocks(), preview=False)
 base = {"name": "llm-prod", "image": "i", "gpu_type": "none"}
 
@@ -121,6 +124,11 @@ def test_a_volume_stands_for_its_name_and_version(
         '{"TOKEN": token, "OTHER": {"value_from_secret": other}, "PLAIN": "1"}',
         '[EnvironmentVariableArgs(name="TOKEN", value_from_secret=token),'
         ' {"name": "OTHER", "value_from_secret": other}]',
+        '{"TOKEN": later(token), "OTHER": {"value_from_secret": later(other)}}',
+        'later({"TOKEN": pulumi.Output.from_input(0).apply(lambda _: token),'
+        ' "OTHER": other, "PLAIN": later("1")})',
+        'pulumi.Output.from_input([{"name": "TOKEN", "value_from_secret": token},'
+        ' {"name": "OTHER", "value_from_secret": other}])',
     ],
 )
 def test_rotations_are_named_in_one_variable(variables: str) -> None:
@@ -143,6 +151,8 @@ def test_rotations_are_named_in_one_variable(variables: str) -> None:
             'environment_variables={"T": token, "PULUMI_JIG_ROTATIONS": "1"}',
             "leave it out",
         ),
+        ('environment_variables=later({"A": "1"})', "needs a `Secret` object"),
+        ('environment_variables={"A": later("1")}', "needs a `Secret` object"),
     ],
 )
 def test_rotations_without_a_secret_to_follow_are_refused(
