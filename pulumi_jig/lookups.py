@@ -330,8 +330,12 @@ def _info(item: DeploymentResponseItem, client: JigClient) -> DeploymentInfo:
     description = item.description if isinstance(item.description, str) else ""
     text, mark = split_description(description)
     # Answers are tolerant: at run time an element may be of any type.
-    variables: Any = item.environment_variables or ()
-    names = [str(entry.get("name")) for entry in variables if isinstance(entry, dict)]
+    variables: Any = item.environment_variables
+    names = [
+        str(entry.get("name"))
+        for entry in (variables if isinstance(variables, list) else ())
+        if isinstance(entry, dict)
+    ]
     name = str(item.name)
     return DeploymentInfo(
         name=name,

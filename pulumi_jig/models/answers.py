@@ -147,9 +147,9 @@ class DeploymentResponseItem(Response):
     @property
     def revision_id(self) -> str | None:
         """The revision that this answer describes, where it says so."""
-        for variable in self.environment_variables or ():
-            # Answers are tolerant: at run time an element may be of any type.
-            entry: Any = variable
+        # Answers are tolerant: at run time it may be of any type, as may each element.
+        variables: Any = self.environment_variables
+        for entry in variables if isinstance(variables, list) else ():
             if isinstance(entry, dict) and entry.get("name") == REVISION_VARIABLE:
                 value = entry.get("value")
                 return value if isinstance(value, str) and value else None

@@ -428,3 +428,10 @@ def test_what_cannot_be_an_id_is_none(strange):
     item = answer(id=strange, replica_events={"r": event})
 
     assert (None, None) == (item.id, item.replica_events["r"].revision_id)
+
+
+@pytest.mark.parametrize("variables", [1, True, {"name": "A"}, "A", [1, None, "A"]])
+def test_variables_of_any_type_name_no_revision(variables):
+    """An answer that is not what it should be is read as far as it goes."""
+    item = DeploymentResponseItem.parse({"environment_variables": variables})
+    assert item.revision_id is None
