@@ -1,10 +1,14 @@
 """
 One table: what each field of a deployment means for its life.
 
-For every field: whether a change replaces the deployment or updates it, what an update
-sends when the program no longer declares it, how a declared value is compared with what
-is live, and whether a change rolls new replicas. `diff`, `update`, `read` and the
-reference documentation all read this table, so they cannot disagree.
+For every field: whether a change replaces the deployment or updates it, what it is held
+at when the program leaves it out (or that it is left alone), how a value is compared with
+what is live, and whether a change rolls new replicas. `diff`, `update`, `read`, `drift`
+and the reference documentation all read this table, so they cannot disagree.
+
+The program is the whole truth: a field that is left out is held at its documented default
+or empty form, and somebody's change of it is drift. Left alone is only what the service
+itself chooses when it is not told.
 
 A comparison answers one question: "is what the program declares true of what is live?"
 It is blind to the order of lists that the API treats as sets, to defaults that the
@@ -20,7 +24,7 @@ variable changed.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from pulumi_jig.models import (
     DEFAULT_TARGETS,
@@ -29,18 +33,25 @@ from pulumi_jig.models import (
     PLATFORM_PREFIX,
 )
 from pulumi_jig.naming import split_description
-from pulumi_jig.values import UNKNOWN, changed_paths, has_unknown, reveal, whole_numbers
+from pulumi_jig.values import (
+    UNKNOWN,
+    changed_paths,
+    format_path,
+    has_unknown,
+    reveal,
+    whole_numbers,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from pulumi_jig.models import DeploymentResponseItem
     from pulumi_jig.values import Path
 
 
-class _NoReset:
+class _LeftAlone:
     def __repr__(self) -> str:
-        return "NO_RESET"
+        return "LEFT_ALONE"
 
 
 class _NotTold:
@@ -48,8 +59,9 @@ class _NotTold:
         return "NOT_TOLD"
 
 
-#: The API documents no way to return this field to its default.
-NO_RESET: Final = _NoReset()
+#: Left out, the service chooses a value itself. The API documents no way back to that,
+#: so dropping such a field is refused.
+LEFT_ALONE: Final = _LeftAlone()
 #: An answer without this field says nothing about it.
 NOT_TOLD: Final = _NotTold()
 
@@ -65,10 +77,11 @@ class Field:
     Attributes:
         name: The API's name, also the property's.
         on_change: `update` in place, or `replace` the deployment.
-        cleared_by: What an update sends when the program drops the field; `NO_RESET`
-            where the API documents nothing, so dropping it is refused.
-        same: Whether a declared value is true of a live one. Third argument: all
-            declared inputs, for fields whose default hangs on another field.
+        default: What a field that is left out is held at, in the form that state has;
+            `LEFT_ALONE` for a required field and for what the service chooses. Of
+            `max_replicas` it is the value of `min_replicas`, see `held_value`.
+        same: Whether a wanted value is true of a live one. Third argument: all
+            declared inputs, for fields whose default depends on another field.
         views: Both values without what is no difference, where their parts are compared;
             for such a field `same` is that the two views are equal.
         absent: What it means that a full answer leaves the field out: services of this
@@ -79,7 +92,7 @@ class Field:
 
     name: str
     on_change: Literal["update", "replace"] = "update"
-    cleared_by: Any = NO_RESET
+    default: Any = LEFT_ALONE
     same: Callable[[Any, Any, Mapping[str, Any]], bool] = lambda d, v, _: bool(d == v)
     views: Callable[[Any, Any, Mapping[str, Any]], Views] | None = None
     absent: Any = NOT_TOLD
@@ -271,7 +284,7 @@ _TABLE: Final = (
     ),
     Field(
         "gpu_count",
-        cleared_by=0,
+        default=0,
         same=_same_gpu_count,
         absent=0,
         source="default 0",
@@ -281,7 +294,7 @@ _TABLE: Final = (
     Field("storage", same=_same_number),
     Field(
         "min_replicas",
-        cleared_by=1,
+        default=1,
         same=_same_number,
         absent=0,
         rolls=False,
@@ -289,15 +302,15 @@ _TABLE: Final = (
     ),
     Field(
         "max_replicas",
-        # Sent as the value of min_replicas, see `clearing_value`.
-        cleared_by="min_replicas",
+        # The value of min_replicas, see `held_value`.
+        default="min_replicas",
         same=_same_number,
         rolls=False,
         source="default: min_replicas",
     ),
     Field(
         "autoscaling",
-        cleared_by={},
+        default={},
         absent={},
         views=_autoscaling_views,
         source="the update document: {} disables it",
@@ -306,42 +319,42 @@ _TABLE: Final = (
     Field("port", same=_same_number),
     Field(
         "health_check_path",
-        cleared_by="",
+        default="",
         absent="",
         same=_same_text,
         source='the update document: "" disables it',
     ),
     Field(
         "command",
-        cleared_by=[],
+        default=[],
         absent=[],
         same=_same_list,
         source="assumed: lists are replaced, so an empty one clears",
     ),
     Field(
         "args",
-        cleared_by=[],
+        default=[],
         absent=[],
         same=_same_list,
         source="assumed: lists are replaced, so an empty one clears",
     ),
     Field(
         "environment_variables",
-        cleared_by=[],
+        default={},
         absent={},
         views=_environment_views,
         source="the update document: the list replaces all existing variables",
     ),
     Field(
         "volumes",
-        cleared_by=[],
+        default=[],
         absent=[],
         views=_mount_views("version"),
         source="the update document: the list replaces all existing mounts",
     ),
     Field(
         "model_mounts",
-        cleared_by=[],
+        default=[],
         absent=[],
         views=_mount_views("revision_id"),
         source="the vendor's client always sends the list",
@@ -349,7 +362,7 @@ _TABLE: Final = (
     Field("termination_grace_period_seconds", same=_same_number),
     Field(
         "description",
-        cleared_by="",
+        default="",
         absent="",
         same=_same_text,
         rolls=False,
@@ -357,26 +370,117 @@ _TABLE: Final = (
     ),
 )
 
+#: The field whose parts are told apart: one variable may be ours and another not.
+ENVIRONMENT: Final = "environment_variables"
+
 FIELDS: Final[dict[str, Field]] = {field.name: field for field in _TABLE}
 
 
-def clearing_value(name: str, inputs: Mapping[str, Any]) -> Any:
+def held_value(name: str, declared: Mapping[str, Any]) -> Any:
     """
-    What an update sends for a field that the program no longer declares.
+    What a field is held at that the program leaves out.
 
     Args:
         name: The field.
-        inputs: All that the program declares now.
+        declared: All that the program declares.
 
     Returns:
-        The value, or `NO_RESET`. Of variables, those that are still declared, since
-        the list is replaced as a whole.
+        The value in the form that state has, or `LEFT_ALONE`.
     """
-    if name == "environment_variables":
-        return environment_list(reveal(inputs.get(name)))
     if name == "max_replicas":
-        return inputs.get("min_replicas", 1)
-    return FIELDS[name].cleared_by
+        return declared.get("min_replicas", FIELDS["min_replicas"].default)
+    return FIELDS[name].default
+
+
+def desired_values(
+    declared: Mapping[str, Any], added: Collection[str] = ()
+) -> dict[str, Any]:
+    """
+    What shall be true of what is live: all that is declared, and what is held.
+
+    Args:
+        declared: The fields that the program declares.
+        added: Property paths that the service itself added; they are not held.
+    """
+    held = {
+        name: value
+        for name in FIELDS
+        if name not in declared
+        and name not in added
+        and (value := held_value(name, declared)) is not LEFT_ALONE
+    }
+    return {**declared, **held}
+
+
+class Difference(NamedTuple):
+    """
+    A field whose desired value is not true of what is live.
+
+    Attributes:
+        name: The field.
+        wanted: The declared value, or the one that it is held at.
+        live: What is live; None where nothing tells.
+    """
+
+    name: str
+    wanted: Any
+    live: Any
+
+
+def differing(
+    declared: Mapping[str, Any], live: Mapping[str, Any], added: Collection[str] = ()
+) -> Iterator[Difference]:
+    """
+    The fields whose desired value is not true of what is live.
+
+    A declared field that `live` does not have differs; one that is only held does not,
+    since nothing is known of it.
+
+    Args:
+        declared: The fields that the program declares.
+        live: A state, or the fields of an answer.
+        added: Property paths that the service itself added.
+    """
+    wanted = desired_values(declared, added)
+    for name, value in wanted.items():
+        if name not in declared and live.get(name) is None:
+            continue
+        there = live.get(name)
+        if name == ENVIRONMENT and added:
+            there = _without_added(there, declared.get(name), added)
+        if not is_same(name, value, there, wanted):
+            yield Difference(name, value, there)
+
+
+def _without_added(live: Any, declared: Any, added: Collection[str]) -> Any:
+    """Live variables without those that the service itself added."""
+    ours = environment_mapping(reveal(declared))
+    return {
+        name: value
+        for name, value in environment_mapping(reveal(live)).items()
+        if name in ours or variable_path(name) not in added
+    }
+
+
+def variable_path(name: str) -> str:
+    """The property path of an environment variable."""
+    return format_path((ENVIRONMENT, name))
+
+
+def added_paths(declared: Mapping[str, Any], live: Mapping[str, Any]) -> list[str]:
+    """
+    What the answer to our own request shows beyond what was sent, as property paths.
+
+    It is remembered, so that no preview asks for ever to take it away again.
+    """
+    found: list[str] = []
+    for name, wanted, there in differing(declared, live):
+        if name == ENVIRONMENT:
+            views = _environment_views(reveal(wanted), reveal(there), declared)
+            found += [variable_path(name) for name in views[1] if name not in views[0]]
+        elif name not in declared:
+            found.append(name)
+    return sorted(found)
 
 
 def is_same(name: str, declared: Any, live: Any, inputs: Mapping[str, Any]) -> bool:

@@ -29,6 +29,9 @@ UNCONFIRMED: Final = "__unconfirmed"
 #: Why it is not what was asked for, although it was accepted: a refresh clears what the
 #: engine itself remembers of a failure.
 UNREADY: Final = "__unready"
+#: Property paths that the service itself added to what we sent, as its answers showed:
+#: they are not held at their defaults, or every preview would ask to take them away.
+ADDED: Final = "__added"
 #: When a creation ended without an answer, in seconds since 1970: of what carries no
 #: mark and shows little, only the time of its creation can tell it from a namesake.
 ASKED_AT: Final = "__asked_at"
@@ -53,6 +56,11 @@ def declared_keys(data: Mapping[str, Any], known: Collection[str]) -> set[str]:
         return {key for key in listed if isinstance(key, str)}
     # A state without bookkeeping (hand-written, or imported): what is there was meant.
     return {key for key in data if key in known}
+
+
+def with_added(inputs: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
+    """Inputs with what the state remembers that the service itself added."""
+    return {**inputs, ADDED: state[ADDED]} if ADDED in state else dict(inputs)
 
 
 @dataclass(frozen=True)

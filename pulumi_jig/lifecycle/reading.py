@@ -19,7 +19,7 @@ from pulumi_jig.lifecycle.identity import (
     require_telling,
 )
 from pulumi_jig.lifecycle.invocation import READ_TIMEOUT, Stored
-from pulumi_jig.lifecycle.keys import UNCONFIRMED, UNREADY
+from pulumi_jig.lifecycle.keys import UNCONFIRMED, UNREADY, with_added
 from pulumi_jig.lifecycle.kind import id_of, name_in
 from pulumi_jig.lifecycle.sending import is_ours, saying, show
 from pulumi_jig.models import Response
@@ -83,7 +83,7 @@ def _read(
     why = foreign(kind, item, state, inv.urn) if known else None
     if why:
         inv.log("warning", f"{why} It is shown as it is and will not be changed.")
-    inputs = inv.old_inputs or kind.inputs_in(state)
+    inputs = with_added(inv.old_inputs or kind.inputs_in(state), state)
     outputs = kind.state_of({**kind.inputs_in(state), **inputs}, item, account=account)
     unready = state.get(UNREADY)
     waits = not kind.complete_at_once and inputs.get("wait_for") != "none"

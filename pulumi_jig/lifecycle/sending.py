@@ -30,7 +30,7 @@ from pulumi_jig.models import Response
 from pulumi_jig.values import storable_fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pulumi_jig.context import CallContext
     from pulumi_jig.lifecycle.invocation import Invocation
@@ -195,6 +195,14 @@ def is_ours(
         return False
     # Its absence before the first request was proved, so a twin of what was sent is it.
     return sent > 0 and kind.is_twin(found, inputs)
+
+
+def is_ignored(path: str, ignored: Iterable[str]) -> bool:
+    """Whether the program ignores changes of a property path, or of one above it."""
+    return any(
+        one in (path, "*") or path.startswith((f"{one}.", f"{one}["))
+        for one in (other.removesuffix(".*").removesuffix("[*]") for other in ignored)
+    )
 
 
 def ignored_parts(inv: Invocation) -> dict[str, set[str] | None]:

@@ -18,7 +18,7 @@ from pulumi_jig.lifecycle.identity import (
     require_proof_of_absence,
     taken,
 )
-from pulumi_jig.lifecycle.keys import UNCONFIRMED
+from pulumi_jig.lifecycle.keys import UNCONFIRMED, with_added
 from pulumi_jig.lifecycle.kind import id_of
 from pulumi_jig.lifecycle.memory import name_lock
 from pulumi_jig.lifecycle.patching import patch
@@ -65,6 +65,7 @@ def update(
     """
     name = required_name(kind, inputs)
     require_storable(inputs)
+    inputs = with_added(inputs, state)
     with discreet(kind, inv, state, inputs) as quiet, name_lock(kind.key(name)):
         return _update(kind, state, inputs, quiet)
 

@@ -225,7 +225,7 @@ def _updating(
     finding: _Finder,
 ) -> Finding:
     from pulumi_jig.lifecycle.identity import foreign
-    from pulumi_jig.lifecycle.keys import UNREADY
+    from pulumi_jig.lifecycle.keys import UNREADY, with_added
 
     stored = stored_resource(export, resource)
     if stored is None:
@@ -254,7 +254,7 @@ def _updating(
     account = state.get("__account") or desk.account
     refreshed["outputs"] = outputs_of(
         kind,
-        inputs,
+        with_added(inputs, state),
         item,
         account if isinstance(account, str) else None,
         in_clear=desk.in_clear,

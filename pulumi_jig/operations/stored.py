@@ -103,10 +103,15 @@ def _without_values(value: Any) -> Any:
 
 def refreshed_inputs(kind: Kind[Any], stored: Record, item: Response) -> Record:
     """The inputs as a refresh would leave them."""
+    from pulumi_jig.lifecycle.keys import with_added
+
     inputs: Record = stored.get("inputs") or {}
     leaves = dict(sealed_leaves(inputs))
+    plain = unsealed(inputs, live_of(item))
     found: Record = to_file(
-        resealed(kind.inputs_of(unsealed(inputs, live_of(item)), item), leaves)
+        resealed(
+            kind.inputs_of(with_added(plain, stored.get("outputs") or {}), item), leaves
+        )
     )
     return found
 
@@ -122,11 +127,14 @@ def arrived(
     """
     from pulumi_jig.lifecycle.deployment.diff import diff
     from pulumi_jig.lifecycle.deployment.state import state_of
+    from pulumi_jig.lifecycle.keys import with_added
 
     live = live_of(item)
     before: Record = stored.get("inputs") or {}
     wanted = unsealed(dict(news), live)
-    now = state_of(unsealed(before, live), item)
+    now = state_of(
+        with_added(unsealed(before, live), stored.get("outputs") or {}), item
+    )
     now["status"] = "Ready"
     if diff(now, wanted, old_inputs=unsealed(before, live)).changes:
         return False

@@ -5,7 +5,7 @@ A life is a package `lifecycle.<life>` in which a module and a function of the s
 stand for each step:
 
     check   (olds, news, *, urn, log, config_faults) -> Checked
-    diff    (state, news, *, old_inputs) -> Diffed
+    diff    (state, news, *, old_inputs, ignore_changes) -> Diffed
     create  (inputs, inv) -> Stored         raises PartialFailureError
     read    (id, state, inv) -> Stored      an empty id says that it is gone
     update  (state, inputs, inv) -> Stored  raises PartialFailureError
@@ -101,7 +101,12 @@ class Provider(ResourceProvider):
             from pulumi_jig.lifecycle.preview import require_same_account
 
             state, declared = host.from_pulumi(_olds), host.from_pulumi(_news)
-            found = self._step("diff")(state, declared, old_inputs=call.old_inputs)
+            found = self._step("diff")(
+                state,
+                declared,
+                old_inputs=call.old_inputs,
+                ignore_changes=call.ignore_changes,
+            )
             kind = self._step("kind", self.life.upper())
             require_same_account(kind, state, invocation(call))
             if found.changes:

@@ -20,7 +20,7 @@ from reference_source import (
 
 import pulumi_jig
 from pulumi_jig import models, naming, resources
-from pulumi_jig.fields import FIELDS, NO_RESET
+from pulumi_jig.fields import FIELDS, LEFT_ALONE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -193,8 +193,8 @@ def _left_out(of: str, one: Attribute) -> str:
         return "a name is made"
     if of != "Deployment" or one.name not in FIELDS:
         return _default(one) or "none"
-    value = FIELDS[one.name].cleared_by
-    if value is NO_RESET:
+    value = FIELDS[one.name].default
+    if value is LEFT_ALONE:
         return "the service chooses"
     if value in ("", [], {}):
         return "none"
@@ -228,8 +228,8 @@ def what_follows(of: str, one: Attribute) -> tuple[str, str]:
     if field.on_change == "replace":
         return f"replaces the {of.lower()}", "keeps the name that it has"
     change = "in place, restarts replicas" if field.rolls else "in place"
-    value = field.cleared_by
-    if value is NO_RESET:
+    value = field.default
+    if value is LEFT_ALONE:
         return change, _REFUSED
     if value in ("", [], {}):
         return change, "switches it off" if one.name in _SWITCHES else "empties it"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pulumi_jig.fields import FIELDS, NO_RESET
+from pulumi_jig.fields import FIELDS, LEFT_ALONE
 from pulumi_jig.rehearsal import Rehearsal
 from pulumi_jig.rehearsal.display import Paint, heading, report
 
@@ -97,10 +97,10 @@ def test_what_can_be_taken_back_is_told_as_it_is() -> None:
     cleared, refused = re.findall(r"^\| no longer (.+?) \|", README, re.MULTILINE)
 
     assert names_in(cleared) == {
-        name for name, field in FIELDS.items() if field.cleared_by in ("", [], {})
+        name for name, field in FIELDS.items() if field.default in ("", [], {})
     }
     assert names_in(refused) == {
-        name for name, field in FIELDS.items() if field.cleared_by is NO_RESET
+        name for name, field in FIELDS.items() if field.default is LEFT_ALONE
     } - {"name", "image", "gpu_type"}
 
 

@@ -293,7 +293,9 @@ class Engine:
         """What an update would do."""
         assert self.state is not None
         checked = self.check(program)
-        found: Diffed = self._step("diff")(self.state, checked, old_inputs=self.inputs)
+        found: Diffed = self._step("diff")(
+            self.state, checked, old_inputs=self.inputs, ignore_changes=self.ignore
+        )
         return found
 
     def create(self, program: Mapping[str, Any]) -> Stored:

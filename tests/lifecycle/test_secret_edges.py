@@ -9,7 +9,7 @@ from simulated import ALWAYS, Engine
 
 from pulumi_jig.errors import ConflictError, RolloutError
 from pulumi_jig.lifecycle.invocation import PartialFailureError
-from pulumi_jig.lifecycle.secret.inputs import dropped_description, inputs_of
+from pulumi_jig.lifecycle.secret.inputs import inputs_of
 from pulumi_jig.models import SecretResponseItem
 
 if TYPE_CHECKING:
@@ -112,15 +112,6 @@ def test_conflicts_after_a_lost_value_do_not_settle_it(
         engine.update(news)
 
     assert engine.diff(news).changes is True
-
-
-def test_a_description_is_dropped_only_where_it_was_declared() -> None:
-    """What the state says was declared counts, with or without a call."""
-    declared = {"description": "x", "__declared": ["description", "name"]}
-
-    assert dropped_description({"__declared": ["name"]}, declared)
-    assert not dropped_description(declared, declared)
-    assert not dropped_description({"__declared": ["name"]}, None)
 
 
 def test_inputs_without_a_value_get_none_by_a_refresh() -> None:

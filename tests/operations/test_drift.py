@@ -81,7 +81,18 @@ def test_an_undeclared_field_is_a_note(
     """A change of what nobody declared is told, and is no drift."""
     client.deployments.update("llm-one", {"storage": 200}, ctx)
     code, one = found(up)
-    assert (code, paths(one), paths(one, "notes")) == (0, [], ["revision"])
+    assert (code, paths(one), paths(one, "notes")) == (0, [], ["storage", "revision"])
+    words = "was 100 GiB, is 200 GiB now; not declared, so it is left alone"
+    assert one["notes"][0]["words"] == words
+
+
+def test_a_held_field_is_drift(up: Desk, client: JigClient, ctx: CallContext) -> None:
+    """A field that the program leaves out is held, and somebody's change of it told."""
+    client.deployments.update("llm-one", {"args": ["--debug"]}, ctx)
+    code, one = found(up)
+    words = 'not declared, so nothing, live ["--debug"]'
+    assert code == 1
+    assert one["drift"] == [{"path": "args", "words": words}]
 
 
 def test_values_of_variables_are_never_shown(

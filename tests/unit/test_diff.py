@@ -17,8 +17,8 @@ from core_cases import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pulumi_jig.fields import FIELDS, NO_RESET
-from pulumi_jig.lifecycle.deployment.diff import diff, dropped_fields, implied_ceiling
+from pulumi_jig.fields import FIELDS, LEFT_ALONE
+from pulumi_jig.lifecycle.deployment.diff import diff, released_variables
 from pulumi_jig.lifecycle.deployment.inputs import create_body
 from pulumi_jig.lifecycle.deployment.state import state_of
 from pulumi_jig.values import UNKNOWN
@@ -122,10 +122,10 @@ DRIFTS = {
 }
 
 
-CLEARED = {
+HELD = {
     name
     for name, field in FIELDS.items()
-    if field.cleared_by is not NO_RESET and name != "gpu_count"
+    if field.default is not LEFT_ALONE and name != "gpu_count"
 }
 
 
@@ -203,15 +203,85 @@ def test_drift_on_a_declared_field_shows(name):
     }
 
 
-@pytest.mark.parametrize(
-    "name", sorted(DRIFTS.keys() - {"image", "gpu_type", "gpu_count"})
-)
-def test_drift_on_an_undeclared_field_is_left_alone(name):
-    """What nobody declared is the service's business."""
-    program = {k: v for k, v in BASE.items() if k != name}
-    inputs, state = shown(program, **{name: DRIFTS[name]})
+#: What somebody sets of a field that the program leaves out.
+BY_HAND = {
+    "min_replicas": 0,
+    "max_replicas": 50,
+    "autoscaling": {"metric": "HTTPTotalRequests", "target": 10},
+    "health_check_path": "/up",
+    "command": ["sleep"],
+    "args": ["--debug"],
+    "environment_variables": [{"name": "DEBUG", "value": "1"}],
+    "volumes": [{"name": "weights", "mount_path": "/m", "version": 1}],
+    "model_mounts": [{"model_id": "ml_a", "mount_path": "/m"}],
+    "description": "by hand",
+}
 
-    assert () == diff(state, checked(program, inputs), old_inputs=inputs).changed
+
+def by_hand(name, value, **news):
+    """What a preview says after somebody set a field that the program leaves out."""
+    inputs = checked(LEAST)
+    item = answer(
+        **{
+            **dict.fromkeys(FIELDS, ...),
+            **LEAST,
+            "min_replicas": 1,
+            "max_replicas": 1,
+            "cpu": 1,
+            "environment_variables": [{"name": "TOGETHER_X", "value": "theirs"}],
+            name: value,
+        }
+    )
+    state = wired(state_of(inputs, item)) | news.pop("state", {})
+    return diff(state, checked(LEAST, inputs), old_inputs=inputs, **news)
+
+
+@pytest.mark.parametrize("name", sorted(HELD))
+def test_what_somebody_sets_of_a_field_that_is_left_out_is_drift(name):
+    """A field that is left out is held at its documented default or empty form."""
+    found = by_hand(name, BY_HAND[name])
+
+    path = "environment_variables.DEBUG" if name == "environment_variables" else name
+    assert (path,) == found.changed
+    assert () == by_hand("cpu", 1).changed
+
+
+def test_gpus_that_somebody_adds_to_a_cpu_deployment_are_drift():
+    """`gpu_count` is held at 0 where the program asks for no GPU."""
+    assert ("gpu_count",) == by_hand("gpu_count", 2).changed
+
+
+@pytest.mark.parametrize("name", sorted(HELD))
+def test_a_held_field_can_be_left_to_others(name):
+    """`ignore_changes` is the way to leave a field that is left out to others."""
+    assert () == by_hand(name, BY_HAND[name], ignore_changes=[name]).changed
+
+
+def test_a_single_variable_can_be_left_to_others():
+    """A path below a field ignores no more than it names."""
+    path = "environment_variables.DEBUG"
+    two = [{"name": "DEBUG", "value": "1"}, {"name": "OTHER", "value": "1"}]
+
+    found = by_hand("environment_variables", two, ignore_changes=[path])
+
+    assert ("environment_variables.OTHER",) == found.changed
+
+
+@pytest.mark.parametrize("name", sorted(HELD))
+def test_what_the_service_added_itself_is_no_drift(name):
+    """What the answer to our own request showed beyond what was sent is not held."""
+    path = "environment_variables.DEBUG" if name == "environment_variables" else name
+
+    assert () == by_hand(name, BY_HAND[name], state={"__added": [path]}).changed
+
+
+@pytest.mark.parametrize(
+    "name", ["cpu", "memory", "storage", "port", "termination_grace_period_seconds"]
+)
+def test_what_the_service_chooses_itself_is_left_alone(name):
+    """What the service chooses when it is not told is its business."""
+    assert () == by_hand(name, 7).changed
+    assert () == by_hand("capacity_type", "preemptible").changed
 
 
 def test_every_declared_field_drifts():
@@ -219,7 +289,7 @@ def test_every_declared_field_drifts():
     assert FIELDS.keys() - {"name", "model_mounts"} == DRIFTS.keys()
 
 
-@pytest.mark.parametrize("name", sorted(CLEARED))
+@pytest.mark.parametrize("name", sorted(HELD))
 def test_a_dropped_field_shows(name):
     """Peers' bug 34: what the program no longer declares is cleared, and shown."""
     base = {**BASE, "min_replicas": 2}
@@ -230,7 +300,10 @@ def test_a_dropped_field_shows(name):
 
     found = diff(state, checked(program, inputs), old_inputs=wired(inputs))
 
-    assert (name,) == found.changed
+    whole = (name,)
+    if name == "environment_variables":
+        whole = ("environment_variables.A", "environment_variables.B")
+    assert whole == found.changed
 
 
 def test_a_dropped_number_of_gpus_shows_where_there_were_some():
@@ -271,8 +344,10 @@ def test_a_variable_of_the_platforms_prefix_can_be_dropped():
     assert ("environment_variables.TOGETHER_X",) == (
         diff(there, rest, old_inputs=inputs).changed
     )
-    assert ("environment_variables",) == diff(there, none, old_inputs=inputs).changed
-    assert ["environment_variables"] == dropped_fields(there, rest, old_inputs=inputs)
+    assert ("environment_variables.A", "environment_variables.TOGETHER_X") == (
+        diff(there, none, old_inputs=inputs).changed
+    )
+    assert ["TOGETHER_X"] == released_variables(rest, inputs)
     assert () == diff(there, rest, old_inputs=rest).changed
     later = {**rest, "environment_variables": UNKNOWN}
     assert ("environment_variables",) == diff(there, later, old_inputs=inputs).changed
@@ -289,22 +364,6 @@ def test_a_ceiling_follows_its_floor():
     assert ("min_replicas", "max_replicas") == paths({**low, "min_replicas": 2})
     assert () == paths(low)
     assert ("min_replicas", "max_replicas") == paths({**low, "min_replicas": UNKNOWN})
-
-
-@pytest.mark.parametrize(
-    ("news", "changed", "ceiling"),
-    [
-        ({"min_replicas": 2}, ["min_replicas"], 2),
-        ({}, ["min_replicas"], 1),
-        ({"min_replicas": 0}, ["min_replicas"], 0),
-        ({"min_replicas": 2}, ["cpu"], None),
-        ({"min_replicas": 2, "max_replicas": 5}, ["min_replicas"], None),
-        ({"min_replicas": 2}, ["min_replicas", "max_replicas"], None),
-    ],
-)
-def test_when_a_ceiling_is_implied(news, changed, ceiling):
-    """Only a floor that moves takes an undeclared ceiling along."""
-    assert ceiling == implied_ceiling(news, changed)
 
 
 @pytest.mark.parametrize("name", sorted(FIELDS))
@@ -402,7 +461,7 @@ def test_a_diff_names_declared_or_dropped_fields_only(before, after):
     inputs = checked(before)
     state = wired(state_of(inputs, service().create(create_body(inputs, None))))
     # What has no way back stays declared.
-    kept = {k: v for k, v in before.items() if k not in CLEARED}
+    kept = {k: v for k, v in before.items() if k not in HELD}
     kept.pop("gpu_count", None)
     news = checked({**kept, **after}, inputs)
 

@@ -8,12 +8,12 @@ from hypothesis import given
 
 from pulumi_jig.fields import (
     FIELDS,
-    NO_RESET,
+    LEFT_ALONE,
     NOT_TOLD,
-    clearing_value,
     differing_paths,
     environment_list,
     environment_mapping,
+    held_value,
     is_same,
     live_values,
     same_extra,
@@ -24,25 +24,25 @@ from pulumi_jig.values import UNKNOWN, SecretValue, format_path, has_unknown
 # What each field does when it changes, what clears it, and what its absence from a full
 # answer means. The row is the decision; the table in the code must say the same.
 ROWS = {
-    "name": ("replace", NO_RESET, NOT_TOLD, True),
-    "image": ("update", NO_RESET, NOT_TOLD, True),
-    "gpu_type": ("update", NO_RESET, "none", True),
+    "name": ("replace", LEFT_ALONE, NOT_TOLD, True),
+    "image": ("update", LEFT_ALONE, NOT_TOLD, True),
+    "gpu_type": ("update", LEFT_ALONE, "none", True),
     "gpu_count": ("update", 0, 0, True),
-    "cpu": ("update", NO_RESET, NOT_TOLD, True),
-    "memory": ("update", NO_RESET, NOT_TOLD, True),
-    "storage": ("update", NO_RESET, NOT_TOLD, True),
+    "cpu": ("update", LEFT_ALONE, NOT_TOLD, True),
+    "memory": ("update", LEFT_ALONE, NOT_TOLD, True),
+    "storage": ("update", LEFT_ALONE, NOT_TOLD, True),
     "min_replicas": ("update", 1, 0, False),
     "max_replicas": ("update", "min_replicas", NOT_TOLD, False),
     "autoscaling": ("update", {}, {}, True),
-    "capacity_type": ("update", NO_RESET, NOT_TOLD, True),
-    "port": ("update", NO_RESET, NOT_TOLD, True),
+    "capacity_type": ("update", LEFT_ALONE, NOT_TOLD, True),
+    "port": ("update", LEFT_ALONE, NOT_TOLD, True),
     "health_check_path": ("update", "", "", True),
     "command": ("update", [], [], True),
     "args": ("update", [], [], True),
-    "environment_variables": ("update", [], {}, True),
+    "environment_variables": ("update", {}, {}, True),
     "volumes": ("update", [], [], True),
     "model_mounts": ("update", [], [], True),
-    "termination_grace_period_seconds": ("update", NO_RESET, NOT_TOLD, True),
+    "termination_grace_period_seconds": ("update", LEFT_ALONE, NOT_TOLD, True),
     "description": ("update", "", "", False),
 }
 HTTP = {"metric": "HTTPTotalRequests"}
@@ -231,7 +231,7 @@ def test_a_field_means_what_its_row_says(name):
 
     assert ROWS[name] == (
         field.on_change,
-        field.cleared_by,
+        field.default,
         field.absent,
         field.rolls,
     )
@@ -332,10 +332,10 @@ def test_clearing_follows_the_table():
     expected = {
         name: cleared
         for name, (_, cleared, _, _) in ROWS.items()
-        if name not in ("max_replicas", "environment_variables")
+        if name != "max_replicas"
     }
 
-    assert expected == {name: clearing_value(name, {}) for name in expected}
+    assert expected == {name: held_value(name, {}) for name in expected}
 
 
 @pytest.mark.parametrize(
@@ -343,25 +343,12 @@ def test_clearing_follows_the_table():
 )
 def test_a_ceiling_is_cleared_to_the_floor(inputs, ceiling):
     """`max_replicas` has a default that hangs on another field."""
-    assert ceiling == clearing_value("max_replicas", inputs)
-
-
-def test_clearing_one_variable_sends_the_others():
-    """
-    The list is replaced as a whole, so what is still declared is sent again (peers' bug
-    39).
-    """
-    inputs = {"environment_variables": {"B": "2", "A": SecretValue("1")}}
-
-    assert [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}] == clearing_value(
-        "environment_variables", inputs
-    )
-    assert [] == clearing_value("environment_variables", {})
+    assert ceiling == held_value("max_replicas", inputs)
 
 
 def test_markers_of_the_table_name_themselves():
     """The two markers can be read in a failure."""
-    assert ("NO_RESET", "NOT_TOLD") == (repr(NO_RESET), repr(NOT_TOLD))
+    assert ("LEFT_ALONE", "NOT_TOLD") == (repr(LEFT_ALONE), repr(NOT_TOLD))
 
 
 @pytest.mark.parametrize(

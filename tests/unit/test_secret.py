@@ -219,10 +219,15 @@ def test_a_diff_names_what_changes_and_nothing_else(
     assert (changed, replaces) == (found.changed, found.replaces)
 
 
-def test_a_description_that_nobody_declared_is_no_difference() -> None:
-    """What somebody wrote beside the program's fields is theirs."""
+def test_a_description_that_nobody_declared_is_drift() -> None:
+    """A description that is left out is held at the empty text."""
     inputs, state = stored(LEAST, description="from the console")
-    assert diff(state, checked(LEAST, inputs), old_inputs=inputs).changes is False
+    news = checked(LEAST, inputs)
+    assert diff(state, news, old_inputs=inputs).changed == ("description",)
+    ignored = diff(
+        state, news, old_inputs=inputs, ignore_changes=["description"]
+    ).changed
+    assert ignored == ()
 
 
 def test_an_expired_secret_is_a_difference() -> None:

@@ -17,7 +17,7 @@ from core_cases import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pulumi_jig.fields import FIELDS, clearing_value
+from pulumi_jig.fields import FIELDS, held_value
 from pulumi_jig.lifecycle.deployment.diff import diff
 from pulumi_jig.lifecycle.deployment.inputs import create_body, request_value
 from pulumi_jig.lifecycle.deployment.state import inputs_of, state_of
@@ -234,9 +234,7 @@ def changes(state, news, inputs):
     changed = diff(state, news, old_inputs=inputs).changed
     heads = {path.partition(".")[0].partition("[")[0] for path in changed}
     return {
-        name: request_value(name, news[name])
-        if name in news
-        else clearing_value(name, news)
+        name: request_value(name, news.get(name, held_value(name, news)))
         for name in heads & FIELDS.keys()
     }
 

@@ -59,6 +59,16 @@ def declared_fields(data: Mapping[str, Any]) -> dict[str, Any]:
     return without_none(found)
 
 
+def added_in(data: Mapping[str, Any]) -> list[str]:
+    """Property paths that the service itself added, from a state; see `fields`."""
+    listed = data.get(keys.ADDED)
+    return (
+        [path for path in listed if isinstance(path, str)]
+        if isinstance(listed, list)
+        else []
+    )
+
+
 # --- Requests ------------------------------------------------------------------
 
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from pulumi_jig.fields import FIELDS, live_values
+from pulumi_jig.fields import FIELDS
 from pulumi_jig.lifecycle.deployment import inputs as given
 from pulumi_jig.lifecycle.deployment import patching, state
-from pulumi_jig.lifecycle.deployment.diff import dropped_fields
+from pulumi_jig.lifecycle.deployment.diff import released_variables
 from pulumi_jig.lifecycle.deployment.references import recognise
 from pulumi_jig.lifecycle.deployment.serving import roll_out
 from pulumi_jig.lifecycle.keys import HIDDEN_INPUTS
@@ -62,12 +62,8 @@ class _Deployment(Kind[DeploymentResponseItem]):
         inv: Invocation,
         state: Mapping[str, Any] | None,
     ) -> dict[str, Any]:
-        clear: list[str] = []
-        if state is not None:
-            clear = dropped_fields(
-                {**state, **live_values(live)}, inputs, old_inputs=inv.old_inputs
-            )
-        return patching.patch_body(inputs, live, inv, clear=clear)
+        released = state is not None and released_variables(inputs, inv.old_inputs)
+        return patching.patch_body(inputs, live, inv, released=bool(released))
 
     def arrived(
         self,

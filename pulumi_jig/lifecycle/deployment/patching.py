@@ -1,5 +1,5 @@
 """
-What an update of a deployment sends: only what differs, and clears for what was dropped.
+What an update of a deployment sends: only what differs from what shall be.
 
 The comparison is with what is live at this moment. Whether an answer proves that all of
 it has arrived is told here as well, since both follow from the same table.
@@ -10,16 +10,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pulumi_jig.fields import (
+    ENVIRONMENT,
     FIELDS,
-    NO_RESET,
-    clearing_value,
+    differing,
     is_same,
     live_values,
     same_extra,
 )
-from pulumi_jig.lifecycle.deployment.diff import implied_ceiling
 from pulumi_jig.lifecycle.deployment.inputs import (
     EXTRA,
+    added_in,
     declared_fields,
     extra_fields,
     request_value,
@@ -40,43 +40,39 @@ def patch_body(
     live_item: DeploymentResponseItem,
     inv: Invocation,
     *,
-    clear: Collection[str],
+    released: bool = False,
 ) -> dict[str, Any]:
-    """What to send: declared fields that differ from what is live, and clears."""
+    """
+    What to send: what shall be and differs from what is live.
+
+    Args:
+        inputs: What is declared.
+        live_item: What is there.
+        inv: The call.
+        released: Whether variables must be sent to take away one of the platform's
+            prefix, which no comparison shows.
+    """
     declared = declared_fields(inputs)
     live = live_values(live_item)
-    body: dict[str, Any] = {}
     ignored = ignored_parts(inv)
-
-    def is_ignored(name: str) -> bool:
-        return name in ignored and ignored[name] is None
-
-    for name, declared_value in declared.items():
-        value = declared_value
-        if name == "name" or is_ignored(name):
-            continue
-        if name == "environment_variables":
-            # A single ignored variable stays as it is, while the list is replaced.
-            value = _with_live(value, live.get(name, {}), ignored.get(name) or ())
-        if name not in live or not is_same(name, value, live[name], declared):
-            body[name] = request_value(name, value)
-    for name in clear:
-        value = clearing_value(name, declared)
-        if value is NO_RESET or is_ignored(name):
-            continue
-        if name == "environment_variables" and ignored.get(name):
-            left = _with_live(
-                declared.get(name, {}), live.get(name, {}), ignored[name] or ()
-            )
-            value = request_value(name, left)
-        body[name] = value
-    ceiling = implied_ceiling(declared, body)
-    if (
-        ceiling is not None
-        and live.get("max_replicas") != ceiling
-        and not is_ignored("max_replicas")
-    ):
-        body["max_replicas"] = ceiling
+    variables = ignored.get(ENVIRONMENT)
+    if variables:
+        # A single ignored variable stays as it is, while the list is replaced.
+        declared[ENVIRONMENT] = _with_live(
+            declared.get(ENVIRONMENT, {}), live.get(ENVIRONMENT, {}), variables
+        )
+    # What the answer does not tell is sent: nobody knows that it is true.
+    wrong = {name: value for name, value in declared.items() if name not in live}
+    wrong |= {
+        name: wanted for name, wanted, _ in differing(declared, live, added_in(inputs))
+    }
+    body = {
+        name: request_value(name, value)
+        for name, value in wrong.items()
+        if name != "name" and ignored.get(name, ()) is not None
+    }
+    if released and ignored.get(ENVIRONMENT, ()) is not None:
+        body[ENVIRONMENT] = request_value(ENVIRONMENT, declared.get(ENVIRONMENT, {}))
     # What was not declared before and never sent needs no clearing; what stays out of
     # the body stays as it is on the service.
     raw = live_item.plain()
@@ -139,15 +135,11 @@ def differences(
     item: DeploymentResponseItem,
     inv: Invocation | None = None,
 ) -> list[str]:
-    """Declared fields that are not true of an answer, those left out that `inv` ignores."""
+    """Fields that an answer shows otherwise than they shall be, without ignored ones."""
     ignored = ignored_parts(inv) if inv is not None else {}
     live = live_values(item)
-    declared = declared_fields(inputs)
     return [
-        name
-        for name, value in declared.items()
-        if name != "name"
-        and name not in ignored
-        and name in live
-        and not is_same(name, value, live[name], declared)
+        one.name
+        for one in differing(declared_fields(inputs), live, added_in(inputs))
+        if one.name != "name" and one.name not in ignored and one.name in live
     ]

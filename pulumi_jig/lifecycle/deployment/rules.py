@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from pulumi_jig.fields import FIELDS, NO_RESET, clearing_value
+from pulumi_jig.fields import FIELDS, LEFT_ALONE
 from pulumi_jig.lifecycle.checking import claim_option_faults
 from pulumi_jig.lifecycle.deployment.inputs import EXTRA, OPTIONS, declared_keys
 from pulumi_jig.lifecycle.wording import near, short
@@ -161,7 +161,7 @@ def _dropped_faults(
         # Another name is another deployment, which begins with the defaults.
         return
     for name in sorted((declared_keys(olds) & FIELDS.keys()) - inputs.keys()):
-        if clearing_value(name, {}) is not NO_RESET or _is_required(name):
+        if FIELDS[name].default is not LEFT_ALONE or _is_required(name):
             # Cleared by an update, or reported as missing already.
             continue
         value = olds.get(name)

@@ -18,13 +18,13 @@ from pulumi_jig.errors import (
     RolloutFailedError,
     RolloutInterruptedError,
 )
-from pulumi_jig.fields import FIELDS
-from pulumi_jig.lifecycle.deployment.inputs import declared_fields
+from pulumi_jig.fields import FIELDS, added_paths, live_values
+from pulumi_jig.lifecycle.deployment.inputs import added_in, declared_fields
 from pulumi_jig.lifecycle.deployment.patching import differences
 from pulumi_jig.lifecycle.deployment.references import recognise
 from pulumi_jig.lifecycle.deployment.state import state_of
 from pulumi_jig.lifecycle.invocation import READ_TIMEOUT, PartialFailureError, Stored
-from pulumi_jig.lifecycle.keys import NONCE, UNCONFIRMED, UNREADY
+from pulumi_jig.lifecycle.keys import ADDED, NONCE, UNCONFIRMED, UNREADY
 from pulumi_jig.lifecycle.memory import remember_held
 from pulumi_jig.lifecycle.sending import (
     LAST_LOOK,
@@ -32,6 +32,7 @@ from pulumi_jig.lifecycle.sending import (
     SETTLE_WINDOW,
     Change,
     ignored_parts,
+    is_ignored,
 )
 from pulumi_jig.rollout import Goal, Watch
 from pulumi_jig.values import storable_fault
@@ -83,11 +84,14 @@ class _RollOut:
         self._accepted = ctx.clock()
         self._shown = False
         self._id: str | None = None
+        #: What the answer to our own request showed beyond what was sent.
+        self._added: list[str] | None = None
         self._see(change.item)
 
     def run(self) -> Stored:
         unwatched = self._change.inputs.get("wait_for") == "none"
         try:
+            self._remember_added(self._change.item)
             if unwatched:
                 self._until_shown()
             else:
@@ -111,6 +115,7 @@ class _RollOut:
 
     def _state(self) -> dict[str, Any]:
         inputs, account = self._change.inputs, self._change.account
+        inputs = self._with_added()
         try:
             outputs = state_of(inputs, self.seen, account=account)
             readable = storable_fault(outputs) is None
@@ -143,6 +148,7 @@ class _RollOut:
             raise AmbiguousError(error.message) from None
         self._shown = True
         self._see(item)
+        self._remember_added(item)
         return item
 
     def _until_shown(self) -> None:
@@ -205,8 +211,35 @@ class _RollOut:
         ).run()
         self._compare()
 
+    def _remember_added(self, item: DeploymentResponseItem) -> None:
+        """
+        Take what the first whole answer shows beyond what was sent for the service's own.
+
+        What was true before an update and was not sent in it is none of that: where the
+        answer says otherwise, somebody changed it at the same moment. And where a
+        creation was never answered, nothing tells the service's values from somebody's.
+        """
+        change = self._change
+        if not change.answered or self._added is not None or item.image is None:
+            return
+        declared = declared_fields(change.inputs)
+        found = added_paths(declared, live_values(item))
+        if change.before is not None:
+            there = added_paths(declared, live_values(change.before))
+            found = [
+                path
+                for path in found
+                if path in there or path.partition(".")[0] in change.changed
+            ]
+        ignored = self._inv.ignore_changes
+        self._added = [path for path in found if not is_ignored(path, ignored)]
+
+    def _with_added(self) -> dict[str, Any]:
+        inputs = self._change.inputs
+        return {**inputs, ADDED: sorted({*added_in(inputs), *(self._added or ())})}
+
     def _differences(self, item: DeploymentResponseItem) -> list[str]:
-        return differences(self._change.inputs, item, self._inv)
+        return differences(self._with_added(), item, self._inv)
 
     def _compare(self) -> None:
         """Refuse to call a roll-out good that ended with other values than it began."""

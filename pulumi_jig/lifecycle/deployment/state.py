@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 from pulumi_jig.fields import (
     FIELDS,
+    differing,
     environment_mapping,
-    is_same,
     live_values,
     same_extra,
 )
 from pulumi_jig.lifecycle.deployment.inputs import (
     EXTRA,
     OPTIONS,
+    added_in,
     declared_fields,
     declared_keys,
 )
-from pulumi_jig.lifecycle.keys import ACCOUNT, DECLARED, HIDDEN_INPUTS
+from pulumi_jig.lifecycle.keys import ACCOUNT, ADDED, DECLARED, HIDDEN_INPUTS
 from pulumi_jig.models import PLATFORM_PREFIX
 from pulumi_jig.rollout import summary
 from pulumi_jig.values import SecretValue, reveal, whole_numbers
@@ -44,17 +45,19 @@ def state_of(
     What the state shall hold.
 
     Args:
-        inputs: Checked inputs.
+        inputs: Checked inputs, with what the service is known to have added.
         item: What the service answered last; None before it did.
         account: Whose key created it, if the service says so.
     """
     live = live_values(item) if item is not None else {}
     declared = declared_fields(inputs)
+    added = [path for path in added_in(inputs) if path not in declared]
+    wrong = {one.name for one in differing(declared, live, added)}
     outputs: dict[str, Any] = {}
     for name in FIELDS:
         if name in declared:
             value = declared[name]
-            if name in live and not is_same(name, value, live[name], declared):
+            if name in live and name in wrong:
                 value = live[name]
                 if name == "environment_variables":
                     value = _shown_environment(value, declared[name])
@@ -69,6 +72,8 @@ def state_of(
         if inputs.get(key) is not None:
             outputs[key] = inputs[key]
     outputs.setdefault(DECLARED, sorted(declared_keys(inputs)))
+    if added:
+        outputs[ADDED] = added
     _extra(inputs, item, outputs)
     if account is not None:
         outputs[ACCOUNT] = account
@@ -135,15 +140,19 @@ def inputs_of(
     What the state's inputs shall be after a refresh.
 
     Exactly the keys that they had, bookkeeping included: a key that a read leaves out
-    is lost, and a key that it adds would look declared.
+    is lost, and a key that it adds would look declared. (Beside them `old_inputs` may
+    bring what the service added, which is no input.)
     """
     live = live_values(item)
     declared = declared_fields(old_inputs)
+    wrong = {one.name for one in differing(declared, live, added_in(old_inputs))}
     raw = item.plain()
     found: dict[str, Any] = {}
     for key, value in old_inputs.items():
+        if key == ADDED:
+            continue
         if key in declared and key in live:
-            if is_same(key, value, live[key], declared):
+            if key not in wrong:
                 found[key] = value
             elif key == "environment_variables":
                 found[key] = _shown_environment(live[key], value)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from pulumi_jig.lifecycle.invocation import Diffed
 from pulumi_jig.lifecycle.keys import UNCONFIRMED
 from pulumi_jig.lifecycle.secret.expiry import is_expired
-from pulumi_jig.lifecycle.secret.inputs import declared_keys, sent_anew, text_of
+from pulumi_jig.lifecycle.secret.inputs import sent_anew, text_of
 from pulumi_jig.values import UNKNOWN
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
 
@@ -25,6 +25,7 @@ def diff(
     news: Mapping[str, Any],
     *,
     old_inputs: Mapping[str, Any] | None = None,
+    ignore_changes: Sequence[str] = (),
     now: datetime | None = None,
 ) -> Diffed:
     """
@@ -33,16 +34,15 @@ def diff(
     Args:
         state: The state's outputs.
         news: Checked inputs, possibly with values not known yet.
-        old_inputs: The state's inputs, if the host can tell: only they tell all that
-            was declared before.
+        old_inputs: The state's inputs; what was declared before does not matter here.
+        ignore_changes: Property paths whose changes the program ignores.
         now: The time; this machine's by default.
     """
     replaces = ["name"] if news.get("name") != state.get("name") else []
     changed = [*replaces, *sent_anew(state, news)]
-    before = declared_keys(state) | declared_keys(old_inputs or {})
+    # One that is left out is held at the empty text.
     if news.get("description") is UNKNOWN or (
-        "description" in before | declared_keys(news)
-        and text_of(news) != text_of(state)
+        text_of(news) != text_of(state) and "description" not in ignore_changes
     ):
         changed.append("description")
     ttl = news.get("ttl_seconds")

@@ -51,10 +51,6 @@ def text_of(data: Mapping[str, Any]) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _is_declared(data: Mapping[str, Any], name: str) -> bool:
-    return name in declared_keys(data) and data.get(name) is not None
-
-
 def sent_anew(state: Mapping[str, Any], inputs: Mapping[str, Any]) -> list[str]:
     """
     Why the value must be sent, as the names of what differs; empty for no reason.
@@ -110,25 +106,11 @@ def patch_body(
     text, live_mark = _split(live)
     mark = mark_of(inputs, inv.urn)
     wanted = text
-    if "description" not in ignored and (
-        _is_declared(inputs, "description") or dropped_description(inputs, state, inv)
-    ):
+    if "description" not in ignored:
         wanted = text_of(inputs)
     if wanted != text or (mark is not None and mark != live_mark):
         body["description"] = join_description(wanted, mark)
     return body
-
-
-def dropped_description(
-    inputs: Mapping[str, Any],
-    state: Mapping[str, Any] | None,
-    inv: Invocation | None = None,
-) -> bool:
-    """Whether a description was declared before and is not now."""
-    if _is_declared(inputs, "description"):
-        return False
-    before = (inv.old_inputs if inv is not None else None) or {}
-    return "description" in declared_keys(state or {}) | declared_keys(before)
 
 
 def differences(
@@ -136,16 +118,16 @@ def differences(
     item: SecretResponseItem,
     inv: Invocation | None = None,
 ) -> list[str]:
-    """Declared fields that an answer contradicts; of the value it says nothing."""
+    """Fields that an answer contradicts; of the value it says nothing."""
     ignored = ignored_parts(inv) if inv is not None else {}
     live = live_fields(item)
+    wanted = {"description": text_of(inputs)}
+    if inputs.get("ttl_seconds") is not None:
+        wanted["ttl_seconds"] = inputs["ttl_seconds"]
     return [
         name
-        for name in ("description", "ttl_seconds")
-        if name not in ignored
-        and name in live
-        and _is_declared(inputs, name)
-        and inputs[name] != live[name]
+        for name, value in wanted.items()
+        if name not in ignored and name in live and value != live[name]
     ]
 
 

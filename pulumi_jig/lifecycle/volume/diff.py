@@ -22,7 +22,7 @@ from pulumi_jig.lifecycle.volume.versions import FAILED
 from pulumi_jig.values import UNKNOWN, changed_paths, format_path, reveal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 
 def diff(
@@ -30,6 +30,7 @@ def diff(
     news: Mapping[str, Any],
     *,
     old_inputs: Mapping[str, Any] | None = None,
+    ignore_changes: Sequence[str] = (),
 ) -> Diffed:
     """
     Compare the state with what the program says now.
@@ -39,6 +40,8 @@ def diff(
         news: Checked inputs, possibly with values not known yet.
         old_inputs: The state's inputs, if the host can tell: an unchanged step stores
             new inputs but keeps the old outputs.
+        ignore_changes: Not needed: the engine leaves out what is declared, and nothing
+            of a volume is held that is not.
     """
     changed: list[str] = []
     replaces: list[str] = []

@@ -5,14 +5,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_jig.errors import JigError
-from pulumi_jig.fields import FIELDS, environment_mapping, is_same
-from pulumi_jig.lifecycle.deployment.inputs import declared_fields, extra_fields
+from pulumi_jig.fields import (
+    ENVIRONMENT,
+    FIELDS,
+    desired_values,
+    differing,
+    environment_mapping,
+)
+from pulumi_jig.lifecycle.deployment.inputs import (
+    added_in,
+    declared_fields,
+    extra_fields,
+)
 from pulumi_jig.lifecycle.deployment.kind import DEPLOYMENT
 from pulumi_jig.lifecycle.deployment.references import recognise
 from pulumi_jig.models import PLATFORM_PREFIX
 from pulumi_jig.operations import account
 from pulumi_jig.operations.drift.comparing import ownership, readable
-from pulumi_jig.operations.drift.findings import Compared, Finding, differs
+from pulumi_jig.operations.drift.findings import (
+    Compared,
+    Finding,
+    changed,
+    differs,
+)
 from pulumi_jig.operations.stored import live_of
 from pulumi_jig.values import format_path, reveal, whole_numbers
 
@@ -36,7 +51,7 @@ def compare(
 ) -> None:
     """Add what differs, and what is worth knowing."""
     item = recognise(item, inputs, client, account.look())
-    _fields(found, inputs, item)
+    _fields(found, inputs, state, item)
     _extra(found, inputs, item)
     _revision(found, state, item, client)
     if item.status == "Failed" and state.get("wait_for") != "none":
@@ -46,15 +61,27 @@ def compare(
 # --- Fields ---------------------------------------------------------------------
 
 
-def _fields(found: Compared, inputs: Record, item: DeploymentResponseItem) -> None:
+def _fields(
+    found: Compared, inputs: Record, state: Record, item: DeploymentResponseItem
+) -> None:
     live = live_of(item)
     plain = readable(found, inputs, live, list(FIELDS))
     declared = declared_fields(plain)
-    for name, value in declared.items():
-        if name not in live:
-            found.unknown.append(Finding(name, "is not told by the service"))
-        elif not is_same(name, value, live[name], declared):
-            found.drift += _words(name, reveal(value), live[name])
+    found.unknown += [
+        Finding(name, "is not told by the service")
+        for name in declared
+        if name not in live
+    ]
+    for name, wanted, there in differing(declared, live, added_in(state)):
+        if name == ENVIRONMENT:
+            found.drift += _environment(reveal(wanted), there)
+        elif name in live:
+            found.drift.append(differs(name, reveal(wanted), there, name in declared))
+    # What the service itself chose is nobody's to repair, and still worth knowing.
+    for name in FIELDS.keys() - desired_values(declared, added_in(state)).keys():
+        before, now = reveal(state.get(name)), live.get(name)
+        if before is not None and now is not None and before != now:
+            found.notes.append(changed(name, before, now))
     ownership(found, DEPLOYMENT, plain, item)
 
 
@@ -65,13 +92,6 @@ def _extra(found: Compared, inputs: Record, item: DeploymentResponseItem) -> Non
         if raw.get(name) is not None and whole_numbers(raw[name]) != value:
             path = format_path(("extra", name))
             found.drift.append(Finding(path, "has another value live than is declared"))
-
-
-def _words(name: str, declared: Any, live: Any) -> Iterator[Finding]:
-    if name == "environment_variables":
-        yield from _environment(declared, live)
-        return
-    yield differs(name, declared, live)
 
 
 def _environment(declared: Any, live: Any) -> Iterator[Finding]:

@@ -81,11 +81,31 @@ class Compared:
         }
 
 
-def differs(name: str, declared: Any, live: Any) -> Finding:
-    """A property whose live value is not the declared one, both with their unit."""
-    unit = f" {_UNITS[name]}" if name in _UNITS else ""
-    words = f"declared {_shown(declared)}{unit}, live {_shown(live)}{unit}"
-    return Finding(name, words)
+def differs(name: str, wanted: Any, live: Any, declared: bool = True) -> Finding:
+    """
+    A property whose live value is not the one that it shall have, both with their unit.
+
+    Args:
+        name: The property.
+        wanted: What it shall be.
+        live: What it is.
+        declared: Whether the program says so; else it is held at its default.
+    """
+    what = f"declared {_measured(name, wanted)}"
+    if not declared:
+        what = f"not declared, so {_measured(name, wanted)}"
+    return Finding(name, f"{what}, live {_measured(name, live)}")
+
+
+def changed(name: str, before: Any, now: Any) -> Finding:
+    """A property that the service itself chooses, and that is another one now."""
+    words = f"was {_measured(name, before)}, is {_measured(name, now)} now"
+    return Finding(name, f"{words}; not declared, so it is left alone")
+
+
+def _measured(name: str, value: Any) -> str:
+    unit = f" {_UNITS[name]}" if name in _UNITS and value is not None else ""
+    return f"{_shown(value)}{unit}"
 
 
 def _shown(value: Any) -> str:
