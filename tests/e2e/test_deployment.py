@@ -256,8 +256,27 @@ def test_drift_on_a_declared_field_is_seen_and_repaired(jig: JigStage) -> None:
     assert jig.only()["memory"] == 32
 
 
-def test_drift_on_an_undeclared_field_is_left_alone(jig: JigStage) -> None:
-    """What nobody declared is shown and not touched."""
+def test_drift_on_a_field_left_out_is_seen_and_repaired(jig: JigStage) -> None:
+    """What the program leaves out is held at its default; unless it is ignored."""
+    jig.deployment()
+    jig.up()
+    name = jig.only()["name"]
+    jig.emulator.admin.patch(name, {"max_replicas": 50, "args": ["--debug"]})
+
+    jig.refresh()
+    assert jig.resource()["outputs"]["max_replicas"] == 50
+    assert jig.preview().steps["Deployment llm"] == ["update"]
+    assert jig.up().ok
+    assert (jig.only()["max_replicas"], jig.only().get("args") or []) == (1, [])
+
+    jig.deployment("llm", {"ignore_changes": ["max_replicas"]})
+    jig.emulator.admin.patch(name, {"max_replicas": 50})
+    jig.refresh()
+    assert jig.preview().steps["Deployment llm"] == ["same"]
+
+
+def test_drift_on_what_the_service_chooses_is_left_alone(jig: JigStage) -> None:
+    """What the service chooses when it is not told is shown and not touched."""
     jig.deployment()
     jig.up()
     jig.emulator.admin.patch(jig.only()["name"], {"memory": 64})

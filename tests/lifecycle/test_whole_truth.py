@@ -108,6 +108,28 @@ def test_a_held_field_that_is_ignored_stays(world: World, made: Engine) -> None:
     assert world.live()["max_replicas"] == 50
 
 
+def test_a_variable_that_goes_takes_no_other_along(
+    world: World, engine: Engine
+) -> None:
+    """
+    The list is replaced as a whole, so what is still declared is sent again (peers' bug
+    39).
+    """
+    variables = {"A": "1", "B": "2", "C": "3"}
+    engine.create({**PROGRAM, "environment_variables": variables})
+    memory.forget()
+    del variables["B"]
+
+    engine.update({**PROGRAM, "environment_variables": variables})
+
+    live = world.live()["environment_variables"]
+    assert {
+        one["name"]: one["value"]
+        for one in live
+        if not one["name"].startswith("TOGETHER_")
+    } == variables
+
+
 # --- What the service itself adds ----------------------------------------------
 
 
