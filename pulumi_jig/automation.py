@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 #: The variable by which Pulumi's scripts find Python where a project names none.
 PYTHON: Final = "PULUMI_PYTHON_CMD"
 
-_COLOUR: Final = re.compile(r"<\{%.*?%\}>")
+_COLOUR: Final = re.compile(r"<\{%[^%]*%\}>")
 # What the command says at its end, whatever has happened before, and what its Python
 # host says of a program that it has stopped.
 _EMPTY_WORDS: Final = re.compile(

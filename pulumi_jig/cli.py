@@ -81,9 +81,10 @@ def _dispatch(arguments: list[str]) -> int:
 
 def _failed(error: Exception) -> int:
     from pulumi_jig.errors import JigError
+    from pulumi_jig.text import safe_message
 
     if isinstance(error, JigError):
-        sys.stderr.write(f"error: {error.message}\n")
+        sys.stderr.write(f"error: {safe_message(error.message)}\n")
         return 1
     # The text of a foreign exception may hold anything, secrets included.
     sys.stderr.write(

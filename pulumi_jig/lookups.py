@@ -326,6 +326,7 @@ def _context() -> CallContext:
 
 def _info(item: DeploymentResponseItem, client: JigClient) -> DeploymentInfo:
     from pulumi_jig.naming import endpoint_url, split_description
+    from pulumi_jig.text import safe_message
 
     description = item.description if isinstance(item.description, str) else ""
     text, mark = split_description(description)
@@ -340,7 +341,7 @@ def _info(item: DeploymentResponseItem, client: JigClient) -> DeploymentInfo:
     return DeploymentInfo(
         name=name,
         deployment_id=item.id,
-        description=text,
+        description=safe_message(text),
         owner=mark.owner if mark else None,
         image=item.image,
         gpu_type=item.gpu_type or "none",

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, unquote
 
+from pulumi_jig.text import safe_text
+
 # --- Type tokens ---------------------------------------------------------------
 
 #: Module and names in the type tokens. They stand in every user's state.
@@ -122,6 +124,10 @@ def auto_name(
 # --- The ownership mark --------------------------------------------------------
 
 
+#: Characters of an owner that a message shows.
+OWNER_MAX: Final = 200
+
+
 @dataclass(frozen=True)
 class Mark:
     """
@@ -144,8 +150,8 @@ class Mark:
 
     @property
     def owner(self) -> str:
-        """`project/stack/resource`."""
-        return f"{self.project}/{self.stack}/{self.resource}"
+        """`project/stack/resource`, for a message: anybody can write a mark."""
+        return safe_text(f"{self.project}/{self.stack}/{self.resource}", OWNER_MAX)
 
     def __str__(self) -> str:
         """The mark as it is written."""

@@ -42,7 +42,7 @@ UNKNOWN: Final = _Unknown()
 
 @dataclass(frozen=True)
 class SecretValue:
-    """A value that must be encrypted wherever it is stored."""
+    """A value that must be encrypted wherever it is stored, and is shown nowhere."""
 
     value: Any
 
@@ -59,6 +59,18 @@ def reveal(value: Any) -> Any:
     if isinstance(value, list):
         return [reveal(item) for item in value]
     return value
+
+
+def secret_leaves(value: Any) -> Iterator[SecretValue]:
+    """The markers in the data."""
+    if isinstance(value, SecretValue):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from secret_leaves(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from secret_leaves(item)
 
 
 def has_unknown(value: Any) -> bool:

@@ -10,6 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
+from pulumi_jig.redaction import forget_secrets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
@@ -61,3 +66,11 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
     if any(counts.values()):
         said = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
         terminalreporter.write_line(f"on the real engine: {said}")
+
+
+@pytest.fixture(autouse=True)
+def _no_secrets_of_others() -> Iterator[None]:
+    """What one test calls a secret is an ordinary word in the next."""
+    forget_secrets()
+    yield
+    forget_secrets()

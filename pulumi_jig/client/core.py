@@ -24,7 +24,6 @@ from pulumi_jig.client.decode import (
     should_retry,
 )
 from pulumi_jig.client.nouns import Deployments, Secrets, Volumes
-from pulumi_jig.client.redact import confidential
 from pulumi_jig.client.retry import (
     FIRST_CONTACT,
     PATIENCE,
@@ -41,6 +40,7 @@ from pulumi_jig.errors import (
     JigError,
     NotSentError,
 )
+from pulumi_jig.redaction import remember_environment, remember_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -123,6 +123,7 @@ class JigClient:
             from pulumi_jig.client.transport import HttpWire
 
             wire = HttpWire(settings)
+        remember_secret(settings.api_key)
         self.settings = settings
         self._wire = wire
         self._budget = budget
@@ -212,7 +213,7 @@ class JigClient:
             APIError: The service refused.
         """
         asked = f"{method} {path}"
-        secrets = confidential(json, self.settings.api_key)
+        _remember(json or {})
         request = WireRequest(
             method=method,
             path=path,
@@ -226,7 +227,7 @@ class JigClient:
         def attempt() -> Any:
             if method != "GET":
                 ctx.require_engine(f"sending {asked}")
-            return self._attempt(request, ctx, asked, secrets)
+            return self._attempt(request, ctx, asked)
 
         return Retries(
             ctx,
@@ -242,7 +243,6 @@ class JigClient:
         request: WireRequest,
         ctx: CallContext,
         asked: str,
-        secrets: frozenset[str],
     ) -> Any:
         began = ctx.clock()
         where = {"method": request.method, "path": request.path}
@@ -267,13 +267,12 @@ class JigClient:
         self._reached = True
         _LOG.debug("%s: %d (%.3f s)", asked, answer.status, ctx.clock() - began)
         if answer.status >= 400:
-            raise self._refused(answer, asked, secrets)
+            raise self._refused(answer, asked)
         try:
             return decode_data(
                 answer,
                 self.settings,
                 empty=request.method == "DELETE",
-                secrets=secrets,
             )
         except UnusableError as failure:
             error = AmbiguousError(f"{_lost(request)}: {failure.why}.", **where)
@@ -281,14 +280,21 @@ class JigClient:
                 error, hopeless=failure.hopeless, unusable=True
             ) from None
 
-    def _refused(
-        self, answer: WireAnswer, asked: str, secrets: frozenset[str]
-    ) -> AttemptError:
-        refusal = decode_error(
-            answer, asked=asked, settings=self.settings, secrets=secrets
-        )
+    def _refused(self, answer: WireAnswer, asked: str) -> AttemptError:
+        refusal = decode_error(answer, asked=asked, settings=self.settings)
         refusal.retry_after = retry_after(answer.headers, self._wall_clock())
         return AttemptError(refusal, should_retry=should_retry(answer.headers))
+
+
+def _remember(body: Mapping[str, Any]) -> None:
+    """What a request says in confidence: a refusal may quote it."""
+    remember_secret(body.get("value"))
+    variables = body.get("environment_variables")
+    remember_environment(
+        entry.get("value")
+        for entry in (variables if isinstance(variables, list) else ())
+        if isinstance(entry, dict)
+    )
 
 
 def _lost(request: WireRequest) -> str:

@@ -17,10 +17,10 @@ import email.utils
 import json
 import math
 import re
+import string
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from pulumi_jig.client.redact import redact
 from pulumi_jig.errors import (
     APIError,
     AuthenticationError,
@@ -31,9 +31,10 @@ from pulumi_jig.errors import (
     RateLimitError,
     ServerError,
 )
+from pulumi_jig.text import safe_text
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
     from pulumi_jig.client.wire import WireAnswer
     from pulumi_jig.config import Settings
@@ -44,7 +45,14 @@ DETAIL_MAX: Final = 300
 RETRY_AFTER_MAX: Final = 3600.0
 
 _TAKEN: Final = re.compile(r"already exists|must be unique", re.IGNORECASE)
-_TITLE: Final = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
+#: Characters of a code, a field's name or an id that go into a message, and of the
+#: title of a web page.
+_WORD_MAX: Final = 100
+_TITLE_MAX: Final = 60
+#: In small letters, and not one more of them, as `lower` would make of some.
+_SMALL: Final = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+#: Characters of a web page in which its title is looked for.
+_HEAD: Final = 1 << 16
 _CLASSES: Final[dict[int, type[APIError]]] = {
     401: AuthenticationError,
     403: PermissionDeniedError,
@@ -77,7 +85,6 @@ def decode_data(
     settings: Settings,
     *,
     empty: bool,
-    secrets: Collection[str] = (),
 ) -> Any:
     """
     The data of an answer that is neither 4xx nor 5xx.
@@ -86,7 +93,6 @@ def decode_data(
         answer: The answer.
         settings: Where it was asked for.
         empty: Whether an empty body will do (a deletion has nothing to say).
-        secrets: What must not be repeated.
 
     Raises:
         UnusableError: It is not the API's JSON.
@@ -101,15 +107,14 @@ def decode_data(
     if isinstance(data, dict | list):
         return data
     raise UnusableError(
-        f"the answer (status {answer.status}) is {_kind(answer, secrets)} instead of "
-        "the API's "
+        f"the answer (status {answer.status}) is {_kind(answer)} instead of the API's "
         f"JSON; check {settings.url_setting} and the proxies between"
     )
 
 
 def _redirect(answer: WireAnswer, settings: Settings) -> str:
     to = re.match(r"[a-z+]+://[^/?#@\s]+", answer.headers.get("location", ""))
-    where = f" to {to.group()}" if to else ""
+    where = f" to {safe_text(to.group(), _WORD_MAX)}" if to else ""
     return (
         f"the address redirects{where} (status {answer.status}), which is not followed "
         f"since the API key would go there; correct {settings.url_setting}"
@@ -125,14 +130,26 @@ def _json(body: bytes) -> Any:
         return None
 
 
-def _kind(answer: WireAnswer, secrets: Collection[str]) -> str:
+def _kind(answer: WireAnswer) -> str:
     text = answer.body.decode("utf-8", "replace").strip()
-    title = _TITLE.search(text)
-    if title is not None:
-        return f'a web page ("{_short(redact(title.group(1), secrets), 60)}")'
+    title = _title(text[:_HEAD])
+    if title:
+        return f'a web page ("{safe_text(title, _TITLE_MAX)}")'
     if text.startswith("<"):
         return "a web page"
     return "some other text" if text else "empty"
+
+
+def _title(page: str) -> str:
+    """The title of a web page, or an empty text; in one pass, whatever the page holds."""
+    small = page.translate(_SMALL)
+    _, found, rest = small.partition("<title")
+    _, closed, rest = rest.partition(">")
+    title, ended, _ = rest.partition("</title")
+    if not (found and closed and ended):
+        return ""
+    end = len(small) - len(rest) + len(title)
+    return page[end - len(title) : end]
 
 
 # --- Refusals ----------------------------------------------------------------------
@@ -143,7 +160,6 @@ def decode_error(
     *,
     asked: str,
     settings: Settings,
-    secrets: Collection[str],
 ) -> APIError:
     """
     The error that a 4xx or 5xx stands for.
@@ -152,7 +168,6 @@ def decode_error(
         answer: The answer.
         asked: Method and path, for the message.
         settings: Where it was asked, and with whose key.
-        secrets: What must not be repeated.
     """
     status = answer.status
     data = _json(answer.body)
@@ -160,15 +175,13 @@ def decode_error(
     definitive = isinstance(data, dict)
     error = _error_of(data)
     text = _text_of(error, answer)
-    # Redacted before it is shortened: half a secret could not be found any more.
-    detail = _short(redact(text, secrets), DETAIL_MAX)
-    param = _word(error.get("param"), secrets)
-    code = _word(error.get("code") or error.get("type"), secrets)
+    detail = safe_text(text, DETAIL_MAX)
+    param = _word(error.get("param"))
+    code = _word(error.get("code") or error.get("type"))
     request_id = _word(
         answer.headers.get("x-request-id")
         or answer.headers.get("cf-ray")
-        or error.get("request_id"),
-        secrets,
+        or error.get("request_id")
     )
     kind = _CLASSES.get(status)
     if kind is None:
@@ -188,7 +201,7 @@ def decode_error(
     said = f": {detail.rstrip('.')}" if detail else ""
     if not definitive and status < 500 and data is None:
         said += (
-            f" (the answer is {_kind(answer, secrets)}, not the API's JSON; check "
+            f" (the answer is {_kind(answer)}, not the API's JSON; check "
             f"{settings.url_setting} and the proxies between)"
         )
     return kind(
@@ -261,15 +274,10 @@ def _text_of(error: Mapping[str, Any], answer: WireAnswer) -> str:
     return "" if text.startswith("<") else text
 
 
-def _short(text: str, limit: int) -> str:
-    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return text if len(text) <= limit else f"{text[: limit - 1].rstrip()}…"
-
-
-def _word(value: Any, secrets: Collection[str]) -> str | None:
+def _word(value: Any) -> str | None:
     if not isinstance(value, str | int) or isinstance(value, bool) or value == "":
         return None
-    return _short(redact(str(value), secrets), 100)
+    return safe_text(value, _WORD_MAX)
 
 
 # --- What the service says about another attempt -----------------------------------

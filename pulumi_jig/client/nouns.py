@@ -20,6 +20,7 @@ from pulumi_jig.models import (
     VolumeResponseItem,
 )
 from pulumi_jig.naming import RESERVED_NAMES
+from pulumi_jig.text import safe_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -120,7 +121,7 @@ class Deployments(Noun[DeploymentResponseItem]):
         version: str | None = None,
     ) -> list[str]:
         """
-        Lines of output, oldest first.
+        Lines of output, oldest first, without secrets and harmless.
 
         Args:
             name: Name or id.
@@ -139,7 +140,7 @@ class Deployments(Noun[DeploymentResponseItem]):
         lines = answer.get("lines") if isinstance(answer, dict) else answer
         if not isinstance(lines, list):
             return []
-        return [line if isinstance(line, str) else str(line) for line in lines]
+        return safe_lines(lines)
 
     def revisions(
         self, name: str, ctx: CallContext, *, limit: int | None = None

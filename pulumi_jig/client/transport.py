@@ -35,6 +35,7 @@ from pulumi_jig.client.connections import Connections, ExclusiveBody
 from pulumi_jig.client.environment import proxy_for, shown
 from pulumi_jig.client.sockets import Backend, HandshakeTimeout
 from pulumi_jig.client.wire import WireAnswer, WireError, WireRequest, span
+from pulumi_jig.text import safe_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -255,7 +256,7 @@ def _read(response: httpx.Response) -> bytes:
     elif encoding in {"gzip", "x-gzip"}:
         inflate = zlib.decompressobj(16 + zlib.MAX_WBITS)
     else:
-        why = f"its answer is compressed as {encoding[:40]!r}, which was not asked for"
+        why = f"its answer is compressed as '{safe_text(encoding, 40)}', which was not asked for"
         raise WireError(why, sent=True)
     body = bytearray()
     try:

@@ -25,6 +25,7 @@ from .faults import plain_path
 from .messages import Request, Response, bearer, error, refusal
 from .pages import DATA
 from .replicas import timestamp
+from .visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -296,7 +297,7 @@ class Handler(BaseHTTPRequestHandler):
         struck = "" if fault is None else f" fault {fault.id}"
         milliseconds = (time.perf_counter() - began) * 1000
         self.server.say(
-            f"{timestamp(time.time())} {self.command} {path} {status} "
+            f"{timestamp(time.time())} {visible(self.command)} {path} {status} "
             f"{milliseconds:.1f}ms {account or '-'}{struck}"
         )
 

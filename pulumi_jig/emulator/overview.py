@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from . import replicas as lives
 from .clock import INSTANT
 from .replicas import timestamp
+from .visible import visible_data
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,7 +88,7 @@ class Overview:
                 listed.append(self._summary(d, status))
             if d["id"] == closely:
                 close = self._closely(d)
-        return {
+        seen = {
             "run": self.run,
             "now": timestamp(now.wall),
             "time_scale": now.scale,
@@ -100,6 +101,8 @@ class Overview:
             "requests": self._requests(after),
             **self._nouns(now),
         }
+        shown: Record = visible_data(seen)
+        return shown
 
     def _now(self) -> Moment:
         with self._backend.lock:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from pulumi_jig.host.engine import the_engine
 from pulumi_jig.host.frames import enabled, frames
 from pulumi_jig.host.values import from_struct, to_struct
+from pulumi_jig.text import safe_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -52,6 +53,7 @@ class Call:
 
     def log(self, severity: str, message: str) -> None:
         """Tell people something, on the resource; without an engine, on stderr."""
+        message = safe_message(message)
         if not the_engine().log(severity, message, urn=self.urn, ephemeral=False):
             where = f" ({self.urn.rsplit('::', 1)[-1]})" if self.urn else ""
             # A message that nobody can read is no reason to fail.
@@ -60,6 +62,7 @@ class Call:
 
     def progress(self, line: str) -> None:
         """Show a line beside the resource while it is worked on."""
+        line = safe_message(line)
         now = time.monotonic()
         if line == self._last_line or now - self._last_shown < PROGRESS_PAUSE:
             return
@@ -83,6 +86,7 @@ class Call:
 
     def fail(self, message: str) -> NoReturn:
         """End the call with one clean sentence."""
+        message = safe_message(message)
         self._attach(message, None)
         raise HostError(message) from None
 
@@ -99,11 +103,13 @@ class Call:
             from pulumi.runtime.proto import provider_pb2
 
             detail = provider_pb2.ErrorResourceInitFailed(
-                id=id_, properties=to_struct(outputs), reasons=list(reasons)
+                id=id_,
+                properties=to_struct(outputs),
+                reasons=[safe_message(reason) for reason in reasons],
             )
         except Exception:
             return False
-        return self._attach(message, detail)
+        return self._attach(safe_message(message), detail)
 
     def _attach(self, message: str, detail: Any) -> bool:
         if self._context is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pulumi_jig.redaction import remember_secret
 from pulumi_jig.values import UNKNOWN, SecretValue, whole_numbers
 
 if TYPE_CHECKING:
@@ -54,7 +55,10 @@ def _from(value: Any) -> Any:
     if isinstance(value, Unknown):
         return UNKNOWN
     if rpc.is_rpc_secret(value):
-        return _from(rpc.unwrap_rpc_secret(value))
+        # An engine that keeps secrets apart says here what must not be repeated.
+        plain = _from(rpc.unwrap_rpc_secret(value))
+        remember_secret(plain)
+        return plain
     if isinstance(value, dict):
         return {key: _from(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

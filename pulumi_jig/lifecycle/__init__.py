@@ -20,7 +20,6 @@ What all kinds of things share stands here, what only one of them knows in its p
     sending     what every request that changes something has in common
     posting     accepted exactly once, whatever happens on the wire
     patching    a lost answer is settled by a look
-    discretion  what people are told, without secrets
     memory      what one process remembers between calls
     preview     looks that change nothing and need no network
 

@@ -10,7 +10,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pulumi_jig.lifecycle.keys import DECLARED, NONCE, PROGRAM, place_of
+from pulumi_jig.lifecycle.keys import (
+    DECLARED,
+    NONCE,
+    PROGRAM,
+    SECRETS,
+    place_of,
+    remember_secrets,
+)
 from pulumi_jig.lifecycle.memory import claim, remember_stated
 from pulumi_jig.lifecycle.wording import near
 from pulumi_jig.naming import NONCE_PATTERN, auto_name, new_nonce
@@ -39,10 +46,11 @@ def completed(
         declared: The keys that it set.
         urn: The resource's URN, if the host can tell.
     """
+    remember_secrets(olds, news)
     stated = olds.get("name")
     if isinstance(stated, str) and urn is not None:
         remember_stated(f"{what} {stated}", urn)
-    told = {PROGRAM: news[PROGRAM]} if PROGRAM in news else {}
+    told = {key: news[key] for key in (PROGRAM, SECRETS) if key in news}
     old = olds.get(NONCE)
     # One that no mark could carry would make the thing somebody else's.
     kept = isinstance(old, str) and NONCE_PATTERN.fullmatch(old) is not None

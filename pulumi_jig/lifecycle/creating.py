@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pulumi_jig.lifecycle.discretion import discreet
 from pulumi_jig.lifecycle.identity import account_of
+from pulumi_jig.lifecycle.keys import remember_secrets
 from pulumi_jig.lifecycle.kind import id_of, name_in
 from pulumi_jig.lifecycle.memory import name_lock
 from pulumi_jig.lifecycle.patching import patch
@@ -54,8 +54,9 @@ def create(kind: Kind[Item], inputs: Mapping[str, Any], inv: Invocation) -> Stor
     """
     name = required_name(kind, inputs)
     require_storable(inputs)
-    with discreet(kind, inv, inputs) as quiet, name_lock(kind.key(name)):
-        return _create(kind, name, inputs, quiet)
+    remember_secrets(inputs)
+    with name_lock(kind.key(name)):
+        return _create(kind, name, inputs, inv)
 
 
 def _create(

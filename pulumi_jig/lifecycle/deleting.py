@@ -19,14 +19,13 @@ from pulumi_jig.errors import (
     ServerError,
     TransportError,
 )
-from pulumi_jig.lifecycle.discretion import discreet
 from pulumi_jig.lifecycle.identity import (
     foreign,
     require_account,
     require_proof_of_absence,
     require_telling,
 )
-from pulumi_jig.lifecycle.keys import UNCONFIRMED
+from pulumi_jig.lifecycle.keys import UNCONFIRMED, remember_secrets
 from pulumi_jig.lifecycle.kind import id_of
 from pulumi_jig.lifecycle.memory import name_lock, remember_deleted
 from pulumi_jig.lifecycle.sending import (
@@ -71,8 +70,9 @@ def delete(
     """
     name = str(state.get("name") or id_)
     state = {**state, "name": name}
-    with discreet(kind, inv, state) as quiet, name_lock(kind.key(name)):
-        _delete(kind, name, state, quiet)
+    remember_secrets(state, inv.old_inputs or {})
+    with name_lock(kind.key(name)):
+        _delete(kind, name, state, inv)
 
 
 def _delete(

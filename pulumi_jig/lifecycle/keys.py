@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_jig.naming import Mark
+from pulumi_jig.redaction import remember_environment, remember_secret
+from pulumi_jig.values import reveal, secret_leaves
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Mapping
 
 #: Names of the keys that the program set.
 DECLARED: Final = "__declared"
@@ -22,6 +24,8 @@ NONCE: Final = "__nonce"
 #: Where the resource stands, as the program told it: organization, project, stack,
 #: resource, namespace.
 PROGRAM: Final = "__program"
+#: Where among the arguments secrets are, as the program told it: a list of paths.
+SECRETS: Final = "__secrets"
 #: Whose key created it, in the API's own word.
 ACCOUNT: Final = "__account"
 #: The creation ended without an answer: true until an update has settled it.
@@ -37,10 +41,7 @@ ADDED: Final = "__added"
 ASKED_AT: Final = "__asked_at"
 
 #: Bookkeeping among the inputs. The other hidden keys live in the state only.
-HIDDEN_INPUTS: Final = (DECLARED, NONCE, PROGRAM)
-
-#: Characters that a value must have to be looked for in texts.
-SHORTEST_SECRET: Final = 6
+HIDDEN_INPUTS: Final = (DECLARED, NONCE, PROGRAM, SECRETS)
 
 
 def declared_keys(data: Mapping[str, Any], known: Collection[str]) -> set[str]:
@@ -127,27 +128,38 @@ def mark_of(data: Mapping[str, Any], urn: str | None) -> Mark | None:
     return Mark(place.project, place.stack, place.resource, nonce)
 
 
-def findable(values: Iterable[str]) -> list[str]:
+def remember_secrets(*data: Mapping[str, Any]) -> None:
     """
-    What to look for in texts that must not hold any of the values.
+    Keep what inputs or states hold in confidence out of every text of this process.
 
-    Of a value with several lines (a private key) each line counts, since output comes
-    line by line. Short values are left out: redacting every "1" would make a message
-    unreadable and hide nothing.
+    The engine hands everything over in clear, so the program says where its secrets are
+    (`SECRETS`).
+
+    Args:
+        data: Inputs or states of any kind, possibly with unknown values.
     """
-    values = list(values)
-    lines = [line.strip() for value in values for line in value.splitlines()]
-    found = {text for text in (*values, *lines) if len(text) >= SHORTEST_SECRET}
-    # The longest first, so that no part of one is replaced before the whole.
-    return sorted(found, key=lambda text: (-len(text), text))
+    for each in data:
+        for secret in secret_leaves(each):
+            remember_secret(secret.value)
+        # The value of a secret is one, whoever says so.
+        for path in (["value"], *_paths(each.get(SECRETS))):
+            remember_secret(_at(each, path))
+        variables = reveal(each.get("environment_variables"))
+        if isinstance(variables, dict):
+            remember_environment(v for v in variables.values() if isinstance(v, str))
 
 
-def redact(text: str, secrets: list[str]) -> str:
-    """The text without the given values, however they are written in it."""
-    # A check needs the names of this module, and nothing of the client.
-    from pulumi_jig.client.redact import forms
+def _paths(listed: Any) -> list[list[Any]]:
+    found = reveal(listed)
+    return [p for p in found if isinstance(p, list)] if isinstance(found, list) else []
 
-    for secret in secrets:
-        for form in forms(secret):
-            text = text.replace(form, "[secret]")
-    return text
+
+def _at(data: Any, path: list[Any]) -> Any:
+    """What stands at a path; all of what it leads through where that is no longer so."""
+    for part in path:
+        data = reveal(data)
+        try:
+            data = data[part]
+        except (KeyError, IndexError, TypeError):
+            return None if part == path[0] else data
+    return reveal(data)

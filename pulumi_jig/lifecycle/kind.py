@@ -193,10 +193,6 @@ class Kind(ABC, Generic[Item]):
     def notice(self, _state: Mapping[str, Any], _item: Item, _inv: Invocation) -> None:
         """Tell people what a look shows and no comparison can."""
 
-    @abstractmethod
-    def secret_texts(self, data: Mapping[str, Any]) -> list[str]:
-        """What must not appear in anything that people are told."""
-
     # --- Around it ---------------------------------------------------------------
 
     @abstractmethod

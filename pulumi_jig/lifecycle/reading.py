@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pulumi_jig.errors import NotFoundError
-from pulumi_jig.lifecycle.discretion import discreet
 from pulumi_jig.lifecycle.identity import (
     foreign,
     require_account,
@@ -19,7 +18,12 @@ from pulumi_jig.lifecycle.identity import (
     require_telling,
 )
 from pulumi_jig.lifecycle.invocation import READ_TIMEOUT, Stored
-from pulumi_jig.lifecycle.keys import UNCONFIRMED, UNREADY, with_added
+from pulumi_jig.lifecycle.keys import (
+    UNCONFIRMED,
+    UNREADY,
+    remember_secrets,
+    with_added,
+)
 from pulumi_jig.lifecycle.kind import id_of, name_in
 from pulumi_jig.lifecycle.sending import is_ours, saying, show
 from pulumi_jig.models import Response
@@ -46,8 +50,8 @@ def read(
     Raises:
         JigError: Nothing is known, so the state must be kept.
     """
-    with discreet(kind, inv, state, inv.old_inputs or {}) as quiet:
-        return _read(kind, id_, state, quiet)
+    remember_secrets(state, inv.old_inputs or {})
+    return _read(kind, id_, state, inv)
 
 
 def _read(

@@ -11,14 +11,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pulumi_jig.errors import NotFoundError
-from pulumi_jig.lifecycle.discretion import discreet
 from pulumi_jig.lifecycle.identity import (
     refuse_foreign,
     require_account,
     require_proof_of_absence,
     taken,
 )
-from pulumi_jig.lifecycle.keys import UNCONFIRMED, with_added
+from pulumi_jig.lifecycle.keys import UNCONFIRMED, remember_secrets, with_added
 from pulumi_jig.lifecycle.kind import id_of
 from pulumi_jig.lifecycle.memory import name_lock
 from pulumi_jig.lifecycle.patching import patch
@@ -66,8 +65,9 @@ def update(
     name = required_name(kind, inputs)
     require_storable(inputs)
     inputs = with_added(inputs, state)
-    with discreet(kind, inv, state, inputs) as quiet, name_lock(kind.key(name)):
-        return _update(kind, state, inputs, quiet)
+    remember_secrets(state, inputs, inv.old_inputs or {})
+    with name_lock(kind.key(name)):
+        return _update(kind, state, inputs, inv)
 
 
 def _update(

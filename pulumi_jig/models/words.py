@@ -40,6 +40,42 @@ class DeploymentStatus(enum.StrEnum):
 
 DEPLOYMENT_STATUSES: Final = tuple(status.value for status in DeploymentStatus)
 
+#: Kubernetes' words for why a replica does not run (no document of the API lists them):
+#: it does not come up, and no waiting mends that; ...
+CRASHED: Final = frozenset({"CrashLoopBackOff"})
+#: ... its image cannot be pulled, which may pass; ...
+NOT_PULLED: Final = frozenset(
+    {"ErrImagePull", "ImagePullBackOff", "ImageInspectError", "RegistryUnavailable"}
+)
+#: ... the request has a mistake, which no retry of the platform mends; ...
+UNSTARTABLE: Final = frozenset(
+    {
+        "InvalidImageName",
+        "ErrImageNeverPull",
+        "CreateContainerConfigError",
+        "CreateContainerError",
+        "RunContainerError",
+    }
+)
+#: ... it used too much memory.
+OUT_OF_MEMORY: Final = frozenset({"OOMKilled"})
+
+#: All words of answers by which something is decided. They stay what they are although a
+#: secret may have the same text; of other words nothing is made but a message.
+DECISIVE: Final = frozenset(
+    {
+        *DEPLOYMENT_STATUSES,
+        *CRASHED,
+        *NOT_PULLED,
+        *UNSTARTABLE,
+        *OUT_OF_MEMORY,
+        *("Running", "Waiting", "Terminated"),
+        *("InProgress", "Completed"),
+        *("ready", "pending", "syncing", "failed"),
+        *("create", "update", "system", "rollback"),
+    }
+)
+
 #: Environment variables of this prefix are the platform's. Some of them appear in
 #: answers although nobody declared them; they are never sent back.
 PLATFORM_PREFIX: Final = "TOGETHER_"

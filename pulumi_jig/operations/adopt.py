@@ -200,7 +200,7 @@ def _fault(item: DeploymentResponseItem, wish: Wish) -> str | None:
 def _failing(item: DeploymentResponseItem) -> str | None:
     if item.status == "Failed":
         return "status Failed"
-    from pulumi_jig.rollout.sight import CRASHED, NOT_PULLED, UNSTARTABLE
+    from pulumi_jig.models.words import CRASHED, NOT_PULLED, UNSTARTABLE
 
     bad = CRASHED | NOT_PULLED | UNSTARTABLE
     events: Any = item.replica_events

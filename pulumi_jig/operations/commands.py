@@ -78,7 +78,9 @@ def run(arguments: list[str]) -> int:
         error.show()
         return error.exit_code
     except click.ClickException as error:
-        click.echo(f"error: {error.message}", err=True)
+        from pulumi_jig.operations import terminal
+
+        terminal.fail(error.message)
         return error.exit_code
     except click.Abort:
         raise KeyboardInterrupt from None

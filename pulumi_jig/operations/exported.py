@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_jig.errors import InputError
 from pulumi_jig.naming import DEPLOYMENT_TYPE
+from pulumi_jig.redaction import remember_secret
 from pulumi_jig.values import SecretValue
 
 if TYPE_CHECKING:
@@ -250,7 +251,9 @@ def opened(value: Any) -> Any:
     if is_sealed(value):
         if "plaintext" not in value:
             return value
-        return SecretValue(json.loads(value["plaintext"]))
+        secret = SecretValue(json.loads(value["plaintext"]))
+        remember_secret(secret.value)
+        return secret
     if isinstance(value, dict):
         return {key: opened(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -10,15 +10,20 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import sys
 import textwrap
 from typing import TYPE_CHECKING, Any, Final
 
+from pulumi_jig.text import safe_data, safe_message
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _COLOURS: Final = {"good": "32", "bad": "31", "notice": "33", "strong": "1"}
+#: What `paint` puts around a text; nothing else that commands a terminal is let through.
+_PAINT: Final = re.compile(r"(\033\[(?:0|1|31|32|33)m)")
 
 
 def colourful(stream: Any) -> bool:
@@ -47,15 +52,29 @@ def note(text: str) -> None:
 
 def verbatim(text: str) -> None:
     """Text for copying: never wrapped."""
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(safe_message(text) + "\n")
 
 
 def dump(data: Any) -> None:
     """One JSON document on standard output."""
-    sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+    text = json.dumps(safe_data(data), indent=2, ensure_ascii=False)
+    sys.stdout.write(text + "\n")
+
+
+def fail(message: str) -> None:
+    """Why a command failed, on standard error."""
+    sys.stderr.write(f"error: {safe_message(message)}\n")
+
+
+def _safe(text: str, stream: Any) -> str:
+    if not colourful(stream):
+        return safe_message(text)
+    parts = _PAINT.split(text)
+    return "".join(p if _PAINT.fullmatch(p) else safe_message(p) for p in parts)
 
 
 def _wrapped(text: str, indent: int, stream: Any) -> str:
+    text = _safe(text, stream)
     blank = " " * indent
     if not stream.isatty():
         return blank + text if text else text

@@ -24,6 +24,7 @@ from pulumi_jig.policy import docs
 from pulumi_jig.policy.audit import Verdict, audit, interrupted, read_state
 from pulumi_jig.policy.findings import Kind
 from pulumi_jig.policy.profiles import STRICTEST, Profile, gaps, load, read_file
+from pulumi_jig.text import safe_message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -203,5 +204,5 @@ def run_cli(argv: Sequence[str] | None = None) -> int:
             code, text = list_policies(style=options.style or "text")
     except JigError as error:
         code, text = UNANSWERED, error.message
-    print(text, file=sys.stderr if code == UNANSWERED else sys.stdout)
+    print(safe_message(text), file=sys.stderr if code == UNANSWERED else sys.stdout)
     return code

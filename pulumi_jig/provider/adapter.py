@@ -33,6 +33,7 @@ from pulumi.dynamic import (
 
 from pulumi_jig import host
 from pulumi_jig.provider.session import config_faults, configure, invocation
+from pulumi_jig.text import safe_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -85,7 +86,7 @@ class Provider(ResourceProvider):
                 self._announce_adoption(checked.inputs, call)
             return CheckResult(
                 host.to_pulumi(checked.inputs),
-                [CheckFailure(path, reason) for path, reason in faults],
+                [CheckFailure(path, safe_message(reason)) for path, reason in faults],
             )
 
         result: CheckResult = host.guarded(call, run)
@@ -230,4 +231,4 @@ def _raise_partially(call: host.Call, error: Any, provider: Any) -> None:
     # Later reads and deletes find their code through this key.
     stored = {**host.to_pulumi(error.outputs), "__provider": provider}
     if call.fail_partially(error.message, error.id, stored, error.reasons):
-        raise host.HostError(error.message) from None
+        raise host.HostError(safe_message(error.message)) from None

@@ -16,7 +16,7 @@ from pulumi_jig.naming import MODULE
 from pulumi_jig.resources.forms import plain, shape
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pulumi_jig.resources.forms import Where
 
@@ -108,7 +108,33 @@ def properties(
     props: dict[str, Any] = dict.fromkeys(keys)
     props |= {key: convert(key, value) for key, value in given.items()}
     props["__program"] = program_of(resource_name)
+    outputs = list(_outputs(props))
+    if outputs:
+        props["__secrets"] = pulumi.Output.from_input(_secret_paths(outputs))
     return props
+
+
+async def _secret_paths(
+    outputs: list[tuple[list[str | int], pulumi.Output[Any]]],
+) -> list[list[str | int]]:
+    """
+    Where among the arguments secrets are.
+
+    The engine hands them to a dynamic provider in clear, so only the program can tell it
+    what must not be repeated.
+    """
+    return [path for path, output in outputs if await output.is_secret()]
+
+
+def _outputs(value: Any, *path: str | int) -> Iterator[tuple[list[str | int], Any]]:
+    if isinstance(value, pulumi.Output):
+        yield [*path], value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _outputs(item, *path, key)
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _outputs(item, *path, index)
 
 
 def refuse_options(

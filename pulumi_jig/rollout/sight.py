@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_jig.models import DEPLOYMENT_STATUSES, ReplicaEvent
+from pulumi_jig.models.words import CRASHED, NOT_PULLED, OUT_OF_MEMORY, UNSTARTABLE
+from pulumi_jig.text import safe_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,24 +20,8 @@ if TYPE_CHECKING:
     from pulumi_jig.models import DeploymentResponseItem
     from pulumi_jig.rollout.goal import Goal
 
-CRASHED: Final = frozenset({"CrashLoopBackOff"})
-NOT_PULLED: Final = frozenset(
-    {"ErrImagePull", "ImagePullBackOff", "ImageInspectError", "RegistryUnavailable"}
-)
-#: Reasons that name a mistake in the request, which no retry of the platform mends.
-UNSTARTABLE: Final = frozenset(
-    {
-        "InvalidImageName",
-        "ErrImageNeverPull",
-        "CreateContainerConfigError",
-        "CreateContainerError",
-        "RunContainerError",
-    }
-)
-OUT_OF_MEMORY: Final = frozenset({"OOMKilled"})
-
-#: Characters of the service's own words that a message repeats.
-_LONGEST_MESSAGE: Final = 300
+#: Characters of a replica's name that a message shows.
+_NAME_MAX: Final = 100
 
 
 @dataclass(frozen=True)
@@ -106,7 +92,7 @@ def look(item: DeploymentResponseItem, goal: Goal) -> Sight:
     if doing:
         line += f" · {doing}"
     if item.status and item.status not in DEPLOYMENT_STATUSES:
-        line += f" · status {_shortened(str(item.status))}"
+        line += f" · status {item.status}"
     return Sight(
         ready,
         "scaled to zero" if asleep else line,
@@ -142,16 +128,14 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _shortened(text: str) -> str:
-    line = " ".join(text.split())
-    if len(line) <= _LONGEST_MESSAGE:
-        return line
-    return f"{line[:_LONGEST_MESSAGE]}..."
+def replica_name(replica: str) -> str:
+    """A replica in a message."""
+    return safe_text(replica, _NAME_MAX)
 
 
 def _says(event: ReplicaEvent) -> str:
     reason = _text(event.replica_status_reason) or _text(event.replica_status)
-    message = _shortened(_text(event.replica_status_message))
+    message = _text(event.replica_status_message)
     return f"{reason or 'unknown'}: {message}" if message else reason or "unknown"
 
 
@@ -178,16 +162,24 @@ def _ailments(
             )
         elif reason in NOT_PULLED:
             ailing[replica] = f"the image cannot be pulled ({_says(event)})"
-            doing = doing or f"image cannot be pulled yet (replica {replica})"
+            doing = (
+                doing or f"image cannot be pulled yet (replica {replica_name(replica)})"
+            )
         elif reason in OUT_OF_MEMORY:
             ailing[replica] = f"the container ran out of memory ({_says(event)})"
-            doing = doing or f"stopped for using too much memory (replica {replica})"
+            doing = (
+                doing
+                or f"stopped for using too much memory (replica {replica_name(replica)})"
+            )
         elif event.volume_preload_status == "InProgress":
-            doing = doing or f"preloading the volume (replica {replica})"
+            doing = doing or f"preloading the volume (replica {replica_name(replica)})"
         elif status == "Running" and not event.replica_ready_since:
-            doing = doing or f"waiting for the health check (replica {replica})"
+            doing = (
+                doing
+                or f"waiting for the health check (replica {replica_name(replica)})"
+            )
         elif status == "Waiting":
-            doing = doing or f"{reason or 'starting'} (replica {replica})"
+            doing = doing or f"{reason or 'starting'} (replica {replica_name(replica)})"
     return fatal, ailing, doing
 
 

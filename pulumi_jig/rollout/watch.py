@@ -23,7 +23,8 @@ from pulumi_jig.errors import (
     RolloutTimeoutError,
     ServerError,
 )
-from pulumi_jig.rollout.sight import look
+from pulumi_jig.rollout.sight import look, replica_name
+from pulumi_jig.text import safe_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,7 +79,7 @@ class Watch:
         goal: What must be reached.
         fetch: Asks the service for the deployment.
         ctx: Deadline, clock and sign of life.
-        logs: Last lines of a replica's output, secrets removed; may fail.
+        logs: Last lines of a replica's output; may fail.
         newest_revision: The newest revision in the deployment's history; may be None.
         is_as_sent: Whether an answer's fields are those that were sent.
         interrupted: True once the run was interrupted, so that nothing is waited for.
@@ -249,19 +250,19 @@ class Watch:
     def _fail(
         self, why: str, replica: str | None, item: DeploymentResponseItem
     ) -> None:
-        where = f" on replica {replica}" if replica else ""
+        where = f" on replica {replica_name(replica)}" if replica else ""
         text = (
             f"Deployment {self.goal.name} does not serve: {why}{where}. It may be "
             "running and billing: correct the program and run `pulumi up`, or take it "
             "down with `pulumi destroy`."
         )
         try:
-            lines = [str(line) for line in self.logs(replica)[-LOG_LINES:]]
+            lines = safe_lines(self.logs(replica)[-LOG_LINES:], LONGEST_LOG_LINE)
         except Exception:
             # The failure itself must be told, with or without output beside it.
             lines = []
         if lines:
-            shown = (f"    {line[:LONGEST_LOG_LINE]}" for line in lines)
+            shown = (f"    {line}" for line in lines[-LOG_LINES:])
             text += " Last output:\n" + "\n".join(shown)
         raise RolloutFailedError(
             text, reasons=[f"{why}{where}"], last=item.plain()

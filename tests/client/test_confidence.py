@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
 from scripted import RawServer, Say, Scripted, read_head
 
-from pulumi_jig.client.redact import REDACTED, confidential, redact
 from pulumi_jig.client.wire import WireAnswer, WireRequest
 from pulumi_jig.errors import APIError, JigError
+from pulumi_jig.redaction import REDACTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -183,69 +181,3 @@ class TestRepresentations:
 
         assert [text for text in shown if KEY in text] == []
         assert repr(client) == "JigClient(http://127.0.0.1:1)"
-
-
-class TestRedaction:
-    @settings(max_examples=60)
-    @given(
-        st.text(min_size=4, max_size=40),
-        st.sampled_from(["", "é ", "value: ", 'x"']),
-        st.sampled_from(["", " end", '"', "..."]),
-    )
-    def test_a_value_never_survives(self, value: str, before: str, after: str) -> None:
-        """Whatever the value, the text around it does not keep it."""
-        assume(value not in f"{before}{REDACTED}{after}")
-
-        assert value not in redact(f"{before}{value}{after}", [value])
-
-    @pytest.mark.parametrize(
-        "form",
-        [
-            lambda value: value,
-            lambda value: json.dumps(value)[1:-1],
-            lambda value: json.dumps(value, ensure_ascii=False)[1:-1],
-            lambda value: repr(value)[1:-1],
-            html.escape,
-            lambda value: quote(value, safe=""),
-            lambda value: base64.b64encode(value.encode()).decode().rstrip("="),
-        ],
-        ids=["plain", "json", "json-utf-8", "python", "html", "form", "base64"],
-    )
-    def test_every_way_of_writing_a_value(self, form: Callable[[str], str]) -> None:
-        """Nothing of a value is left in any escaped form, not only the plain letters."""
-        value = '\t"é<\\ \x01' * 3
-
-        assert redact(f"<{form(value)}>", [value]) == f"<{REDACTED}>"
-
-    @pytest.mark.parametrize(
-        ("text", "expected"),
-        [
-            ("at least 1 replica", "at least 1 replica"),
-            ('"1" is bad', f'"{REDACTED}" is bad'),
-            ("A=1", f"A={REDACTED}"),
-        ],
-    )
-    def test_short_values_are_redacted_where_they_are_quoted(
-        self, text: str, expected: str
-    ) -> None:
-        """A value of "1" must not make every sentence with a number unreadable."""
-        assert redact(text, ["1"]) == expected
-
-    def test_a_value_that_stands_in_another(self) -> None:
-        """The longer value goes first, so that no half of it is left."""
-        got = redact("abcd-efgh-ijkl abcd-efgh!", ["abcd", "abcd-efgh-ijkl"])
-
-        assert got == f"{REDACTED} {REDACTED}!"
-
-    def test_a_value_that_repeats_itself(self) -> None:
-        """A beginning that is met too early does not let the end through."""
-        value = "abababab-canary"
-
-        assert redact(f"ab{value}", [value]) == f"ab{REDACTED}"
-
-    def test_bodies_of_any_form_are_searched(self) -> None:
-        """A body is searched as it is; what is not a list of variables is not."""
-        assert confidential(None, "k") == {"k"}
-        assert confidential({"environment_variables": None}) == frozenset()
-        assert confidential({"environment_variables": ["x", {"name": "A"}]}) == set()
-        assert confidential({"value": "a\nb"}) == {"a\nb", "a", "b"}

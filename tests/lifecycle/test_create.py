@@ -365,7 +365,7 @@ def test_an_answer_that_cannot_be_stored_does_not_lose_the_id(
     engine.create(PROGRAM)
     assert engine.state is not None
     assert engine.state["deployment_id"] == world.live()["id"]
-    assert "health_check_path" not in engine.state
+    assert engine.state["health_check_path"] == "/\\ud800"
 
 
 def test_an_answer_that_cannot_be_read_does_not_lose_the_deployment(

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from pulumi_jig.fields import FIELDS, environment_list, environment_mapping
+from pulumi_jig.fields import FIELDS, environment_list
 from pulumi_jig.lifecycle import keys
-from pulumi_jig.lifecycle.keys import findable, mark_of
+from pulumi_jig.lifecycle.keys import mark_of
 from pulumi_jig.naming import join_description
 from pulumi_jig.values import reveal, whole_numbers, without_none
 
@@ -108,9 +108,3 @@ def extra_fields(data: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(extra, dict):
         return {}
     return {str(k): whole_numbers(v) for k, v in extra.items()}
-
-
-def secret_texts(data: Mapping[str, Any]) -> list[str]:
-    """What must not appear in anything we write: the values of environment variables."""
-    environment = environment_mapping(reveal(data.get("environment_variables")))
-    return findable(value for value in environment.values() if isinstance(value, str))

@@ -103,9 +103,6 @@ class _Deployment(Kind[DeploymentResponseItem]):
     def still_unready(self, item: DeploymentResponseItem) -> bool:
         return item.status not in SERVING
 
-    def secret_texts(self, data: Mapping[str, Any]) -> list[str]:
-        return given.secret_texts(data)
-
     def finish(
         self,
         change: Change[DeploymentResponseItem],

@@ -27,6 +27,7 @@ from pulumi_jig.lifecycle.deployment.inputs import (
 from pulumi_jig.lifecycle.keys import ACCOUNT, ADDED, DECLARED, HIDDEN_INPUTS
 from pulumi_jig.models import PLATFORM_PREFIX
 from pulumi_jig.rollout import summary
+from pulumi_jig.text import safe_data
 from pulumi_jig.values import SecretValue, reveal, whole_numbers
 
 if TYPE_CHECKING:
@@ -53,21 +54,22 @@ def state_of(
     declared = declared_fields(inputs)
     added = [path for path in added_in(inputs) if path not in declared]
     wrong = {one.name for one in differing(declared, live, added)}
+    shown = {key: safe_data(value) for key, value in live.items()}
     outputs: dict[str, Any] = {}
     for name in FIELDS:
         if name in declared:
             value = declared[name]
             if name in live and name in wrong:
-                value = live[name]
+                value = shown[name]
                 if name == "environment_variables":
                     value = _shown_environment(value, declared[name])
             outputs[name] = value
         elif name == "environment_variables":
-            shown = _shown_environment(live.get(name), {})
-            if shown:
-                outputs[name] = shown
-        elif live.get(name) not in (None, "", [], {}):
-            outputs[name] = live[name]
+            variables = _shown_environment(shown.get(name), {})
+            if variables:
+                outputs[name] = variables
+        elif shown.get(name) not in (None, "", [], {}):
+            outputs[name] = shown[name]
     for key in (*OPTIONS, *HIDDEN_INPUTS):
         if inputs.get(key) is not None:
             outputs[key] = inputs[key]
@@ -81,11 +83,11 @@ def state_of(
         if item.id is not None:
             # An id is a text whatever the answer held: state rounds large numbers.
             outputs["deployment_id"] = str(item.id)
-        outputs |= summary(item)
+        outputs |= safe_data(summary(item))
         for key in ("created_at", "updated_at"):
             value = getattr(item, key)
             if value is not None:
-                outputs[key] = value
+                outputs[key] = safe_data(value)
     return outputs
 
 
@@ -128,7 +130,7 @@ def _seen_extra(extra: Mapping[str, Any], raw: Mapping[str, Any]) -> dict[str, A
         # A key that the service does not echo is as good as sent.
         key: value
         if raw.get(key) is None or same_extra(reveal(value), raw[key])
-        else whole_numbers(raw[key])
+        else safe_data(whole_numbers(raw[key]))
         for key, value in extra.items()
     }
 
@@ -154,10 +156,11 @@ def inputs_of(
         if key in declared and key in live:
             if key not in wrong:
                 found[key] = value
-            elif key == "environment_variables":
-                found[key] = _shown_environment(live[key], value)
-            else:
-                found[key] = live[key]
+                continue
+            shown = safe_data(live[key])
+            if key == "environment_variables":
+                shown = _shown_environment(shown, value)
+            found[key] = shown
         elif key == EXTRA and isinstance(value, dict):
             found[key] = _seen_extra(value, raw)
         else:

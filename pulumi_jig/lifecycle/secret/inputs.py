@@ -20,6 +20,7 @@ from pulumi_jig.lifecycle.keys import (
 )
 from pulumi_jig.lifecycle.sending import ignored_parts
 from pulumi_jig.naming import join_description, split_description
+from pulumi_jig.text import safe_data
 from pulumi_jig.values import SecretValue, reveal, without_none
 
 if TYPE_CHECKING:
@@ -175,11 +176,13 @@ def state_of(
     for name, value in live_fields(item).items():
         if value in (None, "") and not outputs.get(name):
             continue
-        outputs[name] = value
+        same = reveal(outputs.get(name)) == value
+        outputs[name] = outputs[name] if same else safe_data(value)
     told = {"secret_id": item.id} | {
         key: getattr(item, key) for key in OUTPUTS if key != "secret_id"
     }
-    return outputs | without_none(told)
+    outputs |= safe_data(without_none(told))
+    return outputs
 
 
 def inputs_of(
@@ -189,7 +192,9 @@ def inputs_of(
     live = live_fields(item)
     declared = declared_keys(old_inputs)
     found = {
-        key: live[key] if key in declared and key in live else value
+        key: safe_data(live[key])
+        if key in declared and key in live and live[key] != reveal(value)
+        else value
         for key, value in old_inputs.items()
     }
     if "value" in found:

@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 from pulumi_jig.errors import APIError, JigError, TransportError
 from pulumi_jig.fields import environment_mapping
 from pulumi_jig.lifecycle.invocation import PartialFailureError, Stored
-from pulumi_jig.lifecycle.keys import ASKED_AT, NONCE, UNCONFIRMED, UNREADY, findable
+from pulumi_jig.lifecycle.keys import ASKED_AT, NONCE, UNCONFIRMED, UNREADY
 from pulumi_jig.lifecycle.kind import Kind, made_around
 from pulumi_jig.lifecycle.memory import remember_held
 from pulumi_jig.lifecycle.secret import inputs as given
 from pulumi_jig.lifecycle.sending import show
 from pulumi_jig.models import SecretResponseItem
-from pulumi_jig.values import reveal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -128,10 +127,6 @@ class _Secret(Kind[SecretResponseItem]):
                 "The service shows no values, so nothing tells whether it still has "
                 "yours; another `version` sends it again.",
             )
-
-    def secret_texts(self, data: Mapping[str, Any]) -> list[str]:
-        value = reveal(data.get("value"))
-        return findable([value] if isinstance(value, str) else [])
 
     def finish(
         self, change: Change[SecretResponseItem], inv: Invocation, ctx: CallContext

@@ -187,10 +187,6 @@ class VolumeKind(Kind[VolumeResponseItem]):
         """Whether a look leaves what the state remembers of a failure as it is."""
         return not newest_of(item).ready
 
-    def secret_texts(self, _data: Mapping[str, Any]) -> list[str]:
-        """What must not be told: nothing in a volume is secret."""
-        return []
-
     # --- Around it ---------------------------------------------------------------
 
     def finish(

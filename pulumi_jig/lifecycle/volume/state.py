@@ -27,6 +27,7 @@ from pulumi_jig.lifecycle.volume.versions import (
     newest_ready,
     versions_of,
 )
+from pulumi_jig.text import safe_data
 from pulumi_jig.values import reveal
 
 if TYPE_CHECKING:
@@ -67,20 +68,20 @@ def state_of(
         outputs["type"] = item.type
     live = newest_of(item).content
     if not is_declared_content(inputs, live):
-        outputs["content"] = normal_content(live)
+        outputs["content"] = safe_data(normal_content(live))
     if item.id is not None:
         outputs["volume_id"] = str(item.id)
     current = newest_ready(item)
     if current is not None:
         outputs["current_version"] = current
     newest = newest_of(item)
-    outputs["status"] = newest.status or READY
+    outputs["status"] = safe_data(newest.status or READY)
     if newest.message:
-        outputs["status_message"] = newest.message
+        outputs["status_message"] = safe_data(newest.message)
     outputs["versions"] = [_shown(version) for version in versions_of(item)]
     for key in ("created_at", "updated_at"):
         if getattr(item, key) is not None:
-            outputs[key] = getattr(item, key)
+            outputs[key] = safe_data(getattr(item, key))
     return outputs
 
 
@@ -89,17 +90,17 @@ def is_declared_content(data: Mapping[str, Any], live: Any) -> bool:
     if same_content(data.get("content"), live):
         return True
     shown = reveal(data.get(SHOWN))
-    return bool(shown) and shown == normal_content(live)
+    return bool(shown) and shown == safe_data(normal_content(live))
 
 
 def _shown(version: Version) -> dict[str, Any]:
     # Not who mounts it: that is not the volume's, and would be out of date at once.
     shown: dict[str, Any] = {
         "version": version.number,
-        "status": version.status or READY,
+        "status": safe_data(version.status or READY),
     }
     if version.message:
-        shown["status_message"] = version.message
+        shown["status_message"] = safe_data(version.message)
     return shown
 
 
@@ -115,7 +116,7 @@ def inputs_of(
     found = dict(old_inputs)
     live = newest_of(item).content
     if "content" in found and not same_content(found["content"], live):
-        found["content"] = normal_content(live)
+        found["content"] = safe_data(normal_content(live))
     if "type" in found and item.type:
         found["type"] = item.type
     return found

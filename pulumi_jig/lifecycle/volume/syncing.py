@@ -41,6 +41,7 @@ from pulumi_jig.lifecycle.volume.versions import (
     version_in,
     versions_of,
 )
+from pulumi_jig.text import safe_data
 from pulumi_jig.values import storable_fault
 
 if TYPE_CHECKING:
@@ -277,7 +278,7 @@ class Sync:
         if same_content(self._inputs.get("content"), version.content):
             return
         # Nothing was sent where the state knew that form already.
-        self._inputs[SHOWN] = normal_content(version.content)
+        self._inputs[SHOWN] = safe_data(normal_content(version.content))
         if self._after is not None:
             self._inv.log(
                 "warning",

@@ -76,11 +76,15 @@ def _fields(
         if name == ENVIRONMENT:
             found.drift += _environment(reveal(wanted), there)
         elif name in live:
-            found.drift.append(differs(name, reveal(wanted), there, name in declared))
+            found.drift.append(
+                differs(
+                    name, wanted, there, inputs.get(name), declared=name in declared
+                )
+            )
     # What the service itself chose is nobody's to repair, and still worth knowing.
     for name in FIELDS.keys() - desired_values(declared, added_in(state)).keys():
-        before, now = reveal(state.get(name)), live.get(name)
-        if before is not None and now is not None and before != now:
+        before, now = state.get(name), live.get(name)
+        if before is not None and now is not None and reveal(before) != now:
             found.notes.append(changed(name, before, now))
     ownership(found, DEPLOYMENT, plain, item)
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_jig.operations import terminal
-from pulumi_jig.operations.exported import logical_name
+from pulumi_jig.operations.exported import logical_name, sealed_leaves
+from pulumi_jig.text import safe_text
+from pulumi_jig.values import reveal, secret_leaves
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,26 +83,40 @@ class Compared:
         }
 
 
-def differs(name: str, wanted: Any, live: Any, declared: bool = True) -> Finding:
+def differs(
+    name: str, wanted: Any, live: Any, stored: Any = None, *, declared: bool = True
+) -> Finding:
     """
     A property whose live value is not the one that it shall have, both with their unit.
+
+    Of a secret neither is shown: the live one may hold it, in part.
 
     Args:
         name: The property.
         wanted: What it shall be.
         live: What it is.
+        stored: What the state holds of it, with secrets that cannot be read.
         declared: Whether the program says so; else it is held at its default.
     """
-    what = f"declared {_measured(name, wanted)}"
-    if not declared:
-        what = f"not declared, so {_measured(name, wanted)}"
+    if _is_secret(wanted) or _is_secret(stored):
+        return Finding(name, "has another value live than is declared")
+    wanted = _measured(name, reveal(wanted))
+    what = f"declared {wanted}" if declared else f"not declared, so {wanted}"
     return Finding(name, f"{what}, live {_measured(name, live)}")
 
 
 def changed(name: str, before: Any, now: Any) -> Finding:
     """A property that the service itself chooses, and that is another one now."""
     words = f"was {_measured(name, before)}, is {_measured(name, now)} now"
+    if _is_secret(before):
+        words = "is another one now"
     return Finding(name, f"{words}; not declared, so it is left alone")
+
+
+def _is_secret(value: Any) -> bool:
+    """Whether a value of the state is a secret, readable or sealed, or holds one."""
+    found = (*secret_leaves(value), *sealed_leaves(value))
+    return bool(found)
 
 
 def _measured(name: str, value: Any) -> str:
@@ -111,8 +127,7 @@ def _measured(name: str, value: Any) -> str:
 def _shown(value: Any) -> str:
     if value in (None, "", [], {}):
         return "nothing"
-    text = value if isinstance(value, str) else _plain_text(value)
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+    return safe_text(value if isinstance(value, str) else _plain_text(value), _SHOWN)
 
 
 def _plain_text(value: Any) -> str:

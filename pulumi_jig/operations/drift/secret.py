@@ -32,7 +32,7 @@ def compare(
     live = live_fields(item)
     plain = readable(found, inputs, live, ("description", "ttl_seconds"))
     for name in SECRET.differences(plain, item):
-        found.drift.append(differs(name, plain.get(name), live[name]))
+        found.drift.append(differs(name, plain.get(name), live[name], inputs.get(name)))
     ownership(found, SECRET, plain, item)
     told = {"name": found.name, "expires_at": item.expires_at}
     rows = found.drift if is_expired(told) else found.notes

@@ -10,7 +10,6 @@ from pulumi_jig.lifecycle.volume.state import is_declared_content
 from pulumi_jig.lifecycle.volume.versions import newest_of, newest_ready
 from pulumi_jig.operations.drift.comparing import ownership, readable
 from pulumi_jig.operations.drift.findings import Compared, Finding, differs
-from pulumi_jig.values import reveal
 
 if TYPE_CHECKING:
     from pulumi_jig.client import JigClient
@@ -35,7 +34,8 @@ def compare(
     for name in VOLUME.differences(plain, item):
         is_told = name == "content" and is_declared_content(known, newest.content)
         if not is_told:
-            found.drift.append(differs(name, reveal(plain.get(name)), live[name]))
+            wanted, stored = plain.get(name), inputs.get(name)
+            found.drift.append(differs(name, wanted, live[name], stored))
     ownership(found, VOLUME, plain, item)
     if newest.failed:
         why = f": {newest.message}" if newest.message else ""
