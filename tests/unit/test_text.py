@@ -169,7 +169,7 @@ def test_ordinary_text_is_not_changed() -> None:
 @pytest.mark.parametrize("write", WRITTEN.values(), ids=WRITTEN.keys())
 @pytest.mark.parametrize("secret", [SECRET, PEM], ids=["line", "lines"])
 def test_a_secret_is_found_however_it_is_written(write, secret: str) -> None:
-    """Escaped, encoded, wrapped: it is not there, and what is around it is."""
+    """Case S4: escaped, encoded, wrapped, it is not there; what is around it is."""
     remember_secret(secret)
     shown = safe_text(f"before {write(secret)} after", 300)
 
@@ -184,7 +184,7 @@ def test_a_secret_is_found_however_it_is_written(write, secret: str) -> None:
 
 @pytest.mark.parametrize("write", WRITTEN.values(), ids=WRITTEN.keys())
 def test_a_piece_of_a_secret_is_found_too(write) -> None:
-    """A key is printed line by line, and a line is cut anywhere."""
+    """Case S1: a key is printed line by line, and a line is cut anywhere."""
     remember_secret(PEM)
     for piece in (*PIECES, PIECES[0][:14], PIECES[1][9:25], PEM[:30]):
         shown = safe_text(f"12:00 [{write(piece)}] went on", 300)
