@@ -1,10 +1,12 @@
 """
 Which key, which address: credentials and endpoint, and who may overrule whom.
 
-The order is: the environment (`TOGETHER_API_KEY`, `TOGETHER_BASE_URL`), then the
-configuration of the stack or of an explicit provider (`jig:apiKey`, `jig:baseUrl`), then
-the service's own address. There is no default key and no fall-back to an emulator:
-without an address the real service is meant, without a key there is an error.
+The order is: what an explicit `Provider` is given, then the configuration of the stack
+(`jig:apiKey`, `jig:baseUrl`), then the environment (`TOGETHER_API_KEY`,
+`TOGETHER_BASE_URL`), then the service's own address. So a stack means the same account
+whoever runs it; where the environment says otherwise, a warning says which is used. There
+is no default key and no fall-back to an emulator: without an address the real service is
+meant, without a key there is an error.
 
 What it refuses, each with one sentence that says what to do: a missing key, a key that
 cannot stand in a header, an address that is not one, plain http to another machine, and
@@ -25,13 +27,26 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from pulumi_jig.errors import ConfigError
-from pulumi_jig.naming import DEFAULT_BASE_URL
+from pulumi_jig.naming import DEFAULT_BASE_URL, near, short
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 KEY_VARIABLE: Final = "TOGETHER_API_KEY"
 URL_VARIABLE: Final = "TOGETHER_BASE_URL"
+
+#: What can be configured, without the namespace `jig:`.
+SETTINGS: Final = (
+    "apiKey",
+    "baseUrl",
+    "parallel",
+    "allowInsecureHttp",
+    "namespace",
+    "pullGraceSeconds",
+)
+#: Which of them a program gave to an explicit provider, separated by commas. (A provider
+#: gets what the stack configures beside it, since its plugin does not see the stack.)
+GIVEN: Final = "providerArguments"
 
 #: Requests at a time that one process makes by default, and at most.
 DEFAULT_PARALLEL: Final = 64
@@ -48,6 +63,9 @@ _SET_KEY: Final = (
 )
 
 
+Source = Literal["provider", "config", "environment", "default"]
+
+
 class Fault(NamedTuple):
     """
     One thing that is wrong with the configuration.
@@ -61,6 +79,21 @@ class Fault(NamedTuple):
     sentence: str
 
 
+#: What to change where a value came from a source.
+_KEY_NAMES: Final[dict[Source, str]] = {
+    "provider": "`api_key`",
+    "config": "jig:apiKey",
+    "environment": KEY_VARIABLE,
+    "default": KEY_VARIABLE,
+}
+_URL_NAMES: Final[dict[Source, str]] = {
+    "provider": "`base_url`",
+    "config": "jig:baseUrl",
+    "environment": URL_VARIABLE,
+    "default": URL_VARIABLE,
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """
@@ -68,7 +101,8 @@ class Settings:
 
     Attributes:
         api_key: The bearer token. Never shown.
-        key_source: Whether the key came from the environment or the configuration.
+        key_source: Where the key came from: an argument of a `Provider` or of a look-up
+            (`provider`), the stack's configuration, or the environment.
         base_url: Scheme, host, port and path prefix, without a slash or `/v1` at the
             end.
         url_source: Where the address came from.
@@ -76,9 +110,9 @@ class Settings:
     """
 
     api_key: str = field(repr=False)
-    key_source: Literal["environment", "config"] = "environment"
+    key_source: Source = "environment"
     base_url: str = DEFAULT_BASE_URL
-    url_source: Literal["environment", "config", "default"] = "default"
+    url_source: Source = "default"
     parallel: int = DEFAULT_PARALLEL
 
     @property
@@ -94,12 +128,12 @@ class Settings:
     @property
     def key_setting(self) -> str:
         """The name of the setting that the key came from."""
-        return KEY_VARIABLE if self.key_source == "environment" else "jig:apiKey"
+        return _KEY_NAMES[self.key_source]
 
     @property
     def url_setting(self) -> str:
         """The name of the setting to change when the address is wrong."""
-        return "jig:baseUrl" if self.url_source == "config" else URL_VARIABLE
+        return _URL_NAMES[self.url_source]
 
     @property
     def fingerprint(self) -> str:
@@ -126,10 +160,7 @@ def resolve_settings(
 
     Args:
         get: Reads the configuration of the stack or of an explicit provider: `apiKey`,
-            `baseUrl`, `parallel` (1 to 256), `allowInsecureHttp` and
-            `ignoreEnvironment` (`true` or `false`). The last one is for an explicit
-            provider of a second account: its own key and address count, whatever the
-            environment says.
+            `baseUrl`, `parallel` (1 to 256), `allowInsecureHttp` (`true` or `false`).
         environ: The environment.
 
     Raises:
@@ -152,26 +183,14 @@ def _resolve(
     get: Callable[[str], str | None], environ: Mapping[str, str]
 ) -> tuple[Settings | None, list[Fault]]:
     faults: list[Fault] = []
-    alone = _flag(get, "ignoreEnvironment", faults)
     insecure = _flag(get, "allowInsecureHttp", faults)
     parallel = _parallel(get("parallel"), faults)
 
-    # An empty variable is what a pipeline leaves where a secret is not defined.
-    key = "" if alone else environ.get(KEY_VARIABLE, "")
-    key_source: Literal["environment", "config"] = "environment"
-    if not key:
-        key, key_source = get("apiKey") or "", "config"
-    url = "" if alone else environ.get(URL_VARIABLE, "")
-    url_source: Literal["environment", "config", "default"] = "environment"
-    if not url:
-        url, url_source = get("baseUrl") or "", "config"
-    if not url:
-        url, url_source = DEFAULT_BASE_URL, "default"
-
-    _check_key(
-        key, KEY_VARIABLE if key_source == "environment" else "jig:apiKey", faults
-    )
-    setting = "jig:baseUrl" if url_source == "config" else URL_VARIABLE
+    key, key_source = _first("apiKey", KEY_VARIABLE, get, environ)
+    url, url_source = _first("baseUrl", URL_VARIABLE, get, environ)
+    _check_key(key, _KEY_NAMES[key_source], faults)
+    setting = _URL_NAMES[url_source]
+    url = url or DEFAULT_BASE_URL
     parts = _check_url(url, setting, faults)
     if parts is not None:
         host = parts.hostname or ""
@@ -189,14 +208,14 @@ def _resolve(
         if (
             key
             and key_source == "environment"
-            and url_source == "config"
+            and url_source in ("config", "provider")
             and host not in SERVICE_HOSTS
             and not is_loopback(host)
         ):
             faults.append(
                 Fault(
                     setting,
-                    f"jig:baseUrl would send the key of {KEY_VARIABLE} to {host}, which "
+                    f"{setting} would send the key of {KEY_VARIABLE} to {host}, which "
                     "is not the service's own host; if that is meant, name the address "
                     f"in {URL_VARIABLE} too, or put that host's own key into the "
                     f"configuration (`pulumi config set --secret jig:apiKey <key>`) "
@@ -215,6 +234,75 @@ def _resolve(
         ),
         [],
     )
+
+
+def _first(
+    name: str,
+    variable: str,
+    get: Callable[[str], str | None],
+    environ: Mapping[str, str],
+) -> tuple[str, Source]:
+    """The first value that there is, and its source; empty where there is none."""
+    configured = get(name)
+    if configured:
+        return configured, "provider" if name in _given(get) else "config"
+    # An empty variable is what a pipeline leaves where a secret is not defined.
+    value = environ.get(variable, "")
+    return value, "environment" if value else "default"
+
+
+def _given(get: Callable[[str], str | None]) -> list[str]:
+    """The settings that a program gave to an explicit provider."""
+    return str(get(GIVEN) or "").split(",")
+
+
+def overruled(
+    get: Callable[[str], str | None], environ: Mapping[str, str]
+) -> str | None:
+    """
+    A warning where the stack's configuration and the environment contradict each other.
+
+    What an explicit provider is given is meant to differ, so it gives none.
+    """
+    found = []
+    for name, variable in (("apiKey", KEY_VARIABLE), ("baseUrl", URL_VARIABLE)):
+        value, source = _first(name, variable, get, environ)
+        other = environ.get(variable, "")
+        if source == "config" and other and _plain(other) != _plain(value):
+            found.append((f"jig:{name}", variable))
+    if not found:
+        return None
+    used = " and ".join(name for name, _ in found)
+    ignored = " and ".join(variable for _, variable in found)
+    command = "; ".join(f"`pulumi config rm {name}`" for name, _ in found)
+    return (
+        f"The stack's {used} {'are' if len(found) > 1 else 'is'} used, not the other "
+        f"value of {ignored} in the environment. Unset the variable, or let it count "
+        f"with {command}."
+    )
+
+
+def _plain(value: str) -> str:
+    return value.rstrip("/").removesuffix("/v1").rstrip("/")
+
+
+def unknown_settings(names: Iterable[str]) -> list[Fault]:
+    """
+    A fault for each configured name that means nothing.
+
+    Args:
+        names: What is configured, without the namespace `jig:`.
+    """
+    return [
+        Fault(
+            f"jig:{name}",
+            f"jig:{short(name)} is not a setting, so it would be ignored."
+            f"{near(name, SETTINGS)} (`pulumi config rm jig:{short(name)}` takes it "
+            "away.)",
+        )
+        for name in sorted(names)
+        if name not in (*SETTINGS, GIVEN)
+    ]
 
 
 def _flag(get: Callable[[str], str | None], name: str, faults: list[Fault]) -> bool:

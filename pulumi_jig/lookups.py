@@ -3,8 +3,8 @@ Look-ups: what is there already, for programs that do not manage it.
 
 Plain functions that ask the service when they are called, in a preview as well, and a
 twin of each for arguments that are outputs (`get_deployment_output`). Key and address
-follow the same precedence as the provider's: the environment, then the stack's
-`jig:apiKey` and `jig:baseUrl`; a second account's can be given.
+follow the same precedence as the provider's: what is given, then the stack's
+`jig:apiKey` and `jig:baseUrl`, then the environment.
 
 It refuses to ask anything while it is imported, to load the HTTP library before the
 first question, and to return the values of environment variables: nobody can tell which
@@ -295,27 +295,29 @@ def _client(api_key: str | None, base_url: str | None) -> JigClient:
     import pulumi
 
     from pulumi_jig.client import JigClient
-    from pulumi_jig.config import URL_VARIABLE, resolve_settings
+    from pulumi_jig.config import GIVEN, resolve_settings
 
     stack = pulumi.Config("jig")
-    # A key that is given is another account's: nothing of the stack's goes with it.
-    given = {"apiKey": api_key, "baseUrl": base_url, "ignoreEnvironment": "true"}
+    arguments = {"apiKey": api_key, "baseUrl": base_url}
+    given = {name: value for name, value in arguments.items() if value is not None}
+    given[GIVEN] = ",".join(given)
 
     def get(key: str) -> str | None:
-        if api_key is not None:
-            return given.get(key)
-        return base_url if key == "baseUrl" and base_url else stack.get(key)
+        return given[key] if key in given else _configured(stack, key)
 
-    environ = dict(os.environ)
-    if base_url is not None:
-        # An address that a program read somewhere must not collect the environment's
-        # key, so it counts as the configuration's does.
-        environ.pop(URL_VARIABLE, None)
-    settings = resolve_settings(get, environ)
+    settings = resolve_settings(get, os.environ)
     with _lock:
         if settings.fingerprint not in _clients:
             _clients[settings.fingerprint] = JigClient(settings)
         return _clients[settings.fingerprint]
+
+
+def _configured(stack: pulumi.Config, key: str) -> str | None:
+    from pulumi.runtime.config import get_config
+
+    # Not `stack.get`, which warns of every secret that is read as a text.
+    found: str | None = get_config(stack.full_key(key))
+    return found
 
 
 def _context() -> CallContext:

@@ -13,10 +13,12 @@ import hashlib
 import re
 import secrets
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote
 
 from pulumi_jig.text import safe_text
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # --- Type tokens ---------------------------------------------------------------
 
@@ -209,3 +211,33 @@ def endpoint_url(name: str, base_url: str = DEFAULT_BASE_URL) -> str:
     """
     base = base_url.rstrip("/").removesuffix("/v1").rstrip("/")
     return f"{base}/v1/deployment-request/{quote(name, safe='')}"
+
+
+# --- Suggestions -----------------------------------------------------------------
+
+_LONGEST_WORD: Final = 60
+
+
+def near(word: str, words: Iterable[str]) -> str:
+    """
+    A question that offers the likeliest word meant, or nothing.
+
+    Args:
+        word: What somebody wrote; nothing that may be a secret.
+        words: The words that there are.
+    """
+    # Most programs spell everything right.
+    import difflib
+
+    words = list(words)
+    meant = word[:_LONGEST_WORD].strip().lower()
+    close = difflib.get_close_matches(meant, words, n=1, cutoff=0.75)
+    if not close and len(meant) >= 3:
+        # "h100" is further from "h100-80gb" by its length than by what is meant.
+        close = [known for known in words if known.lower().startswith(meant)][:1]
+    return f' Did you mean "{close[0]}"?' if close else ""
+
+
+def short(word: str) -> str:
+    """A word as a message may show it."""
+    return word if len(word) <= _LONGEST_WORD else f"{word[:_LONGEST_WORD]}..."

@@ -226,7 +226,7 @@ def _sentence(kind: type[APIError], asked: str, settings: Settings) -> str:
         )
         return (
             f"The service rejected the API key at {asked}; set {settings.key_setting} "
-            f"to a valid one{stored if settings.key_source == 'config' else ''}"
+            f"to a valid one{stored if settings.key_source != 'environment' else ''}"
         )
     if kind is PermissionDeniedError:
         return (

@@ -1,9 +1,9 @@
 """
 The key, the address and the client that a command at the desk uses.
 
-By the same precedence as the provider: the environment first, then the configuration of
-the stack. The stack's configuration is asked for only where the environment leaves
-something open, since that takes a second and perhaps a passphrase.
+By the same precedence as the provider: the configuration of the stack first, then the
+environment. Only the values that are asked for are opened, since that takes a second and
+perhaps a passphrase.
 """
 
 from __future__ import annotations
@@ -11,7 +11,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
-from pulumi_jig.errors import APIError, AuthenticationError, TransportError
+from pulumi_jig.errors import (
+    APIError,
+    AuthenticationError,
+    ConfigError,
+    TransportError,
+)
+from pulumi_jig.operations import terminal
 
 if TYPE_CHECKING:
     from pulumi_jig.client import JigClient
@@ -33,17 +39,19 @@ def settings(pulumi: Pulumi | None) -> Settings:
     Raises:
         ConfigError: Something is missing or unusable.
     """
-    from pulumi_jig.config import KEY_VARIABLE, resolve_settings
+    from pulumi_jig.config import overruled, resolve_settings, unknown_settings
 
     def get(key: str) -> str | None:
-        # Where the environment has a key, opening the stack's would be for nothing,
-        # and might need a passphrase.
-        unused = key == "apiKey" and os.environ.get(KEY_VARIABLE)
-        if pulumi is None or unused:
-            return None
-        return pulumi.config(f"jig:{key}")
+        return None if pulumi is None else pulumi.config(f"jig:{key}")
 
-    return resolve_settings(get, os.environ)
+    if pulumi is not None:
+        faults = unknown_settings(pulumi.configured("jig"))
+        if faults:
+            raise ConfigError(" ".join(fault.sentence for fault in faults))
+    found = resolve_settings(get, os.environ)
+    if (warning := overruled(get, os.environ)) is not None:
+        terminal.note(f"warning: {warning}")
+    return found
 
 
 def connect(pulumi: Pulumi | None) -> JigClient:

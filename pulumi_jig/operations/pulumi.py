@@ -137,16 +137,31 @@ class Pulumi:
         Secret values are opened one by one, so a passphrase is needed only for those
         that are asked for.
         """
-        if self._config is None:
-            found = _json(self.run("config", "--json"))
-            self._config = found if isinstance(found, dict) else {}
-        entry = self._config.get(key)
+        entry = self._configuration().get(key)
         if not isinstance(entry, dict):
             return None
         if entry.get("secret"):
             return self.run("config", "get", key).rstrip("\n")
         value = entry.get("value")
         return None if value is None else str(value)
+
+    def configured(self, namespace: str) -> list[str]:
+        """The names that the stack configures under a namespace, without it."""
+        if project_name(self.directory) == namespace:
+            # A project of this name has settings of its own there.
+            return []
+        start = f"{namespace}:"
+        return [
+            key.removeprefix(start)
+            for key in self._configuration()
+            if key.startswith(start)
+        ]
+
+    def _configuration(self) -> dict[str, Any]:
+        if self._config is None:
+            found = _json(self.run("config", "--json"))
+            self._config = found if isinstance(found, dict) else {}
+        return self._config
 
 
 def project_name(directory: Path) -> str:

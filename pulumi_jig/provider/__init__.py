@@ -30,7 +30,8 @@ from pulumi.dynamic import (
 
 from pulumi_jig import host
 from pulumi_jig.provider.adapter import Provider
-from pulumi_jig.provider.session import configure
+from pulumi_jig.provider.session import base_url, configure
+from pulumi_jig.values import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,6 +55,17 @@ class DeploymentProvider(Provider):
         from pulumi_jig.lifecycle.budget import uncounted
 
         return uncounted(counted, declared)
+
+    def derived(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Where it answers: whatever sends the request says, so a preview knows it."""
+        from pulumi_jig.lifecycle.deployment.inputs import ENDPOINT
+        from pulumi_jig.naming import endpoint_url
+
+        base, name = base_url(), inputs.get("name")
+        if base is None or name is None:
+            return {}
+        known = isinstance(name, str)
+        return {ENDPOINT: endpoint_url(name, base) if known else UNKNOWN}
 
 
 class SecretProvider(Provider):

@@ -32,7 +32,12 @@ from pulumi.dynamic import (
 )
 
 from pulumi_jig import host
-from pulumi_jig.provider.session import config_faults, configure, invocation
+from pulumi_jig.provider.session import (
+    config_faults,
+    config_warning,
+    configure,
+    invocation,
+)
 from pulumi_jig.text import safe_message
 
 if TYPE_CHECKING:
@@ -61,6 +66,10 @@ class Provider(ResourceProvider):
         """Faults that only this kind knows; what is no input is taken out here."""
         return []
 
+    def derived(self, _inputs: dict[str, Any]) -> dict[str, Any]:
+        """Inputs that follow from the others and from whatever sends the requests."""
+        return {}
+
     def remarks(self, _state: dict[str, Any], _news: dict[str, Any]) -> Iterable[str]:
         """Warnings that hang on what the state holds, told with each diff."""
         return ()
@@ -82,10 +91,14 @@ class Provider(ResourceProvider):
                 config_faults=config_faults(),
             )
             faults = [*checked.faults, *more]
+            if (warning := config_warning()) is not None:
+                # About the stack, not about the resource that happens to come first.
+                host.Call().log("warning", warning)
             if not faults and not _olds:
                 self._announce_adoption(checked.inputs, call)
+            inputs = {**checked.inputs, **self.derived(checked.inputs)}
             return CheckResult(
-                host.to_pulumi(checked.inputs),
+                host.to_pulumi(inputs),
                 [CheckFailure(path, safe_message(reason)) for path, reason in faults],
             )
 

@@ -37,11 +37,15 @@ class _Session:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._get: Callable[[str], str | None] = lambda _: None
+        self._names: tuple[str, ...] = ()
+        self._warned = False
         self._client: JigClient | None = None
 
-    def configure(self, get: Callable[[str], str | None]) -> None:
+    def configure(
+        self, get: Callable[[str], str | None], names: tuple[str, ...]
+    ) -> None:
         with self._lock:
-            self._get = get
+            self._get, self._names = get, names
             # Each kind of provider configures once; they share the client unless
             # it would be another one.
             if self._client is not None and not self._is_current(self._client):
@@ -56,10 +60,32 @@ class _Session:
             return False
 
     def faults(self) -> list[tuple[str, str]]:
-        from pulumi_jig.config import config_faults
+        from pulumi_jig.config import config_faults, unknown_settings
 
-        found = config_faults(self._get, os.environ)
+        found = [
+            *unknown_settings(self._names),
+            *config_faults(self._get, os.environ),
+        ]
         return [(fault.setting, fault.sentence) for fault in found]
+
+    def warning(self) -> str | None:
+        """What contradicts itself, once per process."""
+        from pulumi_jig.config import overruled
+
+        with self._lock:
+            if self._warned:
+                return None
+            self._warned = True
+        return overruled(self._get, os.environ)
+
+    def base_url(self) -> str | None:
+        """The address that requests go to; None where there is no usable one."""
+        from pulumi_jig.errors import ConfigError
+
+        try:
+            return self.settings().base_url
+        except ConfigError:
+            return None
 
     def settings(self) -> Settings:
         from pulumi_jig.config import resolve_settings
@@ -88,7 +114,7 @@ _session = _Session()
 def configure(request: ConfigureRequest) -> None:
     """Take the configuration and widen the host, once per process and kind."""
     config = request.config
-    _session.configure(lambda key: config.get(f"{NAMESPACE}:{key}"))
+    _session.configure(lambda key: config.get(f"{NAMESPACE}:{key}"), _names(config))
     # What is loaded by now, and nearly all that is loaded later, lives as long as the
     # process; going through all of it again and again while the life cycle is loaded
     # was a quarter of the way to a check. (Garbage in cycles is looked for still, when
@@ -102,6 +128,28 @@ def configure(request: ConfigureRequest) -> None:
     host.leave_when_alone()
     # One more than there are requests: a check must not wait behind the roll-outs.
     host.widen(min(max(threads, 1), MAX_PARALLEL) + 1)
+
+
+def _names(config: Any) -> tuple[str, ...]:
+    """What is configured under our namespace, as far as the host tells."""
+    start = f"{NAMESPACE}:"
+    if getattr(config, "_project_name", None) == NAMESPACE:
+        # A project of this name has settings of its own there.
+        return ()
+    names = getattr(config, "_props", None) or {}
+    return tuple(
+        str(name)[len(start) :] for name in names if str(name).startswith(start)
+    )
+
+
+def base_url() -> str | None:
+    """The address that this process sends requests to; None where it is not usable."""
+    return _session.base_url()
+
+
+def config_warning() -> str | None:
+    """Where configuration and environment contradict each other; once per process."""
+    return _session.warning()
 
 
 def config_faults() -> list[tuple[str, str]]:

@@ -7,10 +7,12 @@ effect is a promise that nobody keeps.
 
 from __future__ import annotations
 
+import functools
 import inspect
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pulumi
+from pulumi.runtime.config import get_config, is_config_secret
 
 from pulumi_jig.naming import MODULE
 from pulumi_jig.resources.forms import plain, shape
@@ -77,8 +79,21 @@ def existing(
     return {"name": name}, found
 
 
+@functools.cache
+def _warn_of_readable_key(_project: str, _stack: str) -> None:
+    """Warn, once per stack, of a key that whoever has the stack's file can read."""
+    key = f"{MODULE}:apiKey"
+    if get_config(key) and not is_config_secret(key):
+        pulumi.log.warn(
+            f"{key} is readable in the stack's configuration file. Encrypt it with "
+            f"`pulumi config set --secret {key} <key>`, and replace the key where "
+            "others may have seen the file."
+        )
+
+
 def program_of(resource_name: str) -> dict[str, str]:
     """Where in which program a resource stands, for the plugin."""
+    _warn_of_readable_key(pulumi.get_project(), pulumi.get_stack())
     return {
         "organization": pulumi.get_organization(),
         "project": pulumi.get_project(),

@@ -7,14 +7,13 @@ stands, and derives what needs no request. Everything else happens in the plugin
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, cast
 
 import pulumi
 from pulumi import dynamic
 
-from pulumi_jig.naming import DEFAULT_BASE_URL, MODULE, endpoint_url
+from pulumi_jig.naming import MODULE, endpoint_url
 from pulumi_jig.provider import DeploymentProvider
 from pulumi_jig.resources.arguments import (
     existing,
@@ -314,7 +313,7 @@ class Deployment(dynamic.Resource, module=MODULE, name="Deployment"):
                 return environment(value, where / key, rotations=rotations)
             return (mounts if key == "volumes" else plain)(value, where / key)
 
-        keys = [key for key in Deployment.__annotations__ if key != "endpoint_url"]
+        keys = list(Deployment.__annotations__)
         props = properties(resource_name, given, keys, convert)
         refuse_options(
             "Deployment",
@@ -324,10 +323,10 @@ class Deployment(dynamic.Resource, module=MODULE, name="Deployment"):
         )
         opts = join_active_budget(self, resource_name, props, opts)
         super().__init__(DeploymentProvider(), resource_name, props, opts)
-        base = _base_url()
-        self.endpoint_url = self.name.apply(
-            # Under Pulumi's own mocks no name is made, so there may be none.
-            lambda name: endpoint_url(name, base) if name else ""
+        # The check makes it, in the process that sends the requests.
+        self.endpoint_url = pulumi.Output.all(self.name, self.endpoint_url).apply(
+            # A state from before, and Pulumi's own mocks, have none.
+            lambda both: both[1] or (endpoint_url(both[0]) if both[0] else "")
         )
 
     @classmethod
@@ -360,11 +359,3 @@ def _follows_rotations(where: Where, given: dict[str, Any]) -> bool:
     if wanted:
         given.setdefault("environment_variables", {})
     return wanted
-
-
-def _base_url() -> str:
-    return (
-        os.environ.get("TOGETHER_BASE_URL")
-        or pulumi.Config(MODULE).get("baseUrl")
-        or DEFAULT_BASE_URL
-    )

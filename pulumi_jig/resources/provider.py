@@ -6,16 +6,18 @@ from typing import Any
 
 import pulumi
 
-from pulumi_jig.resources.forms import Where, plain, when_known
+from pulumi_jig.config import GIVEN, SETTINGS
+from pulumi_jig.naming import MODULE
+from pulumi_jig.resources.forms import Where
 
 
 class Provider(pulumi.ProviderResource):
     """
     Credentials of their own for some resources of a stack.
 
-    Give it to a resource with `ResourceOptions(provider=...)`; children inherit it. Only
-    what is given here counts for its resources, not the stack's configuration and not
-    the environment. The key is encrypted in the state.
+    Give it to a resource with `ResourceOptions(provider=...)`; children inherit it. What
+    is not given here comes from the stack's configuration (`jig:*`), and what is not
+    there from the environment. The key is encrypted in the state.
 
     A resource cannot move to a provider of another account: that is refused in the
     preview.
@@ -23,7 +25,7 @@ class Provider(pulumi.ProviderResource):
     Args:
         resource_name: The provider's name in the program.
         api_key: Key of the account. A plain string is made a secret.
-        base_url: Address of the service. Default: the vendor's.
+        base_url: Address of the service.
         parallel: Requests and waits at a time, 1 to 256. Default 64.
         allow_insecure_http: Let the key travel without TLS to another machine.
         opts: Pulumi's options.
@@ -49,18 +51,22 @@ class Provider(pulumi.ProviderResource):
                 raise (where / "allow_insecure_http").refused("must be True or False.")
             return "true" if value else "false"
 
-        props: dict[str, Any] = {
-            "jig:apiKey": pulumi.Output.secret(plain(api_key, where / "api_key")),
-            # Otherwise the environment's key would win, and this is another account.
-            "jig:ignoreEnvironment": "true",
-            "jig:baseUrl": plain(base_url, where / "base_url"),
-            "jig:parallel": when_known(
-                plain(parallel, where / "parallel"),
-                lambda known: None if known is None else str(known),
-            ),
-            "jig:allowInsecureHttp": when_known(
-                plain(allow_insecure_http, where / "allow_insecure_http"), switch
-            ),
+        given: dict[str, Any] = {"apiKey": pulumi.Output.secret(api_key)}
+        if base_url is not None:
+            given["baseUrl"] = base_url
+        if parallel is not None:
+            given["parallel"] = pulumi.Output.from_input(parallel).apply(str)
+        if allow_insecure_http is not None:
+            given["allowInsecureHttp"] = pulumi.Output.from_input(
+                allow_insecure_http
+            ).apply(lambda on: "true" if on else "false")
+        # The plugin of an explicit provider sees nothing of the stack's configuration.
+        stack = pulumi.Config(MODULE)
+        names = [name for name in SETTINGS if name not in (*given, "namespace")]
+        configured = {name: stack.get(name) for name in names}
+        props = {
+            f"{MODULE}:{name}": value
+            for name, value in {**configured, **given, GIVEN: ",".join(given)}.items()
+            if value is not None
         }
-        props = {key: value for key, value in props.items() if value is not None}
         super().__init__("pulumi-python", resource_name, props, opts)

@@ -12,7 +12,9 @@ from pulumi_jig.config import (
     Settings,
     config_faults,
     is_loopback,
+    overruled,
     resolve_settings,
+    unknown_settings,
 )
 from pulumi_jig.errors import ConfigError
 
@@ -31,22 +33,24 @@ def refusal(config: dict[str, Any] | None = None, **environ: str) -> str:
 
 
 class TestPrecedence:
-    def test_the_environment_comes_first(self) -> None:
-        """Key and address of the environment win over those of the stack."""
+    def test_the_stack_comes_before_the_environment(self) -> None:
+        """A stack means the same account and address whoever runs it."""
         got = resolve(
-            {"apiKey": "other", "baseUrl": "https://other.example"},
-            TOGETHER_API_KEY=KEY,
-            TOGETHER_BASE_URL="https://mine.example",
+            {"apiKey": KEY, "baseUrl": "https://mine.example"},
+            TOGETHER_API_KEY="other",
+            TOGETHER_BASE_URL="https://other.example",
+        )
+
+        expected = (KEY, "config", "https://mine.example", "config")
+        assert expected == (got.api_key, got.key_source, got.base_url, got.url_source)
+
+    def test_the_environment_comes_after_the_stack(self) -> None:
+        """What the stack does not configure comes from the environment."""
+        got = resolve(
+            {}, TOGETHER_API_KEY=KEY, TOGETHER_BASE_URL="https://mine.example"
         )
 
         expected = (KEY, "environment", "https://mine.example", "environment")
-        assert expected == (got.api_key, got.key_source, got.base_url, got.url_source)
-
-    def test_the_stack_comes_second(self) -> None:
-        """Without the environment, key and address of the stack count."""
-        got = resolve({"apiKey": KEY, "baseUrl": "https://mine.example"})
-
-        expected = (KEY, "config", "https://mine.example", "config")
         assert expected == (got.api_key, got.key_source, got.base_url, got.url_source)
 
     def test_the_service_is_the_default_address(self) -> None:
@@ -61,15 +65,74 @@ class TestPrecedence:
 
         assert (got.key_source, got.url_source) == ("config", "default")
 
-    def test_an_explicit_provider_can_ignore_the_environment(self) -> None:
-        """A provider for a second account uses its own key although one is set."""
-        got = resolve(
-            {"apiKey": "second", "ignoreEnvironment": "true"},
-            TOGETHER_API_KEY=KEY,
-            TOGETHER_BASE_URL="https://mine.example",
-        )
+    def test_an_explicit_provider_takes_the_next_source(self) -> None:
+        """What a provider is not given comes from the next source, the address too."""
+        given = {"apiKey": "second", "providerArguments": "apiKey"}
+        environ = {
+            "TOGETHER_API_KEY": KEY,
+            "TOGETHER_BASE_URL": "https://mine.example",
+        }
 
-        assert (got.api_key, got.url_source) == ("second", "default")
+        got = resolve(given, **environ)
+
+        expected = ("second", "provider", "https://mine.example", "environment")
+        assert expected == (got.api_key, got.key_source, got.base_url, got.url_source)
+        assert overruled(given.get, environ) is None
+
+    @pytest.mark.parametrize(
+        ("config", "environ", "said"),
+        [
+            ({"apiKey": KEY}, {"TOGETHER_API_KEY": "other"}, "jig:apiKey is used"),
+            (
+                {"baseUrl": "http://localhost:1"},
+                {"TOGETHER_BASE_URL": "http://localhost:2"},
+                "jig:baseUrl is used",
+            ),
+            (
+                {"apiKey": KEY, "baseUrl": "http://localhost:1"},
+                {"TOGETHER_API_KEY": "o", "TOGETHER_BASE_URL": "http://localhost:2"},
+                "jig:apiKey and jig:baseUrl are used",
+            ),
+        ],
+    )
+    def test_one_warning_says_which_of_two_sources_is_used(
+        self, config: dict[str, str], environ: dict[str, str], said: str
+    ) -> None:
+        """Where stack and environment differ, the one that is used is named."""
+        warning = overruled(config.get, environ)
+
+        assert warning is not None
+        assert said in warning
+        assert all(name in warning for name in environ)
+        assert KEY not in warning
+
+    def test_sources_that_agree_are_worth_no_warning(self) -> None:
+        """The same key or address twice, in whatever form, is no contradiction."""
+        config = {"apiKey": KEY, "baseUrl": "http://localhost:1/v1"}
+        environ = {"TOGETHER_API_KEY": KEY, "TOGETHER_BASE_URL": "http://localhost:1/"}
+
+        assert overruled(config.get, environ) is None
+        assert overruled(config.get, {}) is None
+
+    @pytest.mark.parametrize(
+        ("name", "meant"),
+        [
+            ("baseURL", "baseUrl"),
+            ("apikey", "apiKey"),
+            ("namespase", "namespace"),
+            ("pararell", "parallel"),
+            ("ignoreEnvironment", ""),
+        ],
+    )
+    def test_an_unknown_setting_is_refused_with_the_near_miss(
+        self, name: str, meant: str
+    ) -> None:
+        """A misspelt setting would be ignored, and what it was to change with it."""
+        (fault,) = unknown_settings(["apiKey", "parallel", name])
+
+        assert fault.setting == f"jig:{name}"
+        assert f"jig:{name} is not a setting" in fault.sentence
+        assert (f'Did you mean "{meant}"?' in fault.sentence) is bool(meant)
 
     def test_settings_name_what_to_change(self) -> None:
         """The names of the settings in later messages follow where values came from."""

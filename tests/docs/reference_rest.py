@@ -15,6 +15,7 @@ from pulumi_jig.lifecycle.deployment.inputs import EXTRA, OPTIONS
 from pulumi_jig.policy import docs
 from pulumi_jig.policy.catalogue import CATALOGUE
 from pulumi_jig.policy.settings import COMMON
+from pulumi_jig.rollout.goal import PULL_GRACE
 
 #: What the page says of each; a key that the code reads and this lacks is an error.
 KEYS = {
@@ -31,10 +32,10 @@ KEYS = {
         "`true` lets the key travel without TLS to another machine",
         "`false`",
     ),
-    "ignoreEnvironment": (
-        "`true`: the environment's key and address do not count; set by "
-        "`pulumi_jig.Provider`, whose account is another one",
-        "`false`",
+    "pullGraceSeconds": (
+        "seconds for which an image that cannot be pulled, or a replica that ran out of "
+        "memory, may recover",
+        f"`{PULL_GRACE:.0f}`",
     ),
     "namespace": (
         "any word; it changes all names that are made automatically, for when somebody "
@@ -43,8 +44,8 @@ KEYS = {
     ),
 }
 VARIABLES = {
-    "TOGETHER_API_KEY": "the key; before `jig:apiKey`",
-    "TOGETHER_BASE_URL": "the address; before `jig:baseUrl`",
+    "TOGETHER_API_KEY": "the key, where `jig:apiKey` gives none",
+    "TOGETHER_BASE_URL": "the address, where `jig:baseUrl` gives none",
     "NO_COLOR": "no colour, whatever the terminal can do",
     "PULUMI_JIG_DEBUG": "`1`: where an internal error happened, and nothing else",
     "SSL_CERT_FILE": "a file of root certificates to trust instead of the system's",
@@ -59,9 +60,8 @@ def configuration() -> str:
     Raises:
         LookupError: The code reads a key that the page does not explain.
     """
-    read = keys_read()
-    if read != KEYS.keys():
-        raise LookupError(f"keys not explained, or not read: {read ^ KEYS.keys()}")
+    if KEYS.keys() != set(config.SETTINGS):
+        raise LookupError(f"keys not explained: {KEYS.keys() ^ set(config.SETTINGS)}")
     order = (config.__doc__ or "").split("\n\n")
     # Why this is a module of its own is for its readers.
     refused = re.sub(r"The last one is [^:]+: (\w)", r"\1", flowing(order[2]))
@@ -82,27 +82,13 @@ def configuration() -> str:
         ),
         "## Of an explicit provider",
         "`pulumi_jig.Provider` takes the same by the names of its arguments; see "
-        "[resources](resources.md#provider). Only what is given there counts.",
+        "[resources](resources.md#provider). What is not given there comes from the stack.",
         "## What is refused",
         refused.replace(" whoever can", " Whoever can"),
         "## Time limits",
         'Pulumi\'s own: `ResourceOptions(custom_timeouts=CustomTimeouts(create="40m"))`. '
         "The defaults stand with each resource.",
     )
-
-
-def keys_read() -> set[str]:
-    """The keys of a stack's configuration that the code asks for."""
-    found: set[str] = set()
-    for node in ast.walk(tree(PACKAGE / "config.py")):
-        if isinstance(node, ast.Call):
-            called = ast.unparse(node.func)
-            words = [a.value for a in node.args if isinstance(a, ast.Constant)]
-            if called in {"get", "_flag"}:
-                found |= {str(word) for word in words if word}
-    for path in sorted((PACKAGE / "resources").glob("*.py")):
-        found |= set(re.findall(r'Config\(MODULE\)\.get\("(\w+)"\)', path.read_text()))
-    return found
 
 
 def policies() -> str:

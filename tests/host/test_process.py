@@ -320,6 +320,8 @@ def test_a_partial_state_marks_secrets_as_well(
     bad["__declared"] = ["gpu_type", "image", "name"]
     del outputs["environment_variables"]
     outputs["__declared"] = bad["__declared"]
+    # As if the service itself had added it; else the update would take it away.
+    outputs["__added"] = ["environment_variables.ADDED"]
     with pytest.raises(Failed) as caught:
         plugin.update(outputs, bad)
     assert caught.value.outputs["environment_variables"]["ADDED"][SIGNATURE] == SECRET
@@ -516,7 +518,7 @@ def test_another_account_is_refused_in_the_diff(
     config = {
         "jig:apiKey": "acct:rival:1",
         "jig:baseUrl": service.url,
-        "jig:ignoreEnvironment": "true",
+        "jig:providerArguments": "apiKey,baseUrl",
     }
     with (
         Plugin(None, config=config) as other,
@@ -525,17 +527,14 @@ def test_another_account_is_refused_in_the_diff(
         other.diff(outputs, inputs, inputs)
 
 
-def test_a_rotated_key_and_another_address_change_nothing(
-    plugin: Plugin, service: EmulatorServer
-) -> None:
+def test_a_rotated_key_changes_nothing(plugin: Plugin, service: EmulatorServer) -> None:
     """
-    Neither stands in the state, so the preview after a rotation is empty (Case L19,
-    peers' bugs 26, 27).
+    It is not in the state, so the preview after a rotation is empty (Case L19, peers'
+    bugs 26, 27).
     """
     inputs, _ = plugin.check(program("rotated"))
     _, outputs = plugin.create(inputs)
-    address = service.url.replace("127.0.0.1", "localhost")
-    with Plugin(address, key="acct:home:rotated") as other:
+    with Plugin(service.url, key="acct:home:rotated") as other:
         news, _ = other.check(program("rotated"), inputs)
         found = other.diff(outputs, news, inputs)
         other.delete(outputs)
@@ -543,6 +542,55 @@ def test_a_rotated_key_and_another_address_change_nothing(
     assert news == inputs
     assert found.changes == provider_pb2.DiffResponse.DIFF_NONE
     assert KEY not in json.dumps([inputs, outputs])
+
+
+def test_whatever_sends_the_request_makes_the_endpoint(
+    plugin: Plugin, service: EmulatorServer
+) -> None:
+    """The check knows the address, so a preview shows it, and another one is a change."""
+    url = service.url.replace("127.0.0.1", "localhost")
+    config = {
+        "jig:apiKey": "acct:home:1",
+        "jig:baseUrl": url,
+        "jig:providerArguments": "apiKey,baseUrl",
+    }
+    end = "/v1/deployment-request/located"
+    inputs, _ = plugin.check(program("located"))
+    _, outputs = plugin.create(inputs)
+    with Plugin(service.url, config=config) as other:
+        news, failures = other.check(program("located"), inputs)
+        changes = other.diff(outputs, news, inputs).changes
+        moved = other.update(outputs, news)
+        other.delete(moved)
+
+    assert failures == []
+    assert inputs["endpoint_url"] == outputs["endpoint_url"] == service.url + end
+    assert news["endpoint_url"] == moved["endpoint_url"] == url + end
+    assert changes == provider_pb2.DiffResponse.DIFF_SOME
+
+
+def test_a_misspelt_setting_is_refused(service: EmulatorServer) -> None:
+    """`jig:baseURL` would be ignored and the real service asked instead."""
+    config = {"jig:apiKey": KEY, "jig:baseURL": service.url}
+    with Plugin(None, config=config) as plugin:
+        _, failures = plugin.check(program("misspelt"))
+
+    assert "jig:baseURL is not a setting" in failures[0][1]
+    assert 'Did you mean "baseUrl"?' in failures[0][1]
+
+
+def test_a_contradiction_is_told_once(
+    service: EmulatorServer, listener: Listener
+) -> None:
+    """Stack and environment differ: one warning per process, about the stack."""
+    listener.lines.clear()
+    config = {"jig:apiKey": "acct:home:1"}
+    with Plugin(service.url, key="other", config=config, engine=listener) as plugin:
+        plugin.check(program("one-of-two"))
+        plugin.check(program("two-of-two"))
+
+    told = [line for line in listener.lines if "jig:apiKey is used" in line.message]
+    assert len(told) == 1
 
 
 def test_every_fault_comes_at_once(plugin: Plugin) -> None:

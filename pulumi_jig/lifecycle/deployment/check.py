@@ -24,7 +24,7 @@ from pulumi_jig.lifecycle.checking import (
     name_claim_faults,
     unknown_properties,
 )
-from pulumi_jig.lifecycle.deployment.inputs import EXTRA, OPTIONS
+from pulumi_jig.lifecycle.deployment.inputs import ENDPOINT, EXTRA, OPTIONS
 from pulumi_jig.lifecycle.deployment.rules import rule_faults, warnings
 from pulumi_jig.lifecycle.deployment.shapes import (
     TAKES,
@@ -68,6 +68,9 @@ def check(
     faults: list[Fault] = [("", sentence) for _, sentence in config_faults]
 
     inputs = {k: v for k, v in news.items() if not k.startswith("__")}
+    if inputs.get(ENDPOINT) == olds.get(ENDPOINT):
+        # Made here; a file of imports brings it along.
+        inputs.pop(ENDPOINT, None)
     declared = sorted(inputs)
     newer = f" A field newer than this package goes into `{EXTRA}`."
     known = (*FIELDS, *OPTIONS, EXTRA)

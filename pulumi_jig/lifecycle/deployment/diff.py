@@ -20,6 +20,7 @@ from pulumi_jig.fields import (
     variable_path,
 )
 from pulumi_jig.lifecycle.deployment.inputs import (
+    ENDPOINT,
     EXTRA,
     added_in,
     declared_fields,
@@ -62,6 +63,9 @@ def diff(
             replaces.append(name)
     changed.extend(map(variable_path, released_variables(news, old_inputs)))
     changed.extend(_extra_paths(state, news))
+    if state.get(ENDPOINT) is not None and state[ENDPOINT] != news.get(ENDPOINT):
+        # Another address, and outputs of an unchanged step stay as they were.
+        changed.append(ENDPOINT)
     # The engine takes care of what is declared; it knows nothing of what is held.
     changed = [path for path in changed if not is_ignored(path, ignore_changes)]
     if not changed:

@@ -32,6 +32,10 @@ OPTIONS: Final = (
 #: Fields of the API that are newer than this package, passed through.
 EXTRA: Final = "extra"
 
+#: Where it answers. The check puts it among the inputs, since the process that sends the
+#: requests knows the address, and a preview shows the inputs.
+ENDPOINT: Final = "endpoint_url"
+
 #: What the service tells and nobody declares.
 OUTPUTS: Final = (
     "deployment_id",

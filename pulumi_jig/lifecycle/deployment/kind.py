@@ -97,7 +97,7 @@ class _Deployment(Kind[DeploymentResponseItem]):
 
     def inputs_in(self, state: Mapping[str, Any]) -> dict[str, Any]:
         keys = {*given.OPTIONS, given.EXTRA, *FIELDS} & given.declared_keys(state)
-        keys |= {"name", *HIDDEN_INPUTS}
+        keys |= {"name", given.ENDPOINT, *HIDDEN_INPUTS}
         return {key: state[key] for key in keys if state.get(key) is not None}
 
     def still_unready(self, item: DeploymentResponseItem) -> bool:

@@ -18,6 +18,7 @@ from pulumi_jig.fields import (
     same_extra,
 )
 from pulumi_jig.lifecycle.deployment.inputs import (
+    ENDPOINT,
     EXTRA,
     OPTIONS,
     added_in,
@@ -70,7 +71,7 @@ def state_of(
                 outputs[name] = variables
         elif shown.get(name) not in (None, "", [], {}):
             outputs[name] = shown[name]
-    for key in (*OPTIONS, *HIDDEN_INPUTS):
+    for key in (*OPTIONS, ENDPOINT, *HIDDEN_INPUTS):
         if inputs.get(key) is not None:
             outputs[key] = inputs[key]
     outputs.setdefault(DECLARED, sorted(declared_keys(inputs)))
