@@ -30,8 +30,8 @@ def jig() -> None:
     """
     GPU container deployments as Pulumi resources: the desk side.
 
-    Key and address: TOGETHER_API_KEY and TOGETHER_BASE_URL, then the stack's jig:apiKey
-    and jig:baseUrl. Exit codes: 0 done, 1 found something or failed, 2 wrong usage, 3
+    Key and address: the stack's jig:apiKey and jig:baseUrl, then TOGETHER_API_KEY and
+    TOGETHER_BASE_URL. Exit codes: 0 done, 1 found something or failed, 2 wrong usage, 3
     could not find out.
     """
 
