@@ -1,0 +1,110 @@
+"""Which key and address count, as a program's stack shows it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from desks import KEY
+
+from pulumi_jig.rehearsal import Rehearsal
+
+if TYPE_CHECKING:
+    from desks import Desk
+
+ONE = """
+    one = Deployment("llm", image="r.example/a:1", gpu_type="none", name="llm-one")
+    pulumi.export("url", one.endpoint_url)
+"""
+
+
+def rehearsed(desk: Desk, **more: object) -> Rehearsal:
+    options = {"env": desk.env, "secret_config": desk.secrets, **more}
+    return Rehearsal(desk.folder, "dev", state_file=desk.state, **options)  # type: ignore[arg-type]
+
+
+def warnings(result: object) -> list[str]:
+    return [
+        one.message
+        for one in result.diagnostics  # type: ignore[attr-defined]
+        if one.severity == "warning"
+    ]
+
+
+def test_a_key_in_clear_gives_one_warning(desk: Desk) -> None:
+    """A key that the stack's file shows to its readers is told, and not quoted."""
+    desk.write(ONE + ONE.replace("llm", "two").replace('"url"', '"other"'))
+    with rehearsed(desk, config={"jig:apiKey": KEY}) as stack:
+        told = [text for text in warnings(stack.preview()) if "readable" in text]
+
+    assert len(told) == 1
+    assert "pulumi config set --secret jig:apiKey" in told[0]
+    assert KEY not in told[0]
+
+
+def test_the_stack_counts_before_the_environment(desk: Desk) -> None:
+    """A stack that names its account is not moved by whoever has another key set."""
+    desk.write(ONE)
+    desk.secrets["jig:apiKey"] = KEY
+    env = {**desk.env, "TOGETHER_API_KEY": "acct:somebody:else"}
+    with rehearsed(desk, env=env) as stack:
+        result = stack.preview()
+
+    told = [text for text in warnings(result) if "is used" in text]
+    assert result.ok
+    assert ["The stack's jig:apiKey is used"] == [text[:30] for text in told]
+    assert "acct:somebody:else" not in str(told)
+
+
+@pytest.mark.parametrize("name", ["jig:baseURL", "jig:apikey", "jig:namespase"])
+def test_a_misspelt_setting_ends_the_preview(desk: Desk, name: str) -> None:
+    """A setting that would be ignored is refused before anything is created."""
+    desk.write(ONE)
+    with rehearsed(desk, config={name: "x"}) as stack:
+        result = stack.preview()
+
+    assert not result.ok
+    assert f"{name} is not a setting" in str(result.diagnostics)
+
+
+def test_an_explicit_providers_address_makes_the_endpoint(desk: Desk) -> None:
+    """Preview and update show the address that the requests go to."""
+    other = desk.url.replace("127.0.0.1", "localhost")
+    desk.write(
+        f"""
+        from pulumi_jig import Provider
+        there = Provider("there", api_key="{KEY}", base_url="{other}")
+        one = Deployment(
+            "llm", image="r.example/a:1", gpu_type="none", name="llm-one",
+            opts=pulumi.ResourceOptions(provider=there),
+        )
+        one.endpoint_url.apply(lambda url: pulumi.log.info(f"answers at {url}"))
+        """
+    )
+    expected = f"{other}/v1/deployment-request/llm-one"
+    with rehearsed(desk) as stack:
+        for result in (stack.preview(), stack.up()):
+            assert result.ok
+            assert f"answers at {expected}" in [d.message for d in result.diagnostics]
+
+
+def test_a_provider_without_an_address_takes_the_next_source(desk: Desk) -> None:
+    """A test set-up's address counts for an explicit provider as well."""
+    desk.write(
+        f"""
+        from pulumi_jig import Provider
+        there = Provider("there", api_key="{KEY}")
+        one = Deployment(
+            "llm", image="r.example/a:1", gpu_type="none", name="llm-one",
+            opts=pulumi.ResourceOptions(provider=there),
+        )
+        pulumi.export("url", one.endpoint_url)
+        """
+    )
+    with rehearsed(desk) as stack:
+        assert stack.up().ok
+        assert stack.outputs.values["url"].startswith(desk.url)
+    environment = {"TOGETHER_API_KEY": KEY, "TOGETHER_BASE_URL": "http://127.0.0.1:1"}
+    with rehearsed(desk, config={"jig:baseUrl": desk.url}, env=environment) as stack:
+        assert stack.preview().ok
+        assert stack.outputs.values["url"].startswith(desk.url)
