@@ -66,6 +66,19 @@ class Call:
         now = time.monotonic()
         if line == self._last_line or now - self._last_shown < PROGRESS_PAUSE:
             return
+        self._show(line, now)
+
+    def done(self, line: str) -> None:
+        """
+        End in what was reached: the engine leaves the last line beside the resource.
+
+        Args:
+            line: What was reached; empty where the engine's own word says it all.
+        """
+        if self._last_line not in ("", line):
+            self._show(line, time.monotonic())
+
+    def _show(self, line: str, now: float) -> None:
         self._last_line, self._last_shown = line, now
         the_engine().log("info", line, urn=self.urn, ephemeral=True)
 

@@ -252,6 +252,10 @@ class Kind(ABC, Generic[Item]):
         """The beginning of a sentence about one."""
         return f"{self.what.capitalize()} {name}"
 
+    def reached(self, _outputs: Mapping[str, Any]) -> str:
+        """What an operation has come to, in a few words; empty where "done" says it."""
+        return ""
+
     def at_stake(self, sentence: str) -> str:
         """A sentence about money, where there is any to lose."""
         return sentence if self.costs else ""

@@ -115,8 +115,6 @@ class GpuBudgetProvider(ResourceProvider):
             from pulumi_jig.lifecycle.budget import diff
 
             found = diff(host.from_pulumi(_olds), host.from_pulumi(_news))
-            if found.changes:
-                call.log("info", "differs in " + ", ".join(found.changed))
             return DiffResult(changes=found.changes, replaces=[])
 
         result: DiffResult = host.guarded(call, run)

@@ -41,7 +41,7 @@ from pulumi_jig.provider.session import (
 from pulumi_jig.text import safe_message
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 
 class Provider(ResourceProvider):
@@ -113,18 +113,24 @@ class Provider(ResourceProvider):
 
         def run() -> DiffResult:
             from pulumi_jig.lifecycle.preview import require_same_account
+            from pulumi_jig.provider.changes import messages
 
             state, declared = host.from_pulumi(_olds), host.from_pulumi(_news)
-            found = self._step("diff")(
-                state,
-                declared,
-                old_inputs=call.old_inputs,
-                ignore_changes=call.ignore_changes,
-            )
+            compare = self._step("diff")
+
+            def diff(news: Mapping[str, Any]) -> Any:
+                return compare(
+                    state,
+                    news,
+                    old_inputs=call.old_inputs,
+                    ignore_changes=call.ignore_changes,
+                )
+
+            found = diff(declared)
             kind = self._step("kind", self.life.upper())
             require_same_account(kind, state, invocation(call))
-            if found.changes:
-                call.log("info", "differs in " + ", ".join(found.changed))
+            for message in messages(found, state, declared, call.old_inputs, diff):
+                call.log("info", message)
             for remark in self.remarks(state, declared):
                 call.log("warning", remark)
             return DiffResult(changes=found.changes, replaces=list(found.replaces))
@@ -148,6 +154,7 @@ class Provider(ResourceProvider):
                 # diff demands an update.
                 call.log("error", error.message)
                 return CreateResult(error.id, host.to_pulumi(error.outputs))
+            call.done(self._step("kind", self.life.upper()).reached(stored.outputs))
             return CreateResult(stored.id, host.to_pulumi(stored.outputs))
 
         result: CreateResult = host.guarded(call, run)
@@ -191,6 +198,7 @@ class Provider(ResourceProvider):
                 # A plain host keeps the state from before, so the next update tries
                 # again; the id stands in it already.
                 raise
+            call.done(self._step("kind", self.life.upper()).reached(stored.outputs))
             return UpdateResult(host.to_pulumi(stored.outputs))
 
         result: UpdateResult = host.guarded(call, run)
@@ -202,6 +210,7 @@ class Provider(ResourceProvider):
 
         def run() -> None:
             self._step("delete")(_id, host.from_pulumi(_props), invocation(call))
+            call.done("")
 
         host.guarded(call, run)
 

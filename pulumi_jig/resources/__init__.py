@@ -13,6 +13,7 @@ from pulumi_jig.resources.deployment import (
     DeploymentArgsDict,
 )
 from pulumi_jig.resources.gpu_budget import GpuBudget
+from pulumi_jig.resources.interrupt import leave_out_tracebacks
 from pulumi_jig.resources.parts import (
     CustomMetricAutoscalingArgs,
     CustomMetricAutoscalingArgsDict,
@@ -41,6 +42,8 @@ from pulumi_jig.resources.volume import (
     VolumeOriginArgs,
     VolumeOriginArgsDict,
 )
+
+leave_out_tracebacks()
 
 __all__ = [
     "CustomMetricAutoscalingArgs",

@@ -32,7 +32,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from pulumi_jig.rollout.goal import PULL_GRACE, WAIT_FOR, Goal, WaitFor
+from pulumi_jig.rollout.goal import PULL_GRACE, WAIT_FOR, Goal, WaitFor, counted
 
 if TYPE_CHECKING:
     from pulumi_jig.rollout.sight import Sight, look, summary
@@ -45,6 +45,7 @@ __all__ = [
     "Sight",
     "WaitFor",
     "Watch",
+    "counted",
     "look",
     "summary",
 ]

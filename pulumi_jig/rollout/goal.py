@@ -43,3 +43,8 @@ class Goal:
     def needed(self) -> int:
         """How many replicas must serve."""
         return 1 if self.wait_for == "first_replica" else max(1, self.floor)
+
+
+def counted(replicas: int) -> str:
+    """A number of replicas in words."""
+    return f"{replicas} replica{'' if replicas == 1 else 's'}"

@@ -88,7 +88,9 @@ def look(item: DeploymentResponseItem, goal: Goal) -> Sight:
     # A service of this kind leaves out what is zero.
     idle = item.status == "Ready" and not item.desired_replicas and not ready
     asleep = goal.floor == 0 and (item.status == "ScaledToZero" or idle)
-    line = f"{ready}/{goal.needed} replicas ready"
+    # An autoscaler may aim at more than is waited for, and more may be ready than it aims.
+    wanted = max(goal.needed, _count(item.desired_replicas), ready)
+    line = f"{ready}/{wanted} replicas ready"
     if doing:
         line += f" · {doing}"
     if item.status and item.status not in DEPLOYMENT_STATUSES:

@@ -99,6 +99,8 @@ class Watch:
     _line: str = field(default="waiting for the service", init=False)
     _ailing_since: dict[str, float] = field(default_factory=dict, init=False)
     _seen_ours: bool = field(default=False, init=False)
+    #: Whether the last answer showed the goal reached, and only a second one is missing.
+    _held: bool = field(default=False, init=False)
 
     def run(self) -> DeploymentResponseItem:
         """
@@ -124,7 +126,6 @@ class Watch:
     def _until_reached(self) -> DeploymentResponseItem:
         began = self.ctx.clock()
         pause = FIRST_PAUSE
-        held = False
         while True:
             item = self._fetch(began)
             if item is not None:
@@ -133,10 +134,10 @@ class Watch:
                 self.report(f"{sight.line} ({self.ctx.elapsed():.0f} s)")
                 self._judge(sight, item, began)
                 certain = self.goal.health_checked and sight.by_events
-                if sight.reached and (held or certain or not sight.ready):
+                if sight.reached and (self._held or certain or not sight.ready):
                     return item
-                held = sight.reached
-                if held:
+                self._held = sight.reached
+                if self._held:
                     self._wait(SETTLE)
                     continue
             self._wait(pause)
@@ -195,16 +196,27 @@ class Watch:
                 raise self._interruption()
             self.ctx.pause(min(left, SLICE))
         if self.ctx.expired:
-            last = self._last
-            status = (last.status if last else None) or "unknown"
-            raise RolloutTimeoutError(
-                f"Deployment {self.goal.name} was not serving after "
-                f"{self.ctx.timeout:.0f} s ({self._line}; status {status}). The wait "
-                "ended, the deployment did not: it may be running and billing. "
-                "`pulumi up` waits again; `custom_timeouts` allows more time.",
-                reasons=[f"not serving after {self.ctx.timeout:.0f} s: {self._line}"],
-                last=last.plain() if last else None,
+            raise self._timeout()
+
+    def _timeout(self) -> RolloutTimeoutError:
+        last, limit = self._last, f"{self.ctx.timeout:.0f} s"
+        status = (last.status if last else None) or "unknown"
+        if self._held:
+            # It may crash a moment later, so a single answer is not believed.
+            why = (
+                f"had {self._line} when its {limit} were over, but not for long enough to "
+                "call it serving: without a health check it must be ready twice, a "
+                "second apart."
             )
+        else:
+            why = f"was not serving after {limit} ({self._line}; status {status})."
+        return RolloutTimeoutError(
+            f"Deployment {self.goal.name} {why} The wait ended, the deployment did not: "
+            "it may be running and billing. `pulumi up` waits again; "
+            "`custom_timeouts` allows more time.",
+            reasons=[f"not serving after {limit}: {self._line}"],
+            last=last.plain() if last else None,
+        )
 
     def _interruption(self) -> RolloutInterruptedError:
         return RolloutInterruptedError(

@@ -406,17 +406,42 @@ def test_progress_is_shown_beside_the_resource(
     assert any("0/1 replicas ready" in line.message for line in lines)
 
 
-def test_changed_paths_are_logged_without_values(
+def test_a_diff_says_only_what_the_engines_own_cannot(
     plugin: Plugin, listener: Listener
 ) -> None:
-    """A diff says on the resource which properties differ, never how."""
-    outputs = plugin.made(program("logged", environment_variables={"A": "canary-4"}))
+    """What the inputs show is not repeated; drift is told by its path, never its value."""
+    before, _ = plugin.check(program("logged", environment_variables={"A": "canary-4"}))
+    _, outputs = plugin.create(before)
     news, _ = plugin.check(
-        program("logged", environment_variables={"A": "canary-5"}), outputs
+        program("logged", environment_variables={"A": "canary-5"}), before
     )
     listener.lines.clear()
-    plugin.diff(outputs, news)
-    assert listener.said(ephemeral=False) == ["differs in environment_variables.A"]
+    plugin.diff(outputs, news, before)
+    assert listener.said(ephemeral=False) == []
+
+    plugin.diff({**outputs, "max_replicas": 50}, before, before)
+    plugin.diff(outputs, news, news)
+    floor, _ = plugin.check(program("logged", min_replicas=2), before)
+    plugin.diff(outputs, floor, before)
+    plugin.diff({**outputs, "__unready": ["it was interrupted"]}, before, before)
+    back = "changed outside of this program, will be set back: "
+    assert listener.said(ephemeral=False) == [
+        f"{back}max_replicas",
+        f"{back}environment_variables.A",
+        "changes as well: max_replicas",
+        "the last run did not finish; will wait for it",
+    ]
+
+
+def test_a_finished_line_says_what_was_reached(
+    plugin: Plugin, listener: Listener
+) -> None:
+    """The last line beside a resource is its end, not the last thing on the way there."""
+    listener.lines.clear()
+    outputs = plugin.made(program("finished"))
+    assert listener.said(ephemeral=True)[-1] == "serves with 1 replica"
+    plugin.delete(outputs)
+    assert listener.said(ephemeral=True)[-1] == ""
 
 
 def test_an_adoption_is_announced(plugin: Plugin, listener: Listener) -> None:

@@ -78,7 +78,7 @@ def test_an_explicit_providers_address_makes_the_endpoint(desk: Desk) -> None:
             "llm", image="r.example/a:1", gpu_type="none", name="llm-one",
             opts=pulumi.ResourceOptions(provider=there),
         )
-        one.endpoint_url.apply(lambda url: pulumi.log.info(f"answers at {url}"))
+        one.endpoint_url.apply(lambda url: pulumi.log.info("answers at " + url))
         """
     )
     expected = f"{other}/v1/deployment-request/llm-one"

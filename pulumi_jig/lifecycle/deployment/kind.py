@@ -19,6 +19,7 @@ from pulumi_jig.lifecycle.deployment.serving import roll_out
 from pulumi_jig.lifecycle.keys import HIDDEN_INPUTS
 from pulumi_jig.lifecycle.kind import Kind
 from pulumi_jig.models import DeploymentResponseItem
+from pulumi_jig.rollout import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -102,6 +103,14 @@ class _Deployment(Kind[DeploymentResponseItem]):
 
     def still_unready(self, item: DeploymentResponseItem) -> bool:
         return item.status not in SERVING
+
+    def reached(self, outputs: Mapping[str, Any]) -> str:
+        if outputs.get("wait_for") == "none":
+            return "accepted; not waited for"
+        if outputs.get("status") == "ScaledToZero":
+            return "scaled to zero"
+        ready = outputs.get("ready_replicas")
+        return f"serves with {counted(ready)}" if isinstance(ready, int) else "serves"
 
     def finish(
         self,
