@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote
 
 from pulumi_jig.text import safe_text
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 

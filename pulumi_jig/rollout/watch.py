@@ -199,22 +199,24 @@ class Watch:
             raise self._timeout()
 
     def _timeout(self) -> RolloutTimeoutError:
-        last, limit = self._last, f"{self.ctx.timeout:.0f} s"
+        last, limit = self._last, self.ctx.timeout
         status = (last.status if last else None) or "unknown"
         if self._held:
             # It may crash a moment later, so a single answer is not believed.
             why = (
-                f"had {self._line} when its {limit} were over, but not for long enough to "
+                f"had {self._line} when its {limit:.0f} s were over, but not for long enough to "
                 "call it serving: without a health check it must be ready twice, a "
                 "second apart."
             )
         else:
-            why = f"was not serving after {limit} ({self._line}; status {status})."
+            why = (
+                f"was not serving after {limit:.0f} s ({self._line}; status {status})."
+            )
         return RolloutTimeoutError(
             f"Deployment {self.goal.name} {why} The wait ended, the deployment did not: "
             "it may be running and billing. `pulumi up` waits again; "
             "`custom_timeouts` allows more time.",
-            reasons=[f"not serving after {limit}: {self._line}"],
+            reasons=[f"not serving after {limit:.0f} s: {self._line}"],
             last=last.plain() if last else None,
         )
 
