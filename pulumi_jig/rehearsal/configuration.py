@@ -1,65 +1,68 @@
 """
 The configuration of a stack: the project's defaults, the stack's file, the caller's.
 
-Why it exists: a value may stand in the `config` block of `Pulumi.yaml`, in
-`Pulumi.<stack>.yaml`, or be given by the caller, each over the one before. What the
-project declares (types, values that must be given or must be secret) is held to what
-the stack has, in the engine's words.
-
-What it refuses: encrypted values, whose key is the engine's; environments; values that
-the engine refuses too.
+Each goes over the one before. What the project declares (types, values that must be
+given or must be secret) is held to what the stack has, in the engine's words. Encrypted
+values, whose key is the engine's, and environments are refused.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-import yaml
-
 from pulumi_jig.rehearsal.results import RehearsalError
+from pulumi_jig.rehearsal.yaml_document import Document
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping
 
-_TYPES: Final = frozenset({"string", "integer", "boolean", "array", "object"})
+    from pulumi_jig.rehearsal.project import Project
+
+_TYPES: Final = ("array", "boolean", "integer", "object", "string")
 _ATTRIBUTES: Final = frozenset(
     {"type", "description", "items", "default", "value", "secret"}
+)
+_UNREADABLE: Final = (
+    "holds {} encrypted, which a rehearsal cannot open; give it with secret_config "
+    "(--secret)"
 )
 
 
 @dataclass(frozen=True)
 class Declared:
-    """A key that the project declares, and what its values must be."""
+    """A key that the project declares, as it is written there, and its values."""
 
+    name: str
     key: str
     type: str = ""
     items: Any = None
     secret: bool = False
     required: bool = False
 
-    @property
-    def type_name(self) -> str:
-        """The type as messages show it."""
-        return _type_name(self.type, self.items)
-
 
 @dataclass(frozen=True)
 class Configuration:
     """
-    All values as strings, as the engine hands them on; and what was declared.
+    The values of a stack, and what was declared.
 
     Attributes:
-        values: By full key; what is no string is JSON.
+        given: Values by full key.
         secret_keys: Which of them are secret.
         declared: What the project declares, for `check`.
     """
 
-    values: dict[str, str] = field(default_factory=dict)
+    given: dict[str, Any] = field(default_factory=dict)
     secret_keys: frozenset[str] = frozenset()
     declared: tuple[Declared, ...] = ()
+
+    @property
+    def values(self) -> dict[str, str]:
+        """All values as strings, as the engine hands them on."""
+        return {key: as_text(value) for key, value in self.given.items()}
 
     def check(self, stack: str) -> None:
         """
@@ -69,212 +72,253 @@ class Configuration:
             RehearsalError: a value is missing, of another type, or not secret.
         """
         missing = sorted(
-            _short(item.key)
+            item.name
             for item in self.declared
-            if item.required and item.key not in self.values
+            if item.required and item.key not in self.given
         )
         if missing:
             noun = "value" if len(missing) == 1 else "values"
-            _refuse(
-                f"Stack '{stack}' is missing configuration {noun} {_listed(missing)}"
-            )
+            message = f"Stack '{stack}' is missing configuration {noun} "
+            raise RehearsalError(message + _listed(missing))
         for item in self.declared:
-            if item.key not in self.values:
+            if not item.type or item.key not in self.given:
                 continue
-            title = f"Stack '{stack}' with configuration key '{_short(item.key)}' must"
-            if not _fits(self.values[item.key], item.type, item.items):
-                _refuse(f"{title} be of type '{item.type_name}'")
+            title = f"Stack '{stack}' with configuration key '{item.name}' must be "
             if item.secret and item.key not in self.secret_keys:
-                _refuse(f"{title} be encrypted as it's secret")
+                raise RehearsalError(title + "encrypted as it's secret")
+            value = self.given[item.key]
+            if not isinstance(value, dict | list):
+                value = as_text(value)
+            if not _fits(value, item.type, item.items):
+                name = _type_name(item.type, item.items)
+                raise RehearsalError(title + f"of type '{name}'")
 
 
 def configuration(
-    root: Path,
-    manifest: Mapping[str, Any],
+    project: Project,
     stack: str,
     plain: Mapping[str, Any],
     secret: Mapping[str, Any],
 ) -> Configuration:
     """
-    The configuration of `stack` in the project in `root`.
+    The configuration of a stack of `project`.
 
     Args:
-        root: The project's folder.
-        manifest: What its `Pulumi.yaml` says.
+        project: The project.
         stack: The stack's name.
-        plain: What the caller gives over it.
+        plain: What the caller gives over the files.
         secret: The same, for values that are secret.
 
     Raises:
         RehearsalError: a file holds what a rehearsal cannot use.
     """
-    project = str(manifest["name"])
-    block = manifest.get("config") or {}
-    where = manifest.get("stackConfigDir") or ""
-    if isinstance(block, str):
-        # What the key meant before it held values.
-        where, block = block, {}
-    values, declared = _defaults(block, project)
+    values, declared = _defaults(project)
     keys: set[str] = set()
-    own = {_full(key, project) for key in secret}
-    for key, value in _stack_file(
-        root / str(where) / f"Pulumi.{stack}.yaml", project, own
-    ):
-        values[key] = _text(value)
+    own = {_full(key, project.name) for key in secret}
+    values |= _stack_file(project, stack, own)
     for given, is_secret in ((plain, False), (secret, True)):
         for key, value in given.items():
-            full = _full(key, project)
-            values[full] = _text(value)
+            full = _full(key, project.name)
+            values[full] = value
             (keys.add if is_secret else keys.discard)(full)
     return Configuration(values, frozenset(keys), tuple(declared))
 
 
-def _stack_file(path: Path, project: str, given: set[str]) -> list[tuple[str, Any]]:
-    """The values in a stack's file; those encrypted must be in `given`."""
+def _stack_file(project: Project, stack: str, own: set[str]) -> dict[str, Any]:
+    """The values in a stack's file; those that are encrypted must be in `own`."""
+    path = project.stack_file(stack)
     if not path.exists():
-        return []
-    data = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        return {}
+    file = Document(path)
+    data = file.mapping()
+    block = file.mapping("config")
     if data.get("environment"):
-        _refuse(
-            f"{path} imports environments, which a rehearsal cannot open; give their "
-            "values with config"
+        file.refuse(
+            ("environment",),
+            "imports environments, which a rehearsal cannot open; give their values "
+            "with config (--config)",
         )
-    found = []
-    for key, value in (data.get("config") or {}).items():
-        full = _full(str(key), project)
-        if not (isinstance(value, dict) and set(value) == {"secure"}):
-            found.append((full, value))
-        elif full not in given:
-            _refuse(
-                f"{path} holds {full} encrypted, which a rehearsal cannot open; give "
-                "it with secret_config"
-            )
+    found: dict[str, Any] = {}
+    for key, value in block.items():
+        full = _full(key, project.name)
+        if full.count(":") != 1:
+            file.refuse(("config", key), "is not of the form <namespace>:<name>")
+        if full in found:
+            file.refuse(("config", key), f"{full} is written twice")
+        if full not in own:
+            for at in _encrypted(value, ("config", key)):
+                file.refuse(at, _UNREADABLE.format(full))
+        found[full] = value
     return found
 
 
-def _defaults(
-    block: Mapping[str, Any], project: str
-) -> tuple[dict[str, str], list[Declared]]:
+def _encrypted(value: Any, keys: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Where ciphertext is, as the engine tells it from data."""
+    if isinstance(value, dict):
+        if [*value] == ["secure"] and isinstance(value["secure"], str):
+            yield keys
+        for key, item in value.items():
+            yield from _encrypted(item, (*keys, key))
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _encrypted(item, (*keys, str(index)))
+
+
+def _defaults(project: Project) -> tuple[dict[str, Any], list[Declared]]:
     """What a project's `config` block sets, and what it declares."""
-    values: dict[str, str] = {}
+    file = project.document
+    if isinstance(file.data.get("config"), str):
+        return {}, []  # The folder with the files of the stacks.
+    values: dict[str, Any] = {}
     declared: list[Declared] = []
-    for name, entry in block.items():
-        key = _full(str(name), project)
+    for name, entry in file.mapping("config").items():
+        at = ("config", name)
+        key = _full(name, project.name)
+        own = key.startswith(f"{project.name}:")
+        if key.count(":") != 1 or set(name) & set('.[]"'):
+            file.refuse(at, "is a path or no key, which a rehearsal does not read")
+        if entry is None or isinstance(entry, float):
+            file.refuse(
+                at,
+                f"'{name}' is neither a string, a whole number, a boolean nor a list; "
+                "put it in quotes",
+            )
+        if isinstance(entry, dict):
+            _check_entry(file, at, entry, own)
+        for path in _encrypted(entry, at):
+            file.refuse(path, _UNREADABLE.format(key))
         if not isinstance(entry, dict):
-            values[key] = _plain(str(name), entry)
+            values[key] = entry
             continue
-        _check_entry(str(name), entry, key.startswith(f"{project}:"))
-        kind, items = str(entry.get("type") or ""), entry.get("items")
-        value = entry.get("default", entry.get("value"))
+        kind, items = entry.get("type") or "", entry.get("items")
+        value = entry.get("default")
+        if value is None:
+            value = entry.get("value")
         if value is not None:
-            values[key] = _text(value)
-            odd = kind == "string" and not isinstance(value, str)
-            if odd or not _fits(values[key], kind, items):
-                _refuse(
-                    "The default value specified for configuration key "
-                    f"'{name}' is not of the expected type '{_type_name(kind, items)}'"
-                )
+            values[key] = value
+        if kind and entry.get("default") is not None and not _fits(value, kind, items):
+            file.refuse(
+                at,
+                f"The default value specified for configuration key '{name}' is not of "
+                f"the expected type '{_type_name(kind, items)}'",
+            )
         # The engine holds nothing but typed values to being secret.
         declared.append(
-            Declared(
-                key,
-                kind,
-                items,
-                secret=bool(kind and entry.get("secret")),
-                required=value is None,
-            )
+            Declared(name, key, kind, items, bool(entry.get("secret")), value is None)
         )
     return values, declared
 
 
-def _plain(name: str, value: Any) -> str:
-    if value is None or isinstance(value, float):
-        _refuse(
-            f"the project's configuration key '{name}' is neither a string, a whole "
-            "number, a boolean nor a list; put it in quotes"
-        )
-    return _text(value)
-
-
-def _check_entry(name: str, entry: Mapping[str, Any], own: bool) -> None:
+def _check_entry(
+    file: Document, at: tuple[str, ...], entry: Mapping[str, Any], own: bool
+) -> None:
     """Refuse what the engine does not read as a declaration."""
-    odd = sorted(str(key) for key in {*entry} - _ATTRIBUTES)
-    if odd:
-        _refuse(
-            f"the project's configuration key '{name}' has the unknown attribute "
-            f"'{odd[0]}'; a value that is a mapping is written under `value`"
-        )
-    if entry.get("type") is not None and entry["type"] not in _TYPES:
-        _refuse(
-            f"the project's configuration key '{name}' has the unknown type "
-            f"'{entry['type']}'; use one of {', '.join(sorted(_TYPES))}"
-        )
-    if "default" in entry and "value" in entry:
-        _refuse(
-            f"project config '{name}' cannot have both a 'default' and 'value' attribute"
-        )
-    for attribute, words in (("type", "a type"), ("default", "a default value")):
-        if not own and attribute in entry:
-            _refuse(
-                f"Configuration key '{name}' is not namespaced by the project and "
-                f"should not define {words}"
-            )
+    name, kind = at[-1], entry.get("type")
+    foreign = f"Configuration key '{name}' is not namespaced by the project and should "
+    default, value = entry.get("default"), entry.get("value")
+    odd = min({*entry} - _ATTRIBUTES, default="")
+    for wrong, message in (
+        (
+            odd,
+            f"has the unknown attribute '{odd}'; a value that is a mapping is written "
+            "under `value`",
+        ),
+        (
+            "type" in entry and kind not in _TYPES,
+            f"has the unknown type '{kind}'; use one of {', '.join(_TYPES)}",
+        ),
+        (
+            "type" in entry and not _complete(kind, entry.get("items")),
+            f"The configuration key '{name}' declares an array but does not specify "
+            "the underlying type via the 'items' attribute",
+        ),
+        (not isinstance(entry.get("secret", False), bool), "`secret` is true or false"),
+        (
+            default is not None and value is not None,
+            f"project config '{name}' cannot have both a 'default' and 'value' "
+            "attribute",
+        ),
+        (not own and kind, f"{foreign}not define a type"),
+        (not own and default is not None, f"{foreign}not define a default value"),
+        (
+            not own and value is None,
+            f"Configuration key '{name}' is namespaced and must provide an attribute "
+            "'value'",
+        ),
+    ):
+        if wrong:
+            file.refuse(at, message)
 
 
-def _fits(text: str, kind: str, items: Any) -> bool:
+def _complete(kind: Any, items: Any) -> bool:
+    """Whether a type is known, for an array that of its items as well."""
+    if kind != "array":
+        return kind in _TYPES
+    return isinstance(items, dict) and _complete(items.get("type"), items.get("items"))
+
+
+def _fits(value: Any, kind: str, items: Any) -> bool:
     match kind:
+        case "string":
+            return isinstance(value, str)
         case "integer":
-            return text.removeprefix("-").isdecimal()
+            if isinstance(value, str):
+                found = re.fullmatch("[-+]?[0-9]+", value)
+                return bool(found) and -(2**63) <= int(value) < 2**63
+            whole = isinstance(value, float) and value.is_integer()
+            return whole or (isinstance(value, int) and not isinstance(value, bool))
         case "boolean":
-            return text in {"true", "false"}
-        case "array":
-            found = _parsed(text)
-            if not isinstance(found, list):
-                return False
-            wanted = items if isinstance(items, dict) else {}
-            return all(
-                _fits(_text(x), str(wanted.get("type") or ""), wanted.get("items"))
-                for x in found
-            )
+            return isinstance(value, bool) or value in ("true", "false")
         case "object":
-            return isinstance(_parsed(text), dict)
-        case _:
-            return True
-
-
-def _parsed(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
+            return isinstance(value, dict)
+    return isinstance(value, list) and all(
+        _fits(item, items["type"], items.get("items")) for item in value
+    )
 
 
 def _type_name(kind: str, items: Any) -> str:
-    if kind == "array" and isinstance(items, dict):
-        return f"array<{_type_name(str(items.get('type')), items.get('items'))}>"
+    if kind == "array":
+        return f"array<{_type_name(items['type'], items.get('items'))}>"
     return kind
 
 
 def _listed(names: list[str]) -> str:
     quoted = [f"'{name}'" for name in names]
-    if len(quoted) == 1:
-        return quoted[0]
-    return f"{', '.join(quoted[:-1])} and {quoted[-1]}"
+    return " and ".join([*filter(None, [", ".join(quoted[:-1])]), quoted[-1]])
 
 
 def _full(key: str, project: str) -> str:
-    return key if ":" in key else f"{project}:{key}"
+    """
+    A key with its namespace: `<namespace>:<name>`.
+
+    An older form has `config` between the two.
+    """
+    namespace, _, name = key.partition(":") if ":" in key else (project, "", key)
+    return f"{namespace}:{name.removeprefix('config:')}"
 
 
-def _short(key: str) -> str:
-    return key.partition(":")[2]
+def as_text(value: Any) -> str:
+    """A value as the engine hands it to the program: what is no string is JSON."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else _json(value)
 
 
-def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
-
-
-def _refuse(message: str) -> None:
-    raise RehearsalError(message)
+def _json(value: Any) -> str:
+    """JSON as Go's `encoding/json` writes it."""
+    if isinstance(value, dict):
+        pairs = (f"{_json(key)}:{_json(value[key])}" for key in sorted(value))
+        return "{" + ",".join(pairs) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(map(_json, value)) + "]"
+    if isinstance(value, float):
+        if value == 0:
+            return "0"
+        if 1e-6 <= abs(value) < 1e21:
+            text = format(Decimal(repr(value)), "f")
+            return text.rstrip("0").rstrip(".") if "." in text else text
+        return repr(value).replace("e-0", "e-")
+    text = json.dumps(value, ensure_ascii=False)
+    for char in "<>&\u2028\u2029":
+        text = text.replace(char, f"\\u{ord(char):04x}")
+    return text

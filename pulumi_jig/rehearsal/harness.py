@@ -17,15 +17,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import yaml
-
 from pulumi_jig.rehearsal.configuration import configuration
 from pulumi_jig.rehearsal.deployment import Deployment
 from pulumi_jig.rehearsal.encryption import DecryptionError
 from pulumi_jig.rehearsal.launch import Settings
 from pulumi_jig.rehearsal.policies import PolicyPack
-from pulumi_jig.rehearsal.processes import ProcessError
-from pulumi_jig.rehearsal.references import Backend
+from pulumi_jig.rehearsal.processes import ProcessError, interpreter
+from pulumi_jig.rehearsal.project import Project
+from pulumi_jig.rehearsal.references import Backend, StackNameError, parse_stack
 from pulumi_jig.rehearsal.results import Outputs, RehearsalError, Result, outputs_of
 from pulumi_jig.rehearsal.state import (
     Snapshot,
@@ -94,24 +93,26 @@ class Rehearsal:
         if state_file and backend:
             message = "give state_file or backend, not both"
             raise RehearsalError(message)
-        self._root = Path(program_dir).resolve()
-        self._stack = stack
         self._scratch = Path(tempfile.mkdtemp(prefix="rehearsal-"))
         home = self._scratch / "home"
         home.mkdir()
         try:
-            project = _project(self._root)
-            name, runtime, main, manifest = project
+            project = Project.at(Path(program_dir).resolve())
+            named, stack = parse_stack(stack, organization, project.name)
+            if named != project.name:
+                message = f"provided project name {named!r} doesn't match Pulumi.yaml"
+                raise StackNameError(message)
+            interpreter(project.document.path.parent, project.options)
             self._configuration = configuration(
-                self._root, manifest, stack, config or {}, secret_config or {}
+                project, stack, config or {}, secret_config or {}
             )
             self._settings = Settings(
-                root=self._root,
-                main=main,
-                project=name,
+                root=project.document.path.parent,
+                main=project.main,
+                project=project.name,
                 stack=stack,
                 organization=organization,
-                runtime_options=runtime,
+                runtime_options=project.options,
                 config=self._configuration.values,
                 secret_keys=self._configuration.secret_keys,
                 env=dict(env or {}),
@@ -124,9 +125,15 @@ class Rehearsal:
             path = Path(state_file) if state_file else self._scratch / "state.json"
             if backend:
                 self._settings.backend = Path(backend).resolve()
-                path = Backend.state_file(self._settings.backend, name, stack)
+                path = Backend.state_file(self._settings.backend, project.name, stack)
             self._file = StateFile(path)
-        except (RehearsalError, DecryptionError) as error:
+        except (
+            RehearsalError,
+            DecryptionError,
+            ProcessError,
+            StackNameError,
+            OSError,
+        ) as error:
             self.close()
             raise RehearsalError(str(error)) from error
 
@@ -239,7 +246,7 @@ class Rehearsal:
         for resource in self._load().resources:
             if resource.type == "pulumi:pulumi:Stack":
                 return outputs_of(resource.outputs)
-        return Outputs({})
+        return Outputs()
 
     def export(self, *, show_secrets: bool = False) -> dict[str, Any]:
         """
@@ -290,32 +297,3 @@ def _check_replace(urns: frozenset[str], base: Snapshot) -> None:
     if unknown:
         message = f"no resource in the state has the URN {', '.join(unknown)}"
         raise RehearsalError(message)
-
-
-def _project(root: Path) -> tuple[str, dict[str, Any], Path, dict[str, Any]]:
-    """Name, runtime options, program folder and file of the project in `root`."""
-    path = next(
-        (p for name in ("Pulumi.yaml", "Pulumi.yml") if (p := root / name).exists()),
-        None,
-    )
-    if path is None:
-        message = f"there is no Pulumi.yaml in {root}"
-        raise RehearsalError(message)
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        message = f"{path} is not YAML: {error}"
-        raise RehearsalError(message) from error
-    if not isinstance(data, dict) or not data.get("name"):
-        message = f"{path} names no project"
-        raise RehearsalError(message)
-    runtime = data.get("runtime")
-    options: dict[str, Any] = {}
-    if isinstance(runtime, dict):
-        options = dict(runtime.get("options") or {})
-        runtime = runtime.get("name")
-    if runtime != "python":
-        message = f"a rehearsal runs Python programs; {path} says runtime {runtime!r}"
-        raise RehearsalError(message)
-    main = (root / str(data.get("main") or ".")).resolve()
-    return str(data["name"]), options, main, data

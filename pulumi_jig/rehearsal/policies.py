@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import grpc
-import yaml
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
@@ -28,8 +27,10 @@ from pulumi_jig.rehearsal.policy_config import (
     reconcile,
 )
 from pulumi_jig.rehearsal.processes import Process, ProcessError, interpreter
+from pulumi_jig.rehearsal.project import runtime_options
 from pulumi_jig.rehearsal.properties import PropertyMap, decode, encode, reveal
-from pulumi_jig.rehearsal.results import Violation
+from pulumi_jig.rehearsal.results import RehearsalError, Violation
+from pulumi_jig.rehearsal.yaml_document import Document
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -100,13 +101,7 @@ class Analyzer:
             PolicyError: the folder holds no Python pack, or it did not come up.
         """
         self._pack = pack
-        runtime, options, self._version, self._description = _manifest(pack.path)
-        if runtime != "python":
-            message = (
-                f"a rehearsal runs Python policy packs; the one in {pack.path} says "
-                f"runtime {runtime!r}"
-            )
-            raise PolicyError(message)
+        options, self._version, self._description = _manifest(pack.path)
         try:
             self._child = Process(
                 f"the policy pack in {pack.path}",
@@ -277,27 +272,20 @@ class Analyzer:
         )
 
 
-def _manifest(folder: Path) -> tuple[str, dict[str, Any], str, str]:
+def _manifest(folder: Path) -> tuple[dict[str, Any], str, str]:
     path = folder / "PulumiPolicy.yaml"
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
+    if not path.exists():
         message = f"there is no policy pack in {folder}: no PulumiPolicy.yaml"
-        raise PolicyError(message) from error
-    except yaml.YAMLError as error:
-        message = f"{path} is not YAML: {error}"
-        raise PolicyError(message) from error
-    runtime = data.get("runtime") if isinstance(data, dict) else None
-    options: dict[str, Any] = {}
-    if isinstance(runtime, dict):
-        options = dict(runtime.get("options") or {})
-        runtime = runtime.get("name")
-    return (
-        str(runtime),
-        options,
-        str(data.get("version") or ""),
-        str(data.get("description") or ""),
+        raise PolicyError(message)
+    try:
+        document = Document(path)
+        options = runtime_options(document, "policy pack")
+    except RehearsalError as error:
+        raise PolicyError(str(error)) from error
+    version, description = (
+        str(document.data.get(key) or "") for key in ("version", "description")
     )
+    return options, version, description
 
 
 def _policy_info(policy: Any) -> PolicyInfo:

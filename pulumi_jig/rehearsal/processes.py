@@ -1,12 +1,10 @@
 """
 The processes that a rehearsal starts: the program, plugin hosts, policy packs.
 
-Why it exists: each of them is a real process as under the real engine: started in a
+Each of them is a real process as under the real engine: started in a
 process group of its own (so that a plugin outlives a killed rehearsal, as it outlives
 a killed `pulumi up`), with its output read line by line, and with an environment from
 which nothing of the caller's Pulumi or Together AI set-up leaks in.
-
-What it refuses: an interpreter that the project names but that is not there.
 """
 
 from __future__ import annotations
@@ -62,29 +60,56 @@ def environment(extra: Mapping[str, str], *, home: Path) -> dict[str, str]:
 
 def interpreter(directory: Path, options: Mapping[str, Any]) -> str:
     """
-    The Python that runs a program or a policy pack.
+    The Python that runs a program and its plugins, or a policy pack.
 
-    As the engine does: the `virtualenv` option of the project file, or the `.venv` of
-    the `uv` toolchain where it exists; otherwise the Python that runs the rehearsal.
+    The one of the `virtualenv` option; `.venv` for the toolchain `uv`; otherwise the
+    Python that runs the rehearsal.
+
+    Args:
+        directory: The folder of the project or pack.
+        options: The options of its runtime.
 
     Raises:
-        ProcessError: the project names a virtual environment that is not there.
+        ProcessError: there is no such Python, or the options ask for more.
     """
-    name = options.get("virtualenv")
-    if name:
-        candidate = directory / str(name) / "bin" / "python"
-        if not candidate.exists():
+
+    def above(*names: str) -> Path | None:
+        folders = (directory, *directory.parents)
+        files = (folder / name for name in names for folder in folders)
+        return next((file for file in files if file.exists()), None)
+
+    venv, toolchain = options.get("virtualenv") or "", options.get("toolchain")
+    lock = above("uv.lock", "poetry.lock")
+    message = ""
+    if toolchain not in (None, "pip", "uv"):
+        message = f"uses the toolchain {toolchain!r}; a rehearsal runs pip and uv only"
+    elif options.get("typechecker"):
+        message = "names a typechecker, which a rehearsal does not run"
+    elif not isinstance(venv, str):
+        message = f"names the virtual environment {venv!r}, which is no path"
+    elif toolchain is None and not venv and lock:
+        message = (
+            f"names no toolchain; the engine would choose one by {lock} for the program "
+            "but not for its provider: add `toolchain` to the options of its runtime"
+        )
+    elif toolchain == "uv" and not venv:
+        venv = ".venv"
+        root = above("uv.lock", "pyproject.toml")
+        if root and root.parent != directory:
             message = (
-                f"the project in {directory} names the virtual environment {name!r}, "
-                "which does not exist; create it, or remove the option"
+                f"is part of the uv workspace in {root.parent}; set `virtualenv` to "
+                f"{root.parent / venv}, so that its provider runs in there as well"
             )
-            raise ProcessError(message)
-        return str(candidate)
-    if options.get("toolchain") == "uv":
-        candidate = directory / ".venv" / "bin" / "python"
-        if candidate.exists():
-            return str(candidate)
-    return sys.executable
+    python = directory / str(venv) / "bin" / "python" if venv else Path(sys.executable)
+    if not message and not python.is_file():
+        message = (
+            f"names the virtual environment {venv!r}, which does not exist; create it, "
+            "or remove the option"
+        )
+    if message:
+        message = f"the project in {directory} {message}"
+        raise ProcessError(message)
+    return str(python)
 
 
 class Process:

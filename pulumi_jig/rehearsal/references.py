@@ -1,12 +1,9 @@
 """
 Stack references: what one rehearsed stack may read of another.
 
-Why it exists: an image built in one environment is promoted to the next by a
-`pulumi.StackReference`. Under the engine the states of all stacks lie in one backend;
-here they lie in one folder, a file for each stack, and are read from there.
-
-What it refuses: names that a file backend refuses, in its words; stacks that have no
-state; every reference where the rehearsal keeps its state alone.
+An image built in one environment is promoted to the next by a `pulumi.StackReference`.
+Under the engine the states of all stacks lie in one backend; here they lie in one folder,
+a file for each stack, and are read from there.
 """
 
 from __future__ import annotations
@@ -62,7 +59,10 @@ class Backend:
         Raises:
             ProviderError: there is no such stack, or its state cannot be read.
         """
-        project, stack = self._parsed(reference)
+        try:
+            project, stack = parse_stack(reference, self._organization, self._project)
+        except StackNameError as error:
+            raise ProviderError(str(error)) from error
         if self._folder is None:
             message = (
                 f"the program refers to the stack {reference!r}, but this rehearsal "
@@ -71,8 +71,7 @@ class Backend:
             )
             raise ProviderError(message)
         path = self.state_file(self._folder, project, stack)
-        # A project named `..` would lead out of the folder.
-        if ".." in {project, stack} or not path.exists():
+        if not path.exists():
             message = f'unknown stack "{reference}"'
             raise ProviderError(message)
         try:
@@ -83,42 +82,55 @@ class Backend:
         root = next((item for item in resources if item.type == ROOT_TYPE), None)
         return root.outputs if root else {}
 
-    def _parsed(self, reference: str) -> tuple[str, str]:
-        """Project and stack; names are held to the rules of a file backend."""
-        parts = reference.split("/")
-        organization, project, stack = self._organization, "", ""
-        if len(parts) == 1:
-            stack = parts[0]
-        elif len(parts) == 2:
-            organization, stack = parts
-        elif len(parts) == 3:
-            organization, project, stack = parts
-        if organization not in {"", self._organization}:
-            message = f"organization name must be '{self._organization}'"
-            raise ProviderError(message)
-        if _ODD.search(project):
-            message = (
-                "project names may only contain alphanumerics, hyphens, underscores, "
-                "and periods"
-            )
-            raise ProviderError(message)
-        _check_stack(stack)
-        return project or self._project, stack
+
+class StackNameError(ValueError):
+    """A name that a file backend refuses, in its words."""
 
 
-def _check_stack(name: str) -> None:
+def parse_stack(reference: str, organization: str, project: str) -> tuple[str, str]:
+    """
+    Project and stack in `[[ORGANIZATION/]PROJECT/]STACK`.
+
+    A single slash sets the organization off, as in the engine's file backend; what is
+    left out is taken from `organization` and `project`.
+
+    Raises:
+        StackNameError: no file backend has such a stack.
+    """
+    match reference.split("/"):
+        case [stack]:
+            owner, named = organization, project
+        case [owner, stack]:
+            named = project
+        case [owner, named, stack]:
+            pass
+        case _:
+            owner, named, stack = organization, project, ""
+    named = named or project
     message = ""
-    if not name:
+    if owner not in {"", organization}:
+        message = f"organization name must be '{organization}'"
+    elif len(named) > _LONGEST:
+        message = f"project names are limited to {_LONGEST} characters"
+    elif not named or _ODD.search(named):
+        message = (
+            "project names may only contain alphanumerics, hyphens, underscores, and "
+            "periods"
+        )
+    elif named in {".", ".."}:
+        message = f"a project named {named!r} would lead out of the backend's folder"
+    elif not stack:
         message = "a stack name may not be empty"
-    elif len(name) > _LONGEST:
+    elif len(stack) > _LONGEST:
         message = f"a stack name cannot exceed {_LONGEST} characters"
-    elif odd := _ODD.search(name):
+    elif odd := _ODD.search(stack):
         message = (
             "a stack name may only contain alphanumeric, hyphens, underscores, or "
-            f"periods: invalid character '{odd[0]}' at position {odd.start()}"
+            f"periods: invalid character {odd[0]!r} at position {odd.start()}"
         )
     if message:
-        raise ProviderError(message)
+        raise StackNameError(message)
+    return named, stack
 
 
 class References(Provider):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import subprocess
+import sys
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,6 +54,31 @@ class Theatre:
         options.setdefault("state_file", self.state_file)
         self.made.append(Rehearsal(self.program_dir, env=env, **options))
         return self.made[-1]
+
+    def pulumi(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """The real engine on the same program, its file backend beside it."""
+        (self.folder / "backend").mkdir(exist_ok=True)
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("PULUMI_", "TOGETHER_"))
+        }
+        return subprocess.run(
+            ["pulumi", "--non-interactive", "--color", "never", *words],
+            cwd=self.program_dir,
+            env={
+                **kept,
+                **self.env,
+                "PULUMI_HOME": str(self.folder / "home"),
+                "PULUMI_BACKEND_URL": f"file://{self.folder / 'backend'}",
+                "PULUMI_CONFIG_PASSPHRASE": "not a secret",
+                "PULUMI_SKIP_UPDATE_CHECK": "true",
+                "PULUMI_PYTHON_CMD": sys.executable,
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
 
     def toys(self) -> list[str]:
         return sorted(
