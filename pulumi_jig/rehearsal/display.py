@@ -313,14 +313,15 @@ def _outputs(outputs: Outputs) -> list[str]:
     wide = max(len(name) for name in outputs)
     return [
         "Outputs:",
-        *(f"    {name:<{wide}}: {_output(name, outputs)}" for name in sorted(outputs)),
+        *(
+            f"    {name:<{wide}}: {_output(outputs.shown[name])}"
+            for name in sorted(outputs)
+        ),
     ]
 
 
-def _output(name: str, outputs: Outputs) -> str:
-    if name in outputs.secret_names:
-        return "[secret]"
-    return json.dumps(outputs[name], default=_unknown)
+def _output(shown: Any) -> str:
+    return json.dumps(shown, default=_unknown).replace('"[secret]"', "[secret]")
 
 
 def _unknown(value: Any) -> str:
@@ -358,10 +359,7 @@ def as_data(result: Result) -> dict[str, Any]:
         "empty": result.is_empty,
         "changes": result.changes,
         "steps": [asdict(step) for step in result.steps if not step.internal],
-        "outputs": {
-            name: "[secret]" if name in result.outputs.secret_names else value
-            for name, value in result.outputs.values.items()
-        },
+        "outputs": dict(result.outputs.shown),
         "diagnostics": [asdict(item) for item in result.diagnostics],
         "violations": [asdict(item) for item in result.violations],
         "seconds": round(result.seconds, 3),

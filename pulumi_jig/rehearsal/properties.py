@@ -196,14 +196,18 @@ def _encode(value: Value, keep_secrets: bool, into: struct_pb2.Value) -> None:
         raise UnsupportedValueError(message)
 
 
-def reveal(value: Value) -> Value:
-    """The same value without secret markers, whole numbers as `int`."""
+def reveal(value: Value, mask: str | None = None) -> Value:
+    """
+    The same value without secret markers, whole numbers as `int`.
+
+    With `mask` that takes the place of each secret.
+    """
     if isinstance(value, Secret):
-        return reveal(value.value)
+        return reveal(value.value) if mask is None else mask
     if isinstance(value, dict):
-        return {key: reveal(item) for key, item in value.items()}
+        return {key: reveal(item, mask) for key, item in value.items()}
     if isinstance(value, list):
-        return [reveal(item) for item in value]
+        return [reveal(item, mask) for item in value]
     return whole(value)
 
 

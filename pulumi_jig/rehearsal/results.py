@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from pulumi_jig.rehearsal.properties import Secret, reveal
+from pulumi_jig.rehearsal.properties import contains_secret, reveal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -104,10 +104,18 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """Stack outputs, secrets unwrapped; `secret_names` says which were secret."""
+    """
+    Stack outputs, secrets unwrapped.
 
-    values: Mapping[str, Any]
+    Attributes:
+        values: The outputs; not for display.
+        secret_names: Which outputs are secret or hold a secret.
+        shown: The outputs with `[secret]` in the place of each secret, at any depth.
+    """
+
+    values: Mapping[str, Any] = field(default_factory=dict)
     secret_names: frozenset[str] = frozenset()
+    shown: Mapping[str, Any] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Any:
         return self.values[name]
@@ -126,11 +134,7 @@ class Outputs:
         return self.values.get(name, default)
 
     def __repr__(self) -> str:
-        shown = {
-            key: "[secret]" if key in self.secret_names else value
-            for key, value in self.values.items()
-        }
-        return f"Outputs({shown!r})"
+        return f"Outputs({dict(self.shown)!r})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,5 +241,6 @@ def outputs_of(properties: Mapping[str, Any]) -> Outputs:
     """Stack outputs from property values."""
     return Outputs(
         {key: reveal(value) for key, value in properties.items()},
-        frozenset(k for k, v in properties.items() if isinstance(v, Secret)),
+        frozenset(key for key, value in properties.items() if contains_secret(value)),
+        {key: reveal(value, "[secret]") for key, value in properties.items()},
     )
