@@ -1,23 +1,24 @@
 """
 `pulumi-jig rehearse [DIR]`: a program's whole life, checked at each turn.
 
-Why it exists: one command says whether a program can be brought up, changes nothing
-when it is run again, survives a refresh, and leaves nothing behind.
-
-What it refuses: to leave resources behind. What an `up` made is destroyed also when a
-later step fails, unless `--keep` is given.
+One command says whether a program can be brought up, changes nothing when it is run
+again, survives a refresh, and leaves nothing behind. What an `up` made is destroyed also
+when a later step fails, unless `--keep` is given.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 from contextlib import ExitStack
+from getpass import getpass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pulumi_jig.rehearsal.harness import Rehearsal
     from pulumi_jig.rehearsal.results import Result
@@ -57,16 +58,33 @@ def parser() -> argparse.ArgumentParser:
         "--secret",
         action="append",
         default=[],
-        metavar="KEY=VALUE",
-        help="a secret configuration value; may be repeated",
+        metavar="KEY[=VALUE]",
+        help="a secret configuration value; without VALUE, which the list of processes "
+        "shows to everybody on this machine, it is asked for or read from standard "
+        "input; may be repeated",
+    )
+    add(
+        "--secret-file",
+        action="append",
+        default=[],
+        metavar="KEY=FILE",
+        help="a secret configuration value, read from a file; may be repeated",
+    )
+    add(
+        "--secret-env",
+        action="append",
+        default=[],
+        metavar="KEY=NAME",
+        help="a secret configuration value, taken from an environment variable of "
+        "yours; may be repeated",
     )
     add(
         "--env",
         action="append",
         default=[],
-        metavar="NAME=VALUE",
-        help="an environment variable for the program; yours starting with TOGETHER_ "
-        "or PULUMI_ are not passed on",
+        metavar="NAME[=VALUE]",
+        help="an environment variable for the program, without VALUE your own; yours "
+        "starting with TOGETHER_ or PULUMI_ are not passed on by themselves",
     )
     add(
         "--policy-pack",
@@ -152,7 +170,8 @@ def _rehearse(
     from pulumi_jig.rehearsal.display import Progress
     from pulumi_jig.rehearsal.harness import Rehearsal
 
-    env = _pairs(args.env, "--env")
+    own = (item if "=" in item else f"{item}={_variable(item)}" for item in args.env)
+    env = _pairs(own, "--env")
     if args.emulator:
         if start_emulator is None:
             message = "there is no emulator here to start for --emulator"
@@ -174,7 +193,7 @@ def _rehearse(
             args.directory,
             args.stack,
             config=_pairs(args.config, "--config"),
-            secret_config=_pairs(args.secret, "--secret"),
+            secret_config=_secrets(args),
             policy_packs=packs,
             env=env,
             state_file=args.state,
@@ -186,7 +205,51 @@ def _rehearse(
     return _Life(rehearsal, args, progress).run()
 
 
-def _pairs(given: Sequence[str], option: str) -> dict[str, str]:
+def _secrets(args: argparse.Namespace) -> dict[str, str]:
+    """The secret values, from wherever they are to be taken."""
+    given = [item for item in args.secret if "=" in item]
+    asked = [item for item in args.secret if "=" not in item]
+    result = _pairs(given, "--secret")
+    for key, path in _pairs(args.secret_file, "--secret-file").items():
+        try:
+            result[key] = _line(Path(path).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "it is not UTF-8"
+            message = f"the file {path} for {key} cannot be read: {why}"
+            raise ValueError(message) from None
+    for key, name in _pairs(args.secret_env, "--secret-env").items():
+        result[key] = _variable(name)
+    if len(asked) > 1 and not sys.stdin.isatty():
+        message = (
+            f"only one of {', '.join(asked)} can be read from standard input; use "
+            "--secret-file or --secret-env for the others"
+        )
+        raise ValueError(message)
+    for key in asked:
+        try:
+            terminal = sys.stdin.isatty()
+            result[key] = getpass(f"{key}: ") if terminal else _line(sys.stdin.read())
+        except EOFError:
+            result[key] = ""
+        if not result[key]:
+            message = f"there is no value for {key} on standard input"
+            raise ValueError(message)
+    return result
+
+
+def _line(text: str) -> str:
+    """Text without the newline at its end, as `pulumi config set` takes it."""
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def _variable(name: str) -> str:
+    if name not in os.environ:
+        message = f"the variable {name} is not set"
+        raise ValueError(message)
+    return os.environ[name]
+
+
+def _pairs(given: Iterable[str], option: str) -> dict[str, str]:
     result: dict[str, str] = {}
     for text in given:
         key, equals, value = text.partition("=")
