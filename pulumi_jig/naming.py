@@ -242,3 +242,32 @@ def near(word: str, words: Iterable[str]) -> str:
 def short(word: str) -> str:
     """A word as a message may show it."""
     return word if len(word) <= _LONGEST_WORD else f"{word[:_LONGEST_WORD]}..."
+
+
+# --- Installing ------------------------------------------------------------------
+
+
+def install_command(extra: str) -> str:
+    """
+    The command that installs an extra of this package where it is installed now.
+
+    The one place that says how: from the clone or file that it came from, and by its
+    name alone only where it came from a package index.
+    """
+    import json
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    try:
+        told = distribution("pulumi-jig").read_text("direct_url.json")
+        origin = json.loads(told) if told else {}
+    except (PackageNotFoundError, ValueError):
+        origin = {}
+    url = str(origin.get("url", ""))
+    if (origin.get("dir_info") or {}).get("editable"):
+        from urllib.parse import unquote, urlsplit
+
+        return f"pip install -e '{unquote(urlsplit(url).path)}[{extra}]'"
+    vcs = origin.get("vcs_info") or {}
+    if vcs:
+        url = f"{vcs.get('vcs')}+{url}@{vcs.get('commit_id')}"
+    return f"pip install 'pulumi-jig[{extra}]{f' @ {url}' if url else ''}'"

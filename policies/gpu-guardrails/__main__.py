@@ -8,8 +8,8 @@ try:
 except ImportError as error:
     sys.exit(
         f"gpu-guardrails needs {error.name or 'pulumi_jig'} in {sys.executable}: "
-        "run pip install 'pulumi-jig[policy]' there, or activate the environment that "
-        "has it."
+        "install pulumi_jig with its extra `policy` there, or activate the environment "
+        "that has it."
     )
 
 serve(profiles=Path(__file__).resolve().parent.parent / "profiles")

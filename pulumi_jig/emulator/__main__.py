@@ -3,7 +3,8 @@
 
 Start prints one line: for a program a JSON object with ``url``, ``pid`` and, with
 ``--admin``, ``admin_token``; for a person on a terminal a sentence. Exit codes: 0 after
-SIGTERM or SIGINT, 2 when it cannot start, with one sentence that says why.
+SIGTERM or SIGINT, 1 when it cannot start, with one sentence that says why, 2 for wrong
+usage.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .server import BindError, EmulatorServer
+from .server import BindError, EmulatorServer, HostError
 from .store import StoreError
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def main(argv: Sequence[str] | None = None, *, prog: str = PROG) -> int:
         )
     except (BindError, StoreError) as error:
         sys.stderr.write(f"emulator: {error}\n")
-        return 2
+        return 2 if isinstance(error, HostError) else 1
     with server:
         _announce(server, as_json=options.json)
         if options.exit_with_stdin:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import hmac
+import re
 import uuid
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -52,20 +53,62 @@ def _object(body: Record, name: str) -> Record:
     return value
 
 
+_HIDDEN = "[redacted]"
+# A description may end in a mark that says whose the deployment is; it is no secret.
+_MARKED = re.compile(r"(?s).+?( ?\[[^\[\]]*\])?")
+
+
 def _redacted(record: Record) -> Record:
-    """Return a deployment record with environment values replaced by digests."""
+    """
+    Return a deployment record without what its owner may have written in confidence.
+
+    Values of variables become digests, `command`, `args` and `description` are hidden,
+    and so is a value that a container has printed.
+    """
     spec = dict(record["spec"])
+    variables = spec["environment_variables"]
+    values = [variable["value"] for variable in variables if variable.get("value")]
+    found: Record = {**record, "spec": spec}
+    for key in ("log", "replicas"):
+        if key in record:
+            found[key] = _without(record[key], values)
     spec["environment_variables"] = [
         {
             **{k: v for k, v in variable.items() if k != "value"},
-            "value": "[redacted]",
+            "value": _HIDDEN,
             "value_sha256": hashlib.sha256(variable["value"].encode()).hexdigest(),
         }
         if "value" in variable
         else variable
-        for variable in spec["environment_variables"]
+        for variable in variables
     ]
-    return {**record, "spec": spec}
+    for key in ("command", "args"):
+        if spec.get(key):
+            spec[key] = [_HIDDEN] * len(spec[key])
+    spec["description"] = _described(spec.get("description"))
+    return found
+
+
+def _described(text: Any) -> Any:
+    if not text or not isinstance(text, str):
+        return text
+    match = _MARKED.fullmatch(text)
+    mark = (match and match[1]) or ""
+    return f"{_HIDDEN if len(mark) < len(text) else ''}{mark}"
+
+
+def _without(value: Any, hidden: list[str]) -> Any:
+    """Data in which texts of some length stand nowhere; short ones are no secrets."""
+    if isinstance(value, str):
+        for text in hidden:
+            if len(text) >= 6:
+                value = value.replace(text, _HIDDEN)
+        return value
+    if isinstance(value, dict):
+        return {key: _without(item, hidden) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without(item, hidden) for item in value]
+    return value
 
 
 class Admin:
@@ -171,7 +214,10 @@ class Admin:
                     "events": store.events(d["id"]),
                 }
             )
-        secrets = [{**s, "value": "[redacted]"} for s in store.all("secrets")]
+        secrets = [
+            {**s, "value": _HIDDEN, "description": _described(s.get("description"))}
+            for s in store.all("secrets")
+        ]
         return {
             "clock": self._clock(now),
             "deployments": deployments,

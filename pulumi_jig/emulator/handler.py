@@ -9,6 +9,7 @@ in HTML is refused in the API's own shape.
 from __future__ import annotations
 
 import contextlib
+import io
 import ipaddress
 import json
 import select
@@ -35,6 +36,14 @@ if TYPE_CHECKING:
 
 # Far above any real request; a body is read into memory.
 MAX_BODY = 4 * 1024 * 1024
+# Seconds from the first byte of a request to its last, and for each piece of an answer.
+# A client that stalls would hold a thread for ever.
+REQUEST_TIMEOUT = 30.0
+# Seconds for which an idle connection is kept.
+IDLE_TIMEOUT = 300.0
+# What is read of a refused body, in bytes and seconds, so that the client gets to read
+# the refusal: a connection closed on unread bytes is reset.
+DRAIN = (64 * 1024 * 1024, 2.0)
 
 
 def is_loopback(host: str) -> bool:
@@ -55,6 +64,44 @@ def host_of(authority: str) -> str:
     return authority.partition(":")[0]
 
 
+class _Input(io.RawIOBase):
+    """
+    What comes on a connection, each request within `REQUEST_TIMEOUT` as a whole.
+
+    A limit for each read alone would let a request trickle for ever.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._deadline: float | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def next_request(self) -> None:
+        """The clock stands still until the next request begins."""
+        self._deadline = None
+
+    def limit(self, seconds: float) -> None:
+        """What is still read must come within so many seconds."""
+        self._deadline = time.monotonic() + seconds
+
+    def readinto(self, buffer: Any) -> int:
+        left = IDLE_TIMEOUT
+        if self._deadline is not None:
+            left = self._deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+        self._connection.settimeout(left)
+        try:
+            count = self._connection.recv_into(buffer)
+        finally:
+            self._connection.settimeout(REQUEST_TIMEOUT)
+        if self._deadline is None:
+            self.limit(REQUEST_TIMEOUT)
+        return count
+
+
 class Handler(BaseHTTPRequestHandler):
     """The requests of one connection, one after the other."""
 
@@ -69,9 +116,14 @@ class Handler(BaseHTTPRequestHandler):
         """Remember the connection, so that a shutdown can end it."""
         super().setup()
         self.server.connections.add(self.connection)
+        self._input = _Input(self.connection)
+        self.rfile = io.BufferedReader(self._input)
+        self._unread = False
 
     def finish(self) -> None:
         """Forget the connection."""
+        if self._unread:
+            self._drain()
         self.server.connections.discard(self.connection)
         # The client may be gone with our last bytes unsent.
         with contextlib.suppress(OSError):
@@ -84,9 +136,13 @@ class Handler(BaseHTTPRequestHandler):
         fault: Fault | None = None
         request = Request(self.command, self.path, headers)
         response = self._refuse(request)
-        if response is None and not self._read_body(request):
-            self.close_connection = True
-            return
+        if response is None:
+            try:
+                response = self._read_body(request)
+            except (EOFError, TimeoutError):
+                self.close_connection = True
+                return
+        self._input.next_request()
         if response is None and request.path.startswith(PREFIX):
             response = self._guarded(self._admin, request)
         elif response is None and (page := self.server.pages.find(request)):
@@ -123,8 +179,13 @@ class Handler(BaseHTTPRequestHandler):
             )
         elif not request.target.startswith("/"):
             refusal = error(400, "the path must begin with /", code="bad_path")
-        elif "transfer-encoding" in request.headers:
-            refusal = error(411, "a Content-Length is required", code="no_length")
+        elif request.headers.get("transfer-encoding", "chunked").lower() != "chunked":
+            refusal = error(501, "the only Transfer-Encoding is chunked", code="coding")
+        elif {"transfer-encoding", "content-length"} <= request.headers.keys():
+            # Two lengths: whoever stands between could read another request here.
+            refusal = error(
+                400, "Content-Length or Transfer-Encoding, not both", code="bad_length"
+            )
         elif not (length.isascii() and length.isdigit() and len(length) < 19) or (
             len(set(self.headers.get_all("Content-Length", []))) > 1
         ):
@@ -136,14 +197,62 @@ class Handler(BaseHTTPRequestHandler):
                 413, f"the body must have at most {MAX_BODY} bytes", code="too_large"
             )
         if refusal is not None:
-            # The body is left unread, so the connection cannot be used again.
-            self.close_connection = True
+            self._leave_body()
         return refusal
 
-    def _read_body(self, request: Request) -> bool:
-        length = int(request.headers.get("content-length", "0"))
-        request.body = self.rfile.read(length) if length else b""
-        return len(request.body) == length
+    def _leave_body(self) -> None:
+        """The body is left unread, so the connection cannot be used again."""
+        self.close_connection = self._unread = True
+
+    def _read_body(self, request: Request) -> Response | None:
+        """
+        Read the body; return the refusal of one that is too long or no body.
+
+        Raises:
+            EOFError: The client went away before its end.
+            TimeoutError: It did not come to its end in time.
+        """
+        if "transfer-encoding" not in request.headers:
+            length = int(request.headers.get("content-length", "0"))
+            request.body = self._exactly(length)
+            return None
+        pieces: list[bytes] = []
+        while True:
+            size = self.rfile.readline(1024).partition(b";")[0].strip()
+            if not size or len(size) > 8 or size.strip(b"0123456789abcdefABCDEF"):
+                self._leave_body()
+                return error(400, "a chunk has no size", code="bad_chunk")
+            if int(size, 16) + sum(map(len, pieces)) > MAX_BODY:
+                self._leave_body()
+                return error(
+                    413,
+                    f"the body must have at most {MAX_BODY} bytes",
+                    code="too_large",
+                )
+            if not int(size, 16):
+                break
+            pieces.append(self._exactly(int(size, 16)))
+            self.rfile.readline(1024)
+        # Trailers, which mean nothing here.
+        while self.rfile.readline(1024).strip():
+            pass
+        request.body = b"".join(pieces)
+        return None
+
+    def _exactly(self, length: int) -> bytes:
+        body = self.rfile.read(length) if length else b""
+        if len(body) < length:
+            raise EOFError
+        return body
+
+    def _drain(self) -> None:
+        most, seconds = DRAIN
+        with contextlib.suppress(OSError, ValueError):
+            self.wfile.flush()
+            self.connection.shutdown(socket.SHUT_WR)
+            self._input.limit(seconds)
+            while most > 0 and (piece := self.rfile.read1(65_536)):
+                most -= len(piece)
 
     def _admin(self, request: Request) -> Response:
         admin = self.server.admin
@@ -249,7 +358,7 @@ class Handler(BaseHTTPRequestHandler):
         del explain
         # It says 501 for a method that it does not know.
         status = 405 if code == 501 else code
-        self.close_connection = True
+        self._leave_body()
         # What is no HTTP is taken for HTTP/0.9, which would be answered without head.
         self.request_version = "HTTP/1.1"
         self.command = self.command or "?"

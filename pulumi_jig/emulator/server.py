@@ -35,6 +35,10 @@ class BindError(Exception):
     """The server cannot listen; the message is one sentence for the user."""
 
 
+class HostError(BindError):
+    """The host is not loopback; the message is one sentence for the user."""
+
+
 class Listener(ThreadingHTTPServer):
     """The socket, and what the connections share."""
 
@@ -92,7 +96,7 @@ class EmulatorServer:
         quiet: no line per request on stderr.
 
     Raises:
-        BindError: the host is not loopback or the port is taken.
+        BindError: the port is taken, or (`HostError`) the host is not loopback.
         StoreError: the state file cannot be used.
         ValueError: the time scale is negative or not finite.
 
@@ -113,7 +117,7 @@ class EmulatorServer:
         name = "127.0.0.1" if host.lower() == "localhost" else host.strip("[]")
         if not is_loopback(name):
             message = f"host {host} is not loopback: use 127.0.0.1, ::1 or localhost."
-            raise BindError(message)
+            raise HostError(message)
         self.backend = Backend(
             path=state, scale=time_scale, wall=wall, gpu_types=gpu_types
         )

@@ -10,13 +10,14 @@ This module knows neither rules nor HTTP, and refuses a file made by a newer ver
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 Record = dict[str, Any]
 
@@ -101,6 +102,10 @@ class Store:
         if not path.parent.is_dir():
             message = f"state file {path}: its folder does not exist: create it first."
             raise StoreError(message)
+        # Values of secrets are in it. What SQLite makes beside a file (-wal, -shm) gets
+        # the permissions of the file.
+        with suppress(OSError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         try:
             database = sqlite3.connect(str(path), check_same_thread=False, timeout=0.2)
             database.isolation_level = None
@@ -146,6 +151,10 @@ class Store:
                 f"to version {STATE_VERSION}: upgrade pulumi_jig or name another file."
             )
             raise StoreError(message)
+        # One that an older emulator made; other people's files are left as they are.
+        for name in (path, f"{path}-wal", f"{path}-shm"):
+            with suppress(OSError):
+                Path(name).chmod(0o600)
         return database
 
     @staticmethod

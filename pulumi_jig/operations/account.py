@@ -15,6 +15,7 @@ from pulumi_jig.errors import (
     APIError,
     AuthenticationError,
     ConfigError,
+    NotSentError,
     TransportError,
 )
 from pulumi_jig.operations import terminal
@@ -72,10 +73,12 @@ def account(client: JigClient, ctx: CallContext) -> str | None:
 
     Raises:
         AuthenticationError: The key was rejected.
+        NotSentError: The service cannot be reached: whatever is asked next would be
+            tried for as long again.
     """
     try:
         return client.whoami(ctx)
-    except AuthenticationError:
+    except (AuthenticationError, NotSentError):
         raise
     except (APIError, TransportError):
         return None

@@ -13,6 +13,7 @@ stack has already, and what no program could declare.
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -351,9 +352,9 @@ def show(
     if keys and not configured:
         for key in keys:
             terminal.verbatim(f"  pulumi config set --secret {key}")
-    command = " ".join(IMPORT).format(import_file)
+    command = shlex.join(part.format(import_file) for part in IMPORT)
     terminal.verbatim(f"  pulumi {command}")
-    terminal.verbatim(f"  rm {import_file}")
+    terminal.verbatim(f"  {shlex.join(['rm', str(import_file)])}")
     terminal.verbatim("  pulumi preview --expect-no-changes")
     terminal.say()
     terminal.say(

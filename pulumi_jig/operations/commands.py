@@ -46,11 +46,16 @@ class _UnknownError(click.ClickException):
 
 
 @contextlib.contextmanager
-def _finding_out() -> Iterator[None]:
+def _finding_out(
+    *, but: type[Exception] | tuple[type[Exception], ...] = ()
+) -> Iterator[None]:
+    """End in `UNKNOWN` whatever goes wrong, but for errors of some classes."""
     from pulumi_jig.errors import JigError
 
     try:
         yield
+    except but:
+        raise
     except JigError as error:
         raise _UnknownError(error.message) from None
 
@@ -149,8 +154,10 @@ def recover(
     exists and is ours becomes a resource again; secrets stay encrypted, and the state
     before is kept in a file.
 
-    Exit code 0: nothing is left to do. 1: something is.
+    Exit code 0: nothing is left to do. 1: something is, or it failed. 3: could not find
+    out.
     """
+    from pulumi_jig.errors import JigError
     from pulumi_jig.operations import terminal
     from pulumi_jig.operations.pulumi import Pulumi
     from pulumi_jig.operations.recover import Recovery, show
@@ -158,7 +165,12 @@ def recover(
     recovery = Recovery(
         Pulumi(directory, stack), file=state_file, provider=provider, yes=yes
     )
-    outcome = recovery.run()
+    try:
+        outcome = recovery.run()
+    except JigError as error:
+        if recovery.began:
+            raise click.ClickException(error.message) from None
+        raise _UnknownError(error.message) from None
     if as_json:
         terminal.dump(outcome.plain())
     else:
@@ -167,7 +179,7 @@ def recover(
 
 
 @jig.command(
-    short_help="Find marked deployments that stand in no state.",
+    short_help="Find marked deployments that are in no state.",
     epilog="Example: pulumi-jig orphans --stack dev --stack prod",
 )
 @click.option("--stack", "-s", "stacks", multiple=True, help="A stack; repeatable.")
@@ -279,36 +291,40 @@ def import_(
     """
     if bool(names) == everything:
         raise click.UsageError("Give names, or --all.")
+    from pulumi_jig.errors import InputError
     from pulumi_jig.operations import account, adopt, files, terminal
     from pulumi_jig.operations.exported import Place
     from pulumi_jig.operations.pulumi import Pulumi, project_file
 
-    files.refuse_existing([import_file, program_file], force=force)
+    if files.same(import_file, program_file):
+        raise click.UsageError("--file and --program name the same file.")
+    files.check_targets([import_file, program_file], force=force)
     pulumi = Pulumi(directory, stack)
     place, held = None, None
     if project and stack:
         place = Place(project=project, stack=stack)
-    known = project_file(directory) is not None and Pulumi.installed()
-    if known and (stack or pulumi.selected()):
-        place = place or pulumi.place()
-        held = pulumi.export()
-    else:
-        known = False
-    client = account.connect(pulumi if known else None)
-    try:
-        found = adopt.adopt(
-            client,
-            adopt.Wish(
-                names=names,
-                everything=everything,
-                besides=besides,
-                place=place,
-                held=held,
-                take_marked=take_marked,
-            ),
-        )
-    finally:
-        client.close()
+    with _finding_out(but=InputError):
+        known = project_file(directory) is not None and Pulumi.installed()
+        if known and (stack or pulumi.selected()):
+            place = place or pulumi.place()
+            held = pulumi.export()
+        else:
+            known = False
+        client = account.connect(pulumi if known else None)
+        try:
+            found = adopt.adopt(
+                client,
+                adopt.Wish(
+                    names=names,
+                    everything=everything,
+                    besides=besides,
+                    place=place,
+                    held=held,
+                    take_marked=take_marked,
+                ),
+            )
+        finally:
+            client.close()
     if not found:
         terminal.say("There is nothing to import.")
         return 0
@@ -438,7 +454,7 @@ def convert(
     from pulumi_jig.operations import convert as operation
     from pulumi_jig.operations import files, jigfile, terminal
 
-    files.refuse_existing([program_file], force=force)
+    files.check_targets([program_file], force=force)
     source = config or jigfile.find(directory)
     found = operation.convert(source, drop_unknown=drop_unknown, adopt=adopt)
     files.write_all({program_file: found.text(source.name)}, public=[program_file])

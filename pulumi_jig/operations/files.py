@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,19 +37,57 @@ def read(path: Path) -> str:
         raise InputError(f"{path} is not UTF-8 text.") from None
 
 
-def refuse_existing(paths: list[Path], *, force: bool) -> None:
+def same(one: Path, other: Path) -> bool:
+    """Whether two paths name one file, there or not, through links as well."""
+    if os.path.realpath(one) == os.path.realpath(other):
+        return True
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
+
+
+def check_targets(paths: list[Path], *, force: bool) -> None:
     """
-    Refuse to write over what is there.
+    Refuse what could not be written at the end, before any work is done.
 
     Raises:
-        InputError: A file exists and `force` is not set.
+        InputError: A file exists (a link that leads nowhere counts) and `force` is not
+            set; something other than a file stands there; or its folder does not exist
+            or cannot be written to.
     """
-    there = [str(path) for path in paths if path.exists()]
+    # `exists` follows a link, and one that leads nowhere would be written through.
+    there = [str(path) for path in paths if os.path.lexists(path)]
     if there and not force:
         raise InputError(
             f"{' and '.join(there)} {'exists' if len(there) == 1 else 'exist'} "
             "already; nothing was written. Name another file, or use --force."
         )
+    for path in paths:
+        target = _target(path)
+        if not target.parent.is_dir():
+            raise InputError(f"{path} cannot be written: there is no such folder.")
+        if not os.access(target.parent, os.W_OK | os.X_OK):
+            raise InputError(f"{path} cannot be written: its folder is read-only.")
+
+
+def _target(path: Path) -> Path:
+    """
+    The file itself, where a path is a link to it.
+
+    Raises:
+        InputError: The path leads in circles, or to something other than a file.
+    """
+    try:
+        regular = stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        regular = True
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}.") from None
+    if not regular:
+        # A move would put a file in the place of a folder, a pipe or a device.
+        raise InputError(f"{path} cannot be written: it is not a file.")
+    return Path(os.path.realpath(path))
 
 
 def write_all(texts: Mapping[Path, str], *, public: Collection[Path] = ()) -> None:
@@ -56,7 +95,7 @@ def write_all(texts: Mapping[Path, str], *, public: Collection[Path] = ()) -> No
     Write several files, all of them or none.
 
     Each is written beside its place and moved there at the end, so that an
-    interruption leaves no half of one.
+    interruption leaves no half of one. A link stays a link: what it leads to is written.
 
     Args:
         texts: What to write, by path.
@@ -66,23 +105,25 @@ def write_all(texts: Mapping[Path, str], *, public: Collection[Path] = ()) -> No
         InputError: One of them cannot be written; none was.
     """
     made: list[tuple[str, Path]] = []
+    at = Path()
     try:
         for path, text in texts.items():
-            made.append((_scratch(path, text, public=path in public), path))
-        for scratch, path in made:
-            Path(scratch).replace(path)
+            at = path
+            target = _target(path)
+            made.append((_scratch(target, text, public=path in public), target))
+        for scratch, at in made:
+            Path(scratch).replace(at)
     except OSError as error:
-        where = error.filename or "the file"
-        raise InputError(f"{where} cannot be written: {error.strerror}.") from None
+        raise InputError(f"{at} cannot be written: {error.strerror}.") from None
     finally:
         for scratch, _ in made:
             with contextlib.suppress(FileNotFoundError):
                 Path(scratch).unlink()
 
 
-def _scratch(path: Path, text: str, *, public: bool) -> str:
+def _scratch(target: Path, text: str, *, public: bool) -> str:
     # The folder is where the file goes: only there is a move one step.
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=".pulumi-jig-")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             os.fchmod(descriptor, 0o644 if public else PRIVATE)
@@ -97,14 +138,27 @@ def _scratch(path: Path, text: str, *, public: bool) -> str:
 
 def keep(path: Path, text: str) -> None:
     """
-    Write a file that was not there, for its owner alone.
+    Write a file that was not there, for its owner alone; folders are made.
 
     Raises:
         InputError: It is there already, or cannot be written.
     """
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+        except BaseException:
+            path.unlink()
+            raise
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror}.") from None
+
+
+def prune(folder: Path, prefix: str, *, left: int) -> None:
+    """Delete the oldest files of a prefix that a time ends, all but `left` of them."""
+    kept = sorted(path for path in folder.iterdir() if path.name.startswith(prefix))
+    for path in kept[:-left]:
+        with contextlib.suppress(OSError):
+            path.unlink()

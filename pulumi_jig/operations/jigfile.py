@@ -108,12 +108,26 @@ def table(value: Any, what: str) -> dict[str, Any]:
 
 
 def jig_table(data: dict[str, Any], path: Path) -> tuple[dict[str, Any], str]:
-    """The tool's own table, and the deployment's name."""
+    """
+    The tool's own table, and the deployment's name.
+
+    Raises:
+        InputError: The table stands where the tool would not look for it.
+    """
     folder = path.resolve().parent.name
-    if path.name.endswith("pyproject.toml"):
+    project = path.name.endswith("pyproject.toml")
+    prefixed = "jig" in table(data.get("tool"), "tool")
+    if prefixed and not project:
+        raise InputError(
+            f"{path}: [tool.jig] counts in pyproject.toml only; leave the prefix out "
+            "here ([deploy] for [tool.jig.deploy]). Nothing was written."
+        )
+    if project and not prefixed:
+        raise InputError(f"{path} has no table [tool.jig]. Nothing was written.")
+    if project:
         jig = table(table(data.get("tool"), "tool").get("jig"), "tool.jig")
-        project = table(data.get("project"), "project").get("name")
-        name = jig.get("name") or project or folder
+        called = table(data.get("project"), "project").get("name")
+        name = jig.get("name") or called or folder
     else:
         jig = data
         name = jig.get("name") or folder
@@ -128,14 +142,9 @@ def unknown_keys(
     for key in table:
         if key in known:
             continue
-        if prefix == "" and key == "tool":
-            words = (
-                "[tool.jig] counts in pyproject.toml only; leave the prefix out here."
-            )
-        else:
-            near = difflib.get_close_matches(key, list(known), n=1, cutoff=0.75)
-            words = "the tool drops it in silence."
-            words += f' Did you mean "{prefix}{near[0]}"?' if near else ""
+        near = difflib.get_close_matches(key, list(known), n=1, cutoff=0.75)
+        words = "the tool drops it in silence."
+        words += f' Did you mean "{prefix}{near[0]}"?' if near else ""
         found.append((f"{prefix}{key}", words))
     return found
 

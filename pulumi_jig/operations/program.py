@@ -9,6 +9,7 @@ one file, no helper. It refuses to write a secret's value: where one belongs sta
 from __future__ import annotations
 
 import keyword
+import math
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -64,7 +65,8 @@ def write(title: str, resources: Sequence[Resource]) -> str:
     bodies = [
         _resource(resource, _variable(resource.name, used)) for resource in resources
     ]
-    lines = [f'"""{title}"""', ""]
+    # The title may hold a path, and a path any character. An escape is a letter there.
+    lines = [f'""{_text(title)}""', ""]
     reads = any(_has_code(resource.args) for resource in resources)
     if reads:
         lines += ["import pulumi", ""]
@@ -90,7 +92,7 @@ def _resource(resource: Resource, variable: str) -> str:
     for name, value in resource.args.items():
         remark = resource.remarks.get(name)
         if remark:
-            lines.append(f"    # {remark}")
+            lines.append(f"    # {_text(remark)[1:-1]}")
         lines.append(f"    {name}={_value(value, 4, len(name) + 1)},")
     lines.append(")")
     return "\n".join(lines)
@@ -156,4 +158,8 @@ def _flat(value: Any) -> str:
         )
     if isinstance(value, list):
         return "[" + ", ".join(_flat(item) for item in value) + "]"
-    return repr(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return f'float("{value}")'
+    if value is None or isinstance(value, (bool, int, float)):
+        return repr(value)
+    raise TypeError(f"{type(value).__name__} has no literal")

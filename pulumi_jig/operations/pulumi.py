@@ -16,6 +16,7 @@ import shutil
 import signal
 import subprocess
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pulumi_jig.errors import ConfigError, InputError, JigError
@@ -23,7 +24,6 @@ from pulumi_jig.operations.exported import Export, Place, sealed_leaves
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 _LOCKED = re.compile(r"currently locked|stack is locked|another update is currently")
 
@@ -74,7 +74,9 @@ class Pulumi:
                 cwd=self.directory,
                 input=text if text is not None else "",
                 capture_output=True,
-                text=True,
+                # Whatever this machine's locale says; the command writes UTF-8.
+                encoding="utf-8",
+                errors="surrogateescape",
                 env={**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"},
                 # Its own group, so that the terminal's Ctrl-C does not reach it.
                 start_new_session=shielded,
@@ -162,6 +164,12 @@ class Pulumi:
             found = _json(self.run("config", "--json"))
             self._config = found if isinstance(found, dict) else {}
         return self._config
+
+
+def backups() -> Path:
+    """The folder for copies of states, beside the command's own backups."""
+    home = os.environ.get("PULUMI_HOME")
+    return Path(home or Path.home() / ".pulumi") / "backups" / "pulumi-jig"
 
 
 def project_name(directory: Path) -> str:

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_jig.errors import JigError
 from pulumi_jig.operations import account, files, terminal
 from pulumi_jig.operations.exported import Place, logical_name, read_export
 from pulumi_jig.operations.pending import judge
+from pulumi_jig.operations.pulumi import backups
 from pulumi_jig.operations.strays import Stray, costs, strays
 from pulumi_jig.operations.taking import Route, Taken, once_each
 from pulumi_jig.operations.together import gather
@@ -37,6 +38,10 @@ _SIGNS = {
     Verdict.DROP: ("-", "good"),
     Verdict.LEAVE: ("!", "bad"),
 }
+
+
+#: States from before that are kept for each stack; the oldest goes.
+_KEPT: Final = 10
 
 
 @dataclass
@@ -104,6 +109,8 @@ class Recovery:
         self._file = file
         self._provider = provider
         self._yes = yes
+        # Whether something was done; what fails before that could not find out.
+        self.began = False
 
     def run(self) -> Outcome:
         """
@@ -175,6 +182,7 @@ class Recovery:
                 "The state has been changed by somebody else since it was read. "
                 "Nothing was done; run this again."
             )
+        self.began = True
         kept = self._keep(export)
         try:
             if self._file:
@@ -190,12 +198,17 @@ class Recovery:
     def _keep(self, export: Export) -> Path:
         stamp = dt.datetime.now(tz=dt.UTC).strftime("%Y%m%dT%H%M%S%fZ")
         if self._file:
-            path = self._file.with_name(f"{self._file.name}.before-{stamp}")
+            folder, prefix = self._file.parent, f"{self._file.name}.before-"
         else:
+            # Not in the project, where it would end in a repository.
             place = self._place(export)
-            stack = place.stack if place else "stack"
-            path = self._pulumi.directory / f"{stack}.state-before-{stamp}.json"
+            folder = backups()
+            if place is not None:
+                folder /= place.project
+            prefix = f"{place.stack if place else 'stack'}.before-"
+        path = folder / f"{prefix}{stamp}"
         files.keep(path, export.text())
+        files.prune(folder, prefix, left=_KEPT)
         return path
 
     def _take(self, found: list[Stray], whose: str | None, outcome: Outcome) -> None:
@@ -215,6 +228,7 @@ class Recovery:
         outcome.found = [*route.taken, *left]
         if not self._yes or all(taken.why_not for taken in route.taken):
             return
+        self.began = True
         if outcome.kept is None:
             outcome.kept = self._keep(self._pulumi.export())
         route.run()

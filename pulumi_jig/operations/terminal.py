@@ -57,7 +57,9 @@ def verbatim(text: str) -> None:
 
 def dump(data: Any) -> None:
     """One JSON document on standard output."""
-    text = json.dumps(safe_data(data), indent=2, ensure_ascii=False)
+    # What the output cannot encode would be escaped as Python does, which is no JSON.
+    utf = (sys.stdout.encoding or "").lower().startswith("utf")
+    text = json.dumps(safe_data(data), indent=2, ensure_ascii=not utf)
     sys.stdout.write(text + "\n")
 
 

@@ -112,9 +112,14 @@ def _state(deployment: Mapping[str, Any]) -> State:
     providers = {
         f"{e.get('urn')}::{e.get('id')}": plain(e.get("inputs") or {}) for e in entries
     }
-    # What stands in the state only to be deleted is judged by nobody's limits.
+    # What is in the state only to be deleted is judged by nobody's limits, and what is
+    # only looked up (`Deployment.get`) is somebody else's.
     kept = [
-        e for e in entries if is_dynamic(str(e.get("type"))) and not e.get("delete")
+        e
+        for e in entries
+        if is_dynamic(str(e.get("type")))
+        and not e.get("delete")
+        and not e.get("external")
     ]
     urns = [str(e.get("urn", "")) for e in entries]
     pending = []

@@ -6,8 +6,8 @@
     list                 which policies are there, and what can they be told?
 
 Each command is a function that returns an exit code and what to print, so that another
-command line can wear it. Exit codes: 0 all is well, 1 something was found, 2 the question
-could not be answered.
+command line can wear it. Exit codes: 0 all is well, 1 something was found, 3 the question
+could not be answered (2 is wrong usage, as everywhere).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 OK: Final = 0
 FOUND: Final = 1
-UNANSWERED: Final = 2
+UNANSWERED: Final = 3
 
 #: Where a profile's name is looked up, from the folder that one stands in.
 FOLDER: Final = Path("policies") / "profiles"

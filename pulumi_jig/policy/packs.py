@@ -32,9 +32,11 @@ try:
 except ModuleNotFoundError as error:
     if (error.name or "").partition(".")[0] != "pulumi_policy":
         raise
+    from pulumi_jig.naming import install_command
+
     raise ModuleNotFoundError(
         "guardrails need the pulumi-policy package; run "
-        "`pip install 'pulumi-jig[policy]'`.",
+        f"`{install_command('policy')}`.",
         name=error.name,
     ) from None
 from pulumi_policy.proxy import UnknownValueError

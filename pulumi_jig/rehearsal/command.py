@@ -154,7 +154,8 @@ def run_cli(
             dump({"ok": False, "error": str(error), "operations": []})
         else:
             sys.stderr.write(f"error: {error}\n")
-        return 1
+        # A value of an option that is none, or a rehearsal that could not be held.
+        return 2 if isinstance(error, ValueError) else 1
 
 
 def _interrupt(*_: object) -> NoReturn:

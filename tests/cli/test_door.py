@@ -63,7 +63,7 @@ def test_wrong_usage_is_2(jig: Run) -> None:
 def test_a_failure_is_one_sentence(jig: Run, tmp_path: Path) -> None:
     """A failure is one sentence on stderr and nothing on stdout."""
     done = jig("recover", "--file", str(tmp_path / "none.json"))
-    assert done.returncode == 1
+    assert done.returncode == 3
     assert done.stdout == ""
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
@@ -84,8 +84,87 @@ def test_without_the_extra_it_is_named(tmp_path: Path) -> None:
         cwd=tmp_path,
     )
     assert done.returncode == 2
-    assert "pip install 'pulumi-jig[cli]'" in done.stderr
+    assert "run `pip install " in done.stderr
+    assert "[cli]'`" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+WITHOUT_CLICK = """
+import sys
+sys.modules["click"] = None
+from pulumi_jig.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_help_and_version_need_no_extra(jig: Run) -> None:
+    """Without click the help names every command, and the version is told."""
+
+    def bare(*args: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", WITHOUT_CLICK, *args]
+        return subprocess.run(command, capture_output=True, text=True)
+
+    helped = bare("--help")
+    assert (helped.returncode, helped.stderr) == (0, "")
+    for name in (*COMMANDS, "emulator", "rehearse", "policy"):
+        assert f"\n  {name} " in helped.stdout
+    assert bare("--version").stdout == jig("--version").stdout
+    assert bare().returncode == 2
+
+
+def test_both_helps_name_the_same_commands() -> None:
+    """The help without click says of each command what the whole help says."""
+    from pulumi_jig import cli
+    from pulumi_jig.operations.commands import jig as tree
+
+    said = {name: c.get_short_help_str(200) for name, c in tree.commands.items()}
+    assert said == cli.COMMANDS
+
+
+def test_the_package_is_a_command() -> None:
+    """`python -m pulumi_jig` is the command."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pulumi_jig", "--version"],
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("pulumi-jig, version ")
+
+
+@pytest.mark.parametrize(
+    ("origin", "command"),
+    [
+        (None, "pip install 'pulumi-jig[cli]'"),
+        (
+            {"url": "file:///a%20b/jig", "dir_info": {"editable": True}},
+            "pip install -e '/a b/jig[cli]'",
+        ),
+        (
+            {"url": "file:///a/jig.whl", "archive_info": {}},
+            "pip install 'pulumi-jig[cli] @ file:///a/jig.whl'",
+        ),
+        (
+            {"url": "https://x/y", "vcs_info": {"vcs": "git", "commit_id": "12ab"}},
+            "pip install 'pulumi-jig[cli] @ git+https://x/y@12ab'",
+        ),
+    ],
+)
+def test_an_extra_is_installed_from_where_the_package_came(
+    monkeypatch: pytest.MonkeyPatch, origin: dict[str, object] | None, command: str
+) -> None:
+    """The index is named only where the package came from one."""
+    import importlib.metadata
+
+    from pulumi_jig.naming import install_command
+
+    class Installed:
+        def read_text(self, name: str) -> str | None:
+            assert name == "direct_url.json"
+            return None if origin is None else json.dumps(origin)
+
+    monkeypatch.setattr(importlib.metadata, "distribution", lambda _: Installed())
+    assert install_command("cli") == command
 
 
 def test_the_emulator_starts_through_the_door() -> None:

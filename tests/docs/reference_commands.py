@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 def write() -> str:
     """The page."""
     parts = [
-        "`pip install 'pulumi-jig[cli]'` brings the command `pulumi-jig`; `pulumi-jig "
-        "policy` needs the extra `policy`. [How to use it](../cli.md) tells it by what "
-        "there is to do.",
+        "The extra `cli` ([how to install it](../../README.md#install)) brings what the "
+        "command `pulumi-jig` needs; `pulumi-jig policy` needs the extra `policy`. [How to "
+        "use it](../cli.md) tells it by what there is to do.",
         "Key and address come from `TOGETHER_API_KEY` and `TOGETHER_BASE_URL`, then from "
         "the stack's configuration; see [configuration](configuration.md).",
         table(

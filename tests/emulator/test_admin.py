@@ -51,7 +51,18 @@ def test_reset_forgets_everything(api, admin):
 def test_the_dump_shows_everything_but_values(api, admin):
     """Secret and environment values appear as digests only."""
     api.ok("POST", "/v1/deployments/secrets", {"name": "s", "value": "canary-1"})
-    api.create(environment_variables=[{"name": "A", "value": "canary-2"}])
+    told = {"command": ["canary-4"], "args": ["--token", "canary-5"]}
+    mark = "[pulumi-jig shop/dev/llm 0123456789ab]"
+    api.create(
+        environment_variables=[{"name": "A", "value": "canary-2"}],
+        description=f"canary-6 {mark}",
+        **told,
+    )
+    api.ok(
+        "POST",
+        "/v1/deployments/secrets",
+        {"name": "t", "value": "canary-7", "description": "canary-8"},
+    )
     api.patch(environment_variables=[{"name": "A", "value": "canary-3"}])
 
     dump = admin.dump()
@@ -65,7 +76,11 @@ def test_the_dump_shows_everything_but_values(api, admin):
         len(found["configurations"]),
         len(found["events"]),
     )
-    assert "[redacted]" == found["spec"]["environment_variables"][0]["value"]
+    spec = found["spec"]
+    assert "[redacted]" == spec["environment_variables"][0]["value"]
+    assert (["[redacted]"], ["[redacted]"] * 2) == (spec["command"], spec["args"])
+    # Whose it is, is no secret.
+    assert f"[redacted] {mark}" == spec["description"]
 
 
 def test_the_request_log_holds_names_and_no_values(api, admin):

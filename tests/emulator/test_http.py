@@ -5,6 +5,8 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import threading
+import time
 from urllib.parse import urlsplit
 
 import pytest
@@ -187,8 +189,23 @@ def test_a_target_that_names_our_own_host_is_answered(server):
         ),
         (
             b"POST /v1/deployments HTTP/1.1\r\nHost: localhost\r\n"
-            b"Transfer-Encoding: chunked",
-            411,
+            b"Transfer-Encoding: gzip",
+            501,
+        ),
+        (
+            b"POST /v1/deployments HTTP/1.1\r\nHost: localhost\r\n"
+            b"Transfer-Encoding: chunked\r\nContent-Length: 3",
+            400,
+        ),
+        (
+            b"POST /v1/deployments HTTP/1.1\r\nHost: localhost\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+            400,
+        ),
+        (
+            b"POST /v1/deployments HTTP/1.1\r\nHost: localhost\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\nfffffff\r\n",
+            413,
         ),
         (
             b"POST /v1/deployments HTTP/1.1\r\nHost: localhost\r\n"
@@ -314,3 +331,99 @@ def test_a_key_that_no_text_can_hold_breaks_nothing(api, admin):
     api.ok("POST", "/v1/deployments/prewarm", '{"\\ud800": 1}')
 
     assert [["?"]] == [entry["body"] for entry in admin.requests()]
+
+
+BODY = {"name": "chunked-one", "image": "i:1", "gpu_type": "none"}
+
+
+def test_a_body_in_chunks_is_read(server):
+    """A client that does not know the length beforehand is served, again and again."""
+    address = urlsplit(server.url)
+    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=10)
+    for number in range(2):
+        text = json.dumps({**BODY, "name": f"chunked-{number}"}).encode()
+        connection.request(
+            "POST",
+            "/v1/deployments",
+            body=iter([text[:5], text[5:6], text[6:]]),
+            headers={"Authorization": "Bearer k"},
+            encode_chunked=True,
+        )
+        answer = connection.getresponse()
+        assert json.loads(answer.read())["name"] == f"chunked-{number}"
+    connection.close()
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+def test_a_refusal_reaches_a_client_that_is_still_sending(server, chunked):
+    """The body of a refused request is read to its end: no broken pipe, no reset."""
+    address = urlsplit(server.url)
+    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=10)
+    piece = b"x" * 1_000_000
+    headers = {"Authorization": "Bearer k"}
+    if not chunked:
+        headers["Content-Length"] = str(20 * len(piece))
+    connection.request(
+        "POST",
+        "/v1/deployments",
+        body=iter([piece] * 20),
+        headers=headers,
+        encode_chunked=chunked,
+    )
+    answer = connection.getresponse()
+    assert (413, "too_large") == (
+        answer.status,
+        json.loads(answer.read())["error"]["code"],
+    )
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"P",
+        b"POST /v1/deployments HTTP/1.1\r\nHost: localhost\r\n",
+        b"POST /v1/deployments HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{",
+        b"POST /v1/deployments HTTP/1.1\r\nHost: localhost\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n9\r\n{",
+    ],
+)
+def test_a_request_that_stalls_is_ended(server, monkeypatch, begun):
+    """Wherever it stalls or trickles, the connection is closed and its thread is free."""
+    monkeypatch.setattr("pulumi_jig.emulator.handler.REQUEST_TIMEOUT", 0.3)
+    address = urlsplit(server.url)
+    with socket.create_connection((address.hostname, address.port), timeout=10) as s:
+        s.sendall(begun)
+        ended = threading.Event()
+
+        def trickle():
+            while not ended.wait(0.05):
+                try:
+                    s.sendall(b"x")
+                except OSError:
+                    return
+
+        thread = threading.Thread(target=trickle)
+        thread.start()
+        try:
+            while s.recv(4096):
+                pass
+        except ConnectionResetError:
+            # What trickled in after the end.
+            pass
+        ended.set()
+        thread.join()
+
+
+def test_an_idle_connection_is_no_stalled_request(server, monkeypatch):
+    """Between two requests a client may take its time."""
+    monkeypatch.setattr("pulumi_jig.emulator.handler.REQUEST_TIMEOUT", 0.2)
+    address = urlsplit(server.url)
+    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=10)
+    for _ in range(2):
+        connection.request("GET", "/v1/whoami", headers={"Authorization": "Bearer k"})
+        assert connection.getresponse().read()
+        own = connection.sock
+        time.sleep(0.5)
+    assert own is connection.sock
+    connection.close()

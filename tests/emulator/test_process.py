@@ -21,6 +21,7 @@ import pytest
 
 from pulumi_jig.emulator import EmulatorError, EmulatorServer, start
 from pulumi_jig.emulator.server import BindError
+from pulumi_jig.emulator.store import Store, StoreError
 
 COMMAND = [sys.executable, "-m", "pulumi_jig.emulator"]
 
@@ -113,7 +114,7 @@ def test_a_port_that_is_taken_is_told_in_one_sentence():
         code, said = failing("--port", str(port))
 
     sentence = f"emulator: cannot listen on 127.0.0.1 port {port}: address already in"
-    assert (2, f"{sentence} use.") == (code, said)
+    assert (1, f"{sentence} use.") == (code, said)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "example.com"])
@@ -269,7 +270,7 @@ def test_a_state_file_of_a_newer_version_is_refused(tmp_path):
     code, said = failing("--state", str(path))
 
     assert (
-        2,
+        1,
         f"emulator: state file {path} has version 99 and this emulator reads up to "
         "version 1: upgrade pulumi_jig or name another file.",
     ) == (code, said)
@@ -286,7 +287,7 @@ def test_a_file_that_is_no_state_file_is_refused(tmp_path):
     for path in (text, other):
         code, said = failing("--state", str(path))
         assert (
-            2,
+            1,
             f"emulator: state file {path} is not an emulator state file: name another "
             "file.",
         ) == (code, said)
@@ -304,7 +305,7 @@ def test_a_state_file_that_cannot_be_written_is_refused(tmp_path, path, words):
     """One sentence that says what to do."""
     code, said = failing("--state", path.format(tmp=tmp_path))
 
-    assert (2, True, 1) == (code, words in said, len(said.splitlines()))
+    assert (1, True, 1) == (code, words in said, len(said.splitlines()))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
@@ -392,3 +393,31 @@ def test_stopping_twice_is_stopping_once():
     emulator.stop()
 
     assert not emulator.running
+
+
+@pytest.mark.parametrize("mode", [None, 0o644])
+def test_a_state_file_is_its_owners_alone(tmp_path, mode):
+    """Values of secrets are in it and beside it, in one of an older emulator as well."""
+    path = tmp_path / "state.db"
+    if mode is not None:
+        Store(path).close()
+        path.chmod(mode)
+    before = os.umask(0)
+    try:
+        store = Store(path)
+    finally:
+        os.umask(before)
+    store.clear()
+    modes = {p.name: p.stat().st_mode & 0o777 for p in tmp_path.iterdir()}
+    store.close()
+    assert set(modes.values()) == {0o600}, modes
+
+
+def test_a_file_of_somebody_else_keeps_its_permissions(tmp_path):
+    """A file that is refused is left as it was."""
+    path = tmp_path / "notes.txt"
+    path.write_text("no database")
+    path.chmod(0o644)
+    with pytest.raises(StoreError):
+        Store(path)
+    assert path.stat().st_mode & 0o777 == 0o644

@@ -119,7 +119,7 @@ def test_no_color_and_forty_columns(many: Desk, client: JigClient) -> None:
 def test_errors_hold_no_key(many: Desk) -> None:
     """A rejected key is told by the name of its setting, never shown."""
     done = many.jig("import", "--all", TOGETHER_API_KEY="invalid-" + KEY)
-    assert done.returncode == 1
+    assert done.returncode == 3
     assert "TOGETHER_API_KEY" in done.stderr
     assert KEY not in done.stdout + done.stderr
 
@@ -127,5 +127,5 @@ def test_errors_hold_no_key(many: Desk) -> None:
 def test_without_a_key_there_is_one_sentence(many: Desk) -> None:
     """No key is one sentence that says where to put one."""
     done = many.jig("import", "--all", TOGETHER_API_KEY="")
-    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert (done.returncode, done.stderr.count("\n")) == (3, 1)
     assert "There is no API key" in done.stderr

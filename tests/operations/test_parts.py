@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+import errno
+import os
 import pickle
 import threading
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +22,7 @@ from pulumi_jig.operations.exported import provider_reference
 from pulumi_jig.operations.together import gather
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -185,6 +189,162 @@ def test_only_what_is_public_is_readable_by_others(tmp_path: Path) -> None:
     files.write_all({own: "x", public: "y"}, public=[public])
     modes = [path.stat().st_mode & 0o777 for path in (own, public)]
     assert modes == [0o600, 0o644]
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    """What a link leads to is written, there or not; the link is not replaced."""
+    real, link, lost = tmp_path / "real", tmp_path / "link", tmp_path / "lost"
+    real.write_text("before")
+    link.symlink_to(real)
+    lost.symlink_to(tmp_path / "nowhere")
+    files.write_all({link: "x", lost: "y"})
+    assert (real.read_text(), (tmp_path / "nowhere").read_text()) == ("x", "y")
+    assert link.is_symlink()
+    assert lost.is_symlink()
+
+
+def test_a_link_that_leads_nowhere_exists(tmp_path: Path) -> None:
+    """Without --force nothing is written through it."""
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="exists already"):
+        files.check_targets([link], force=False)
+    files.check_targets([link], force=True)
+
+
+def _fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def _folder(path: Path) -> None:
+    path.mkdir()
+
+
+def _circle(path: Path) -> None:
+    path.symlink_to(path)
+
+
+def _device(path: Path) -> None:
+    path.symlink_to("/dev/null")
+
+
+@pytest.mark.parametrize("make", [_fifo, _folder, _circle, _device])
+def test_what_is_no_file_is_never_replaced(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    """A pipe, a folder, a device or a circle of links is refused, and stays."""
+    path = tmp_path / "it"
+    make(path)
+    before = path.lstat()
+    with pytest.raises(InputError, match="cannot be written"):
+        files.check_targets([path], force=True)
+    with pytest.raises(InputError, match="cannot be written"):
+        files.write_all({tmp_path / "other": "x", path: "y"})
+    assert path.lstat() == before
+    assert not (tmp_path / "other").exists()
+
+
+def test_one_file_has_many_names(tmp_path: Path) -> None:
+    """Two paths are one file through folders, links and hard links."""
+    (tmp_path / "a").mkdir()
+    one = tmp_path / "one"
+    (tmp_path / "soft").symlink_to(one)
+    assert files.same(one, tmp_path / "a" / ".." / "one")
+    assert files.same(one, tmp_path / "soft")
+    one.write_text("x")
+    os.link(one, tmp_path / "hard")
+    assert files.same(one, tmp_path / "hard")
+    assert not files.same(one, tmp_path / "two")
+
+
+def test_a_long_name_can_be_written(tmp_path: Path) -> None:
+    """A name as long as a file system takes leaves room for what is written beside."""
+    path = tmp_path / ("n" * 255)
+    files.write_all({path: "x"})
+    assert path.read_text() == "x"
+
+
+def test_a_full_disk_names_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the disk is full the sentence names the file that was asked for."""
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(InputError, match=r"/it cannot be written: No space left"):
+        files.write_all({tmp_path / "it": "x"})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_the_newest_copies_are_left(tmp_path: Path) -> None:
+    """Copies of states do not pile up; other files are nobody's business."""
+    for stamp in range(14):
+        files.keep(tmp_path / "a" / f"dev.before-{stamp:02}", "x")
+    files.keep(tmp_path / "a" / "development.before-00", "x")
+    files.prune(tmp_path / "a", "dev.before-", left=10)
+    left = sorted(path.name for path in (tmp_path / "a").iterdir())
+    assert left == [
+        *(f"dev.before-{n:02}" for n in range(4, 14)),
+        "development.before-00",
+    ]
+
+
+# --- Programs hold any text --------------------------------------------------------
+
+ANY_TEXT = st.one_of(
+    st.text(max_size=30),
+    st.text(alphabet="\\\"'#\n\r\t\x0c\x00\x1c\u2028\u202e\ud800{}uxUN$", max_size=12),
+    st.sampled_from(
+        ["C:\\Users\\neo\\jig.toml", '"""', "\\N{BULLET}", 'x"""\nimport os\n"""', "\\"]
+    ),
+)
+ANY_VALUE = st.recursive(
+    st.one_of(
+        ANY_TEXT, st.booleans(), st.integers(), st.floats(allow_nan=False), st.none()
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4), st.dictionaries(ANY_TEXT, inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@given(
+    title=ANY_TEXT,
+    names=st.lists(ANY_TEXT, min_size=1, max_size=3),
+    value=ANY_VALUE,
+    key=ANY_TEXT,
+    remark=ANY_TEXT,
+)
+def test_every_program_says_what_it_was_made_from(
+    title: str, names: list[str], value: Any, key: str, remark: str
+) -> None:
+    """Whatever text comes in, the program compiles, and holds it as data, not as code."""
+    args = {"extra": value, "image": program.require_secret(key)}
+    text = program.write(
+        title,
+        [program.Resource(name, args, {"extra": remark}) for name in names],
+    )
+    made: list[tuple[str, dict[str, Any]]] = []
+    config = SimpleNamespace(require_secret=lambda key: ("secret", key))
+    there = {
+        "pulumi": SimpleNamespace(Config=lambda: config),
+        "pulumi_jig": SimpleNamespace(
+            Deployment=lambda name, **args: made.append((name, args))
+        ),
+    }
+
+    def imported(name: str, *_: object) -> object:
+        return there[name]
+
+    space: dict[str, Any] = {"__builtins__": {"__import__": imported, "float": float}}
+    exec(compile(text.encode(), "made", "exec"), space)
+    wanted = {"extra": value, "image": ("secret", key)}
+    assert made == [(name, wanted) for name in names]
+    assert space.get("__doc__") == title
+    assert ast.get_docstring(ast.parse(text), clean=False) == title
 
 
 @pytest.mark.parametrize("protocol", [4, 5])

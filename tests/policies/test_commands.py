@@ -142,6 +142,16 @@ def test_options_are_judged(tmp_path: Path) -> None:
     assert judged(path)["violation"] == ["jig-protect"]
 
 
+def test_what_is_only_looked_up_is_not_judged(tmp_path: Path) -> None:
+    """What `Deployment.get` reads is somebody else's, who pays for it."""
+    looked_up = {**entry(good(gpu_count=8), "theirs"), "external": True}
+    path = state(tmp_path, team(), entry(good()), looked_up)
+    code, text = audit_state(path, profile="dev", folder=PROFILES, today=TODAY)
+
+    assert code == 0
+    assert text.startswith("dev: 1 deployments ")
+
+
 def test_what_is_about_to_be_deleted_is_not_judged(tmp_path: Path) -> None:
     """A replaced resource that only waits for its deletion breaks no limit."""
     path = state(tmp_path, team(), entry(good()), entry(good(gpu_count=8), delete=True))
@@ -212,7 +222,7 @@ def test_check_says_which_profiles_there_are() -> None:
     """A name without a profile is answered with the names that have one."""
     code, text = check(["prd"], folder=PROFILES)
 
-    assert code == 2
+    assert code == 3
     assert 'There is no profile "prd"' in text
     assert "dev, prod, staging" in text
 
@@ -248,7 +258,7 @@ def test_the_command_line_prints_and_returns(
     assert run_cli(["check", "dev", *folder]) == 0
     assert run_cli(["audit", str(path), "--profile", "dev", "--json", *folder]) == 0
     assert capsys.readouterr().err == ""
-    assert run_cli(["audit", str(tmp_path / "nope.json")]) == 2
+    assert run_cli(["audit", str(tmp_path / "nope.json")]) == 3
     printed = capsys.readouterr()
     assert printed.out == ""
     assert "cannot be read" in printed.err
