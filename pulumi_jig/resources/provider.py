@@ -8,7 +8,7 @@ import pulumi
 
 from pulumi_jig.config import GIVEN, SETTINGS
 from pulumi_jig.naming import MODULE
-from pulumi_jig.resources.forms import Where
+from pulumi_jig.resources.forms import Where, plain, when_known
 
 
 class Provider(pulumi.ProviderResource):
@@ -51,15 +51,18 @@ class Provider(pulumi.ProviderResource):
                 raise (where / "allow_insecure_http").refused("must be True or False.")
             return "true" if value else "false"
 
-        given: dict[str, Any] = {"apiKey": pulumi.Output.secret(api_key)}
-        if base_url is not None:
-            given["baseUrl"] = base_url
-        if parallel is not None:
-            given["parallel"] = pulumi.Output.from_input(parallel).apply(str)
-        if allow_insecure_http is not None:
-            given["allowInsecureHttp"] = pulumi.Output.from_input(
-                allow_insecure_http
-            ).apply(lambda on: "true" if on else "false")
+        written = {
+            "apiKey": pulumi.Output.secret(plain(api_key, where / "api_key")),
+            "baseUrl": plain(base_url, where / "base_url"),
+            "parallel": when_known(
+                plain(parallel, where / "parallel"),
+                lambda known: None if known is None else str(known),
+            ),
+            "allowInsecureHttp": when_known(
+                plain(allow_insecure_http, where / "allow_insecure_http"), switch
+            ),
+        }
+        given = {name: value for name, value in written.items() if value is not None}
         # The plugin of an explicit provider sees nothing of the stack's configuration.
         stack = pulumi.Config(MODULE)
         names = [name for name in SETTINGS if name not in (*given, "namespace")]
