@@ -33,6 +33,7 @@ from pulumi_jig.models import (
     PLATFORM_PREFIX,
 )
 from pulumi_jig.naming import split_description
+from pulumi_jig.text import safe_message
 from pulumi_jig.values import (
     UNKNOWN,
     changed_paths,
@@ -463,8 +464,8 @@ def _without_added(live: Any, declared: Any, added: Collection[str]) -> Any:
 
 
 def variable_path(name: str) -> str:
-    """The property path of an environment variable."""
-    return format_path((ENVIRONMENT, name))
+    """The property path of an environment variable, by its name as a state has it."""
+    return format_path((ENVIRONMENT, safe_message(name)))
 
 
 def added_paths(declared: Mapping[str, Any], live: Mapping[str, Any]) -> list[str]:

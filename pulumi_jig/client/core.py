@@ -41,6 +41,7 @@ from pulumi_jig.errors import (
     NotSentError,
 )
 from pulumi_jig.redaction import remember_environment, remember_secret
+from pulumi_jig.text import safe_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -331,4 +332,6 @@ def _identity(answer: Any) -> str | None:
 def _id(value: Any) -> str | None:
     if isinstance(value, dict):
         value = value.get("id")
-    return str(value) if isinstance(value, str | int) and value != "" else None
+    if not isinstance(value, str | int) or value == "":
+        return None
+    return safe_name(str(value))
