@@ -1,8 +1,8 @@
 """
 The request that is being answered: what it brings, and how it ends.
 
-It refuses to end in anything but an answer: a call that ends in a `BaseException` would
-never be answered by the host, and the engine would wait for ever.
+Every call ends in a response: one that ended in a `BaseException` would never be answered
+by the host, and the engine would wait for ever.
 """
 
 from __future__ import annotations
@@ -39,12 +39,15 @@ class Call:
         timeout: The operation's time limit in seconds, from `custom_timeouts`.
         ignore_changes: Property paths that the program ignores.
         old_inputs: The inputs that the state holds, as plain data.
+        old_outputs: The outputs that the state holds, as plain data; in a check only,
+            of an existing resource, from engine 3.274 on.
     """
 
     urn: str | None = None
     timeout: float | None = None
     ignore_changes: tuple[str, ...] = ()
     old_inputs: dict[str, Any] | None = None
+    old_outputs: dict[str, Any] | None = None
     _context: Any = None
     _last_line: str = field(default="", repr=False)
     _last_shown: float = field(default=0.0, repr=False)
@@ -167,14 +170,21 @@ def _read(request: Any, context: Any) -> Call:
         call.timeout = float(getattr(request, "timeout", 0.0)) or None
     with contextlib.suppress(Exception):
         call.ignore_changes = tuple(getattr(request, "ignoreChanges", ()))
-    for name in ("old_inputs", "inputs"):
-        # An update and a diff bring `old_inputs`, a refresh brings `inputs`.
-        struct = getattr(request, name, None)
-        if struct is not None and getattr(struct, "fields", None):
-            with contextlib.suppress(Exception):
-                call.old_inputs = from_struct(struct)
-            break
+    # An update and a diff bring `old_inputs`, a refresh brings `inputs`.
+    call.old_inputs = _plain(
+        getattr(request, "old_inputs", None) or getattr(request, "inputs", None)
+    )
+    call.old_outputs = _plain(getattr(request, "old_outputs", None))
     return call
+
+
+def _plain(struct: Any) -> dict[str, Any] | None:
+    """A struct of a request as plain data; None where it is missing or empty."""
+    if not getattr(struct, "fields", None):
+        return None
+    with contextlib.suppress(Exception):
+        return from_struct(struct)
+    return None
 
 
 def guarded(call: Call, run: Callable[[], Any]) -> Any:

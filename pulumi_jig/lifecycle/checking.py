@@ -21,7 +21,13 @@ from pulumi_jig.lifecycle.keys import (
 from pulumi_jig.lifecycle.memory import claim, remember_stated
 from pulumi_jig.lifecycle.wording import near
 from pulumi_jig.naming import NONCE_PATTERN, auto_name, new_nonce
-from pulumi_jig.values import UNKNOWN, format_path
+from pulumi_jig.values import (
+    UNKNOWN,
+    format_path,
+    reveal,
+    whole_numbers,
+    without_none,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -55,6 +61,23 @@ def completed(
     # One that no mark could carry would make the thing somebody else's.
     kept = isinstance(old, str) and NONCE_PATTERN.fullmatch(old) is not None
     return {**told, NONCE: old if kept else new_nonce(), DECLARED: declared}
+
+
+def last_sent(
+    olds: Mapping[str, Any], old_outputs: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """
+    What was sent to the service last, as far as the state tells.
+
+    After an update that was accepted and then failed, the state holds the inputs from
+    before it; what was sent is among its outputs only.
+
+    Args:
+        olds: The inputs that the state holds; empty at creation and replacement.
+        old_outputs: Its outputs, where the engine tells them.
+    """
+    found: dict[str, Any] = reveal(without_none(whole_numbers(old_outputs or olds)))
+    return found
 
 
 def unknown_properties(

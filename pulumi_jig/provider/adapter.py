@@ -4,7 +4,7 @@ The adapter between the plugin host's six methods and one life in `lifecycle`.
 A life is a package `lifecycle.<life>` in which a module and a function of the same name
 stand for each step:
 
-    check   (olds, news, *, urn, log, config_faults) -> Checked
+    check   (olds, news, *, old_outputs, urn, log, config_faults) -> Checked
     diff    (state, news, *, old_inputs, ignore_changes) -> Diffed
     create  (inputs, inv) -> Stored         raises PartialFailureError
     read    (id, state, inv) -> Stored      an empty id says that it is gone
@@ -86,6 +86,7 @@ class Provider(ResourceProvider):
             checked = self._step("check")(
                 host.from_pulumi(_olds),
                 declared,
+                old_outputs=call.old_outputs,
                 urn=call.urn,
                 log=call.log,
                 config_faults=config_faults(),

@@ -172,7 +172,8 @@ class Planner:
         known: PropertyMap = {} if fresh or old is None else old.inputs
         wanted = self._plan.targets.wants(new)
         if wanted or provider is None:
-            answer = self._check(goal, urn, provider, known, given, seed)
+            outputs: PropertyMap = {} if fresh or old is None else old.outputs
+            answer = self._check(goal, urn, provider, known, given, seed, outputs)
         else:
             answer = CheckResponse(old.inputs if old else {})
         new.inputs = answer.inputs
@@ -257,12 +258,13 @@ class Planner:
         olds: PropertyMap,
         news: PropertyMap,
         seed: bytes,
+        outputs: PropertyMap | None = None,
     ) -> CheckResponse:
         if goal.is_provider:
             return CheckResponse(self._registry.check(urn, olds, news))
         if provider is None:
             return CheckResponse(news)
-        return provider.check(urn, olds, news, seed)
+        return provider.check(urn, olds, news, seed, outputs or {})
 
     def _report_failures(self, urn: str, new: Resource, answer: CheckResponse) -> bool:
         for prop, reason in answer.failures:

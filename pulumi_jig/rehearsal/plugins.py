@@ -167,7 +167,12 @@ class Provider:
     # --------------------------------------------------------------------- life cycle
 
     def check(
-        self, urn: str, olds: PropertyMap, news: PropertyMap, seed: bytes
+        self,
+        urn: str,
+        olds: PropertyMap,
+        news: PropertyMap,
+        seed: bytes,
+        outputs: PropertyMap,
     ) -> CheckResponse:
         """Let the provider check and complete the inputs `news`."""
         if not self._configured:
@@ -181,6 +186,9 @@ class Provider:
             name=_name(urn),
             type=_type(urn),
         )
+        if hasattr(request, "old_outputs"):
+            # Older SDKs have no such field.
+            request.old_outputs.CopyFrom(encode(outputs, keep_secrets=False))
         response = self._call("Check", request)
         return CheckResponse(
             annotate_secrets(decode(response.inputs), news),

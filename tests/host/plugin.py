@@ -35,6 +35,10 @@ GOLDEN = Path(__file__).parent / "golden"
 #: The string that every state holds, by pickle protocol.
 PROVIDERS: dict[str, str] = json.loads((GOLDEN / "provider.json").read_text())
 PROVIDER = PROVIDERS["4"]
+#: Whether the installed SDK's check can be told the state's outputs.
+KNOWS_OLD_OUTPUTS = "old_outputs" in (
+    provider_pb2.CheckRequest.DESCRIPTOR.fields_by_name
+)
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"
@@ -195,9 +199,19 @@ class Plugin:
     # --- Calls -----------------------------------------------------------------
 
     def check(
-        self, news: Record, olds: Record | None = None, urn: str = URN
+        self,
+        news: Record,
+        olds: Record | None = None,
+        urn: str = URN,
+        *,
+        old_outputs: Record | None = None,
     ) -> tuple[Record, list[tuple[str, str]]]:
-        """Inputs as they will be stored, and failures as (property, reason)."""
+        """
+        Inputs as they will be stored, and failures as (property, reason).
+
+        `old_outputs` come with engines from 3.274 on.
+        """
+        newer = {} if old_outputs is None else {"old_outputs": struct(old_outputs)}
         answer = called(
             self.stub.Check,
             provider_pb2.CheckRequest(
@@ -205,6 +219,7 @@ class Plugin:
                 olds=struct(olds or {}),
                 news=struct(provided(news)),
                 randomSeed=b"0" * 32,
+                **newer,
             ),
         )
         failures = [(f.property, f.reason) for f in answer.failures]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
-from plugin import PROVIDER, URN, Listener, failure, struct
+from plugin import KNOWS_OLD_OUTPUTS, PROVIDER, URN, Listener, failure, struct
 from pulumi.output import Unknown
 from pulumi.runtime import rpc
 from pulumi.runtime.proto import provider_pb2
@@ -100,6 +100,20 @@ def test_a_refresh_brings_inputs_under_another_name() -> None:
     request = provider_pb2.ReadRequest(urn="", inputs=struct({"cpu": 2.0}))
     call = serve(request, Context(), host.current_call)
     assert (call.urn, call.timeout, call.old_inputs) == (None, None, {"cpu": 2})
+
+
+@pytest.mark.skipif(not KNOWS_OLD_OUTPUTS, reason="this SDK's check has no old outputs")
+def test_a_check_brings_the_outputs_where_there_are_any() -> None:
+    """Of a new resource, a replacement and an older engine there are none."""
+    outputs = struct({"cpu": 2.0, "__provider": PROVIDER})
+    request = provider_pb2.CheckRequest(urn=URN, old_outputs=outputs)
+    assert serve(request, Context(), host.current_call).old_outputs == {"cpu": 2}
+    for request in (
+        provider_pb2.CheckRequest(urn=URN, old_outputs=struct({})),
+        provider_pb2.CheckRequest(urn=URN),
+        provider_pb2.DiffRequest(urn=URN),
+    ):
+        assert serve(request, Context(), host.current_call).old_outputs is None
 
 
 def test_without_a_request_there_is_an_empty_call() -> None:

@@ -7,7 +7,17 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from plugin import KEY, SECRET, SIGNATURE, UNKNOWN, URN, Failed, Listener, Plugin
+from plugin import (
+    KEY,
+    KNOWS_OLD_OUTPUTS,
+    SECRET,
+    SIGNATURE,
+    UNKNOWN,
+    URN,
+    Failed,
+    Listener,
+    Plugin,
+)
 from pulumi.runtime.proto import provider_pb2
 from scripted import Say, Scripted
 
@@ -108,6 +118,18 @@ def test_old_inputs_are_seen(plugin: Plugin) -> None:
     assert plugin.diff(outputs, news, inputs).changes == (
         provider_pb2.DiffResponse.DIFF_SOME
     )
+
+
+@pytest.mark.skipif(not KNOWS_OLD_OUTPUTS, reason="this SDK's check has no old outputs")
+def test_old_outputs_are_seen(plugin: Plugin) -> None:
+    """A check refuses to drop what only a failed update has sent; older engines pass it."""
+    before, _ = plugin.check(program("old-outputs"))
+    sent, _ = plugin.check(program("old-outputs", memory=4), before)
+    _, failures = plugin.check(program("old-outputs"), before, old_outputs=sent)
+    assert [path for path, _ in failures] == ["memory"]
+    assert "(it is 4 now)" in failures[0][1]
+    assert plugin.check(program("old-outputs"), before, old_outputs={})[1] == []
+    assert plugin.check(program("old-outputs"), before)[1] == []
 
 
 # --- How a call ends -----------------------------------------------------------

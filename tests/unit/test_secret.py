@@ -177,6 +177,26 @@ def test_the_rotation_turns_with_the_value_alone(change: Record, turns: bool) ->
     assert turns is (olds["rotation"] != news["rotation"])
 
 
+def test_going_back_after_a_failed_rotation_is_a_rotation() -> None:
+    """Replicas may hold the value that a failed update sent, so its end counts as well."""
+    olds = checked(LEAST)
+    sent = checked({**LEAST, "value": "another-value"}, olds)
+    back = check(olds, LEAST, old_outputs=sent, urn=URN).inputs["rotation"]
+    again = check(
+        olds, {**LEAST, "value": "another-value"}, old_outputs=sent, urn=URN
+    ).inputs["rotation"]
+    assert back not in (olds["rotation"], sent["rotation"])
+    assert again == sent["rotation"]
+
+
+def test_a_lifetime_that_a_failed_update_sent_cannot_be_taken_back() -> None:
+    """The secret would end although no program says so."""
+    olds = checked(LEAST)
+    sent = checked({**LEAST, "ttl_seconds": 86_400}, olds)
+    found = dict(check(olds, LEAST, old_outputs=sent, urn=URN).faults)
+    assert "(it is 86400 now)" in found["ttl_seconds"]
+
+
 def test_the_rotation_of_a_replacement_is_another_one() -> None:
     """Two secrets of one resource never have the same word for their rotation."""
     assert checked(LEAST)["rotation"] != checked(LEAST)["rotation"]

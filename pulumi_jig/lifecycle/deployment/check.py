@@ -20,6 +20,7 @@ from pulumi_jig.fields import FIELDS
 from pulumi_jig.lifecycle.checking import (
     completed,
     distinct,
+    last_sent,
     made_name,
     name_claim_faults,
     unknown_properties,
@@ -46,6 +47,7 @@ def check(
     olds: Mapping[str, Any],
     news: Mapping[str, Any],
     *,
+    old_outputs: Mapping[str, Any] | None = None,
     urn: str | None = None,
     log: Callable[[Severity, str], None] | None = None,
     config_faults: Iterable[tuple[str, str]] = (),
@@ -56,6 +58,7 @@ def check(
     Args:
         olds: The inputs that the state holds; empty at creation and replacement.
         news: What the program says now, possibly with values not known yet.
+        old_outputs: The outputs that the state holds, where the engine tells them.
         urn: The resource's URN, if the host can tell.
         log: Takes warnings.
         config_faults: What is wrong with the credentials, as (setting, sentence).
@@ -82,7 +85,8 @@ def check(
 
     plain = reveal(inputs)
     faults += shape_faults(plain, skip={path for path, _ in faults})
-    faults += rule_faults(plain, olds)
+    sent = last_sent(olds, old_outputs)
+    faults += rule_faults(plain, olds, sent)
     faults += name_claim_faults("deployment", plain, urn)
     if log is not None:
         for warning in warnings(plain):

@@ -33,19 +33,22 @@ if TYPE_CHECKING:
 ON_FAILED_UPDATE: Final = ("keep", "rollback")
 
 
-def rule_faults(inputs: Mapping[str, Any], olds: Mapping[str, Any]) -> list[Fault]:
+def rule_faults(
+    inputs: Mapping[str, Any], olds: Mapping[str, Any], sent: Mapping[str, Any]
+) -> list[Fault]:
     """
     What is wrong with several fields together, with options and with `extra`.
 
     Args:
         inputs: All inputs, without secret markers, possibly with unknown values.
         olds: The inputs that the state holds; empty at creation and replacement.
+        sent: What was sent last; see `checking.last_sent`.
     """
     return [
         *_contradictions(inputs),
         *_option_faults(inputs),
         *_extra_faults(inputs),
-        *_dropped_faults(inputs, olds),
+        *_dropped_faults(inputs, olds, sent),
     ]
 
 
@@ -155,16 +158,17 @@ def _extra_faults(inputs: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def _dropped_faults(
-    inputs: Mapping[str, Any], olds: Mapping[str, Any]
+    inputs: Mapping[str, Any], olds: Mapping[str, Any], sent: Mapping[str, Any]
 ) -> Iterator[Fault]:
     if inputs.get("name") != olds.get("name"):
         # Another name is another deployment, which begins with the defaults.
         return
-    for name in sorted((declared_keys(olds) & FIELDS.keys()) - inputs.keys()):
+    before = declared_keys(olds) | declared_keys(sent)
+    for name in sorted((before & FIELDS.keys()) - inputs.keys()):
         if FIELDS[name].default is not LEFT_ALONE or _is_required(name):
             # Cleared by an update, or reported as missing already.
             continue
-        value = olds.get(name)
+        value = sent.get(name)
         now = f" (it is {value} now)" if _is_number(value) else ""
         yield (
             name,

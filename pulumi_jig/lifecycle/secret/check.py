@@ -15,6 +15,7 @@ from pulumi_jig.lifecycle.checking import (
     claim_option_faults,
     completed,
     distinct,
+    last_sent,
     made_name,
     name_claim_faults,
     unknown_properties,
@@ -69,6 +70,7 @@ def check(
     olds: Mapping[str, Any],
     news: Mapping[str, Any],
     *,
+    old_outputs: Mapping[str, Any] | None = None,
     urn: str | None = None,
     log: Callable[[Severity, str], None] | None = None,
     config_faults: Iterable[tuple[str, str]] = (),
@@ -79,6 +81,7 @@ def check(
     Args:
         olds: The inputs that the state holds; empty at creation and replacement.
         news: What the program says now, possibly with values not known yet.
+        old_outputs: The outputs that the state holds, where the engine tells them.
         urn: The resource's URN, if the host can tell.
         log: Takes warnings.
         config_faults: What is wrong with the credentials, as (setting, sentence).
@@ -97,7 +100,8 @@ def check(
     faults += unknown_properties("secret", declared, (*FIELDS, *OPTIONS))
     faults += _name_faults(inputs, olds, news, urn)
     inputs |= completed("secret", olds, news, declared, urn)
-    inputs[ROTATION] = _rotation(inputs, olds)
+    sent = last_sent(olds, old_outputs)
+    inputs[ROTATION] = _rotation(inputs, sent)
     faults += _shape_faults(inputs)
     faults += _description_faults(inputs, urn)
     faults += claim_option_faults("secret", inputs)
@@ -106,7 +110,7 @@ def check(
         version, int | type(None) | type(UNKNOWN)
     ):
         faults.append(("version", "must be a whole number; raise it to rotate"))
-    faults += _dropped_faults(inputs, olds)
+    faults += _dropped_faults(inputs, olds, sent)
     faults += name_claim_faults("secret", inputs, urn)
     if inputs.get("value") is not UNKNOWN and "value" in inputs:
         inputs["value"] = SecretValue(inputs["value"])
@@ -133,21 +137,21 @@ def _name_faults(
     return faults
 
 
-def _rotation(inputs: Mapping[str, Any], olds: Mapping[str, Any]) -> Any:
+def _rotation(inputs: Mapping[str, Any], sent: Mapping[str, Any]) -> Any:
     """
     A word that is another one after each new value.
 
     The nonce is in it because a replacement counts from the beginning again.
     """
     beginning = f"{inputs[NONCE][:6]}-"
-    before = olds.get(ROTATION)
+    before = sent.get(ROTATION)
     if not isinstance(before, str) or not before.startswith(beginning):
         return f"{beginning}1"
     now = (inputs.get("value"), inputs.get("version"))
     if any(part is UNKNOWN for part in now):
         return UNKNOWN
     count = before.removeprefix(beginning)
-    if now == (olds.get("value"), olds.get("version")) or not count.isdecimal():
+    if now == (sent.get("value"), sent.get("version")) or not count.isdecimal():
         return before
     return f"{beginning}{int(count) + 1}"
 
@@ -184,15 +188,16 @@ def _description_faults(inputs: Mapping[str, Any], urn: str | None) -> Iterator[
 
 
 def _dropped_faults(
-    inputs: Mapping[str, Any], olds: Mapping[str, Any]
+    inputs: Mapping[str, Any], olds: Mapping[str, Any], sent: Mapping[str, Any]
 ) -> Iterator[Fault]:
     if inputs.get("name") != olds.get("name"):
         # Another name is another secret, which begins with the defaults.
         return
-    if "ttl_seconds" in declared_keys(olds) and "ttl_seconds" not in inputs:
+    before = declared_keys(olds) | declared_keys(sent)
+    if "ttl_seconds" in before and "ttl_seconds" not in inputs:
         yield (
             "ttl_seconds",
             "cannot be taken back: the service has no way to make a secret last for "
-            f"ever again. Declare a lifetime (it is {olds.get('ttl_seconds')} now), or "
+            f"ever again. Declare a lifetime (it is {sent.get('ttl_seconds')} now), or "
             "give the secret another `name`",
         )

@@ -57,6 +57,7 @@ def check(
     olds: Mapping[str, Any],
     news: Mapping[str, Any],
     *,
+    old_outputs: Mapping[str, Any] | None = None,
     urn: str | None = None,
     log: Callable[[Severity, str], None] | None = None,
     config_faults: Iterable[tuple[str, str]] = (),
@@ -67,6 +68,7 @@ def check(
     Args:
         olds: The inputs that the state holds; empty at creation and replacement.
         news: What the program says now, possibly with values not known yet.
+        old_outputs: Not used: a volume's inputs tell all that its check needs.
         urn: The resource's URN, if the host can tell.
         log: Takes warnings.
         config_faults: What is wrong with the credentials, as (setting, sentence).
