@@ -6,3 +6,5 @@ import pytest
 
 #: The rehearsal always; `pulumi` where it is installed, else skipped by name.
 ENGINES = ["rehearsal", pytest.param("pulumi", marks=pytest.mark.engine)]
+#: For a test that takes `engine`, or what is made of it: on the real engine only.
+on_the_real_engine = pytest.mark.parametrize("engine", ENGINES[1:], indirect=True)

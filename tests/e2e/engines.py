@@ -1,28 +1,27 @@
 """
 One interface over two engines: the rehearsal, and the real `pulumi` command.
 
-A scenario is written once against `Stage`; each of its operations leaves an `Act`.
+A scenario is written once against `Stage`; each of its operations gives an `Act`.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import yaml
-from acts import PROVIDER_CALLS, Act, group_calls, label, mask, shape
+from acts import Act, comparable, group_calls, label, mask, read_events, read_log, stale
 
 from pulumi_jig.rehearsal import Recorder, Rehearsal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 HERE = Path(__file__).parent
 TOYS = HERE.parent / "rehearsal"
@@ -32,34 +31,39 @@ PASSPHRASE = "not a secret"
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What an operation was asked for beside its name: URNs."""
+class Options:
+    """Options of an operation; all but `parallel` are the real engine's only."""
 
-    replace: list[str] = field(default_factory=list)
-    targets: list[str] = field(default_factory=list)
-    # Whether what depends on a target is one as well.
+    #: URNs to replace, and to limit the operation to.
+    replace: Sequence[str] = ()
+    targets: Sequence[str] = ()
+    #: Whether what depends on a target is one as well.
     dependents: bool = False
-    # Steps at once; 0 for what the engine takes by itself.
+    #: Steps at once; 0 for the engine's default.
     parallel: int = 0
+
+    def flags(self) -> list[str]:
+        """The flags of the command."""
+        flags = [f"--replace={urn}" for urn in self.replace]
+        flags += [f"--target={urn}" for urn in self.targets]
+        flags += ["--target-dependents"] * self.dependents
+        return flags + [f"--parallel={self.parallel}"] * bool(self.parallel)
 
 
 class Engine(Protocol):
     """What a stage needs of an engine."""
 
-    def act(self, operation: str, asked: Asked) -> Act:
+    def act(self, operation: str, options: Options) -> Act:
         """Run one operation and say what happened."""
 
     def rewrite(self, change: Callable[[dict[str, Any]], None]) -> None:
-        """Change the state by hand."""
+        """Change the exported state, and import it."""
 
     def begin(self, operation: str, output: IO[str]) -> subprocess.Popen[str]:
         """Begin an operation in a process of its own, whose group it leads."""
 
     def jig(self, *args: str) -> subprocess.CompletedProcess[str]:
         """Run `pulumi-jig` on the stack, from the program's folder."""
-
-    def state(self, verb: str, urn: str) -> None:
-        """`pulumi state taint` or `pulumi state delete`."""
 
     def close(self) -> None:
         """Release everything."""
@@ -88,64 +92,61 @@ class RehearsalEngine:
     def __init__(self, folder: Path, stage: Stage) -> None:
         self._recorder = Recorder()
         self._stage = stage
-        self._folder = folder
+        self._backend = folder / "backend"
 
-    def act(self, operation: str, asked: Asked) -> Act:
-        self._recorder.clear()
+    def _rehearsal(self, **more: Any) -> Rehearsal:
         stage = self._stage
-        with Rehearsal(
+        return Rehearsal(
             stage.program_dir,
             stage.stack,
             config=stage.config,
             secret_config=stage.secret_config,
-            policy_packs=stage.policy_packs,
             env=stage.env,
-            backend=self._folder / "backend",
-            parallel=asked.parallel or None,
+            backend=self._backend,
+            **more,
+        )
+
+    def act(self, operation: str, options: Options) -> Act:
+        if options.flags() and not options.parallel:
+            raise NotImplementedError(f"the rehearsal does not take {options}")
+        self._recorder.clear()
+        with self._rehearsal(
+            policy_packs=self._stage.policy_packs,
+            parallel=options.parallel or None,
             recorder=self._recorder,
         ) as rehearsal:
-            options: dict[str, Any] = {
-                "target": asked.targets,
-                "target_dependents": asked.dependents,
-            }
-            if operation in {"preview", "up"}:
-                options["replace"] = asked.replace
-            result = getattr(rehearsal, operation)(**options)
-            export = rehearsal.export(show_secrets=True)
-            outputs = rehearsal.outputs.values
+            result = getattr(rehearsal, operation)()
         steps: dict[str, list[str]] = {}
         for step in result.steps:
             if not step.internal:
-                word = step.operation + (" failed" if step.failed else "")
-                steps.setdefault(label(step.urn), []).append(word)
+                suffix = " failed" if step.failed else ""
+                steps.setdefault(label(step.urn), []).append(step.operation + suffix)
         calls, order = group_calls(
             [(c.method, c.request, c.response, c.error) for c in self._recorder.calls()]
         )
-        state, pending = shape(export)
         return Act(
             operation,
             result.ok,
             dict(sorted(steps.items())),
             calls,
             order,
-            mask(dict(outputs)),
-            state,
-            pending,
             sorted(
                 f"{label(d.urn) if d.urn else '-'}: {mask(d.message.strip())}"
                 for d in result.diagnostics
                 if d.severity == "error"
             ),
             sorted(f"{v.level} {v.policy} {label(v.urn)}" for v in result.violations),
+            self._export,
         )
 
+    def _export(self) -> dict[str, Any]:
+        with self._rehearsal() as rehearsal:
+            export: dict[str, Any] = rehearsal.export(show_secrets=True)
+        return export
+
     def rewrite(self, change: Callable[[dict[str, Any]], None]) -> None:
-        stage = self._stage
-        backend = self._folder / "backend"
-        with Rehearsal(
-            stage.program_dir, stage.stack, config=stage.config, backend=backend
-        ) as rehearsal:
-            export = rehearsal.export()
+        with self._rehearsal() as rehearsal:
+            export = rehearsal.export(show_secrets=True)
             change(export)
             rehearsal.import_(export)
 
@@ -157,56 +158,45 @@ class RehearsalEngine:
             config=stage.config,
             secret=stage.secret_config,
             env=stage.env,
-            backend=str(self._folder / "backend"),
+            backend=str(self._backend),
             operation=operation,
         )
-        return subprocess.Popen(
-            [sys.executable, "-c", script],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
+        return _begin([sys.executable, "-c", script], output)
 
     def jig(self, *args: str) -> subprocess.CompletedProcess[str]:
-        stage = self._stage
-        with Rehearsal(
-            stage.program_dir, stage.stack, backend=self._folder / "backend"
-        ) as rehearsal:
+        with self._rehearsal() as rehearsal:
             file = rehearsal.state_file
-        return run_jig(stage, {}, *args, "--file", str(file))
-
-    def state(self, verb: str, urn: str) -> None:
-        stage = self._stage
-        with Rehearsal(
-            stage.program_dir, stage.stack, backend=self._folder / "backend"
-        ) as rehearsal:
-            export = rehearsal.export(show_secrets=True)
-            resources = export["deployment"]["resources"]
-            (found,) = [item for item in resources if item["urn"] == urn]
-            if verb == "taint":
-                found["taint"] = True
-            else:
-                resources.remove(found)
-            rehearsal.import_(export)
+        return run_jig(self._stage, {}, *args, "--file", str(file))
 
     def close(self) -> None:
         return
+
+
+def _begin(command: list[str], output: IO[str], **more: Any) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        **more,
+    )
+
+
+def _inherited() -> dict[str, str]:
+    """This process's environment without its accounts, stacks and settings."""
+    ours = ("TOGETHER_", "PULUMI_")
+    return {k: v for k, v in os.environ.items() if not k.startswith(ours)}
 
 
 def run_jig(
     stage: Stage, env: dict[str, str], *args: str
 ) -> subprocess.CompletedProcess[str]:
     """Run `pulumi-jig`, knowing nothing of this machine's accounts and stacks."""
-    clean = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("TOGETHER_", "PULUMI_"))
-    }
     return subprocess.run(
         [sys.executable, "-m", "pulumi_jig.cli", *args],
         cwd=stage.program_dir,
-        env={**clean, **env, **stage.env},
+        env={**_inherited(), **env, **stage.env},
         capture_output=True,
         text=True,
     )
@@ -220,7 +210,7 @@ class PulumiEngine:
         self._folder = folder
         (folder / "backend").mkdir()
         self._env = {
-            **{k: v for k, v in os.environ.items() if not k.startswith("PULUMI_")},
+            **_inherited(),
             "PULUMI_HOME": str(folder / "home"),
             "PULUMI_BACKEND_URL": f"file://{folder / 'backend'}",
             "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
@@ -228,35 +218,59 @@ class PulumiEngine:
             "PULUMI_PYTHON_CMD": sys.executable,
             "PULUMI_DEBUG_COMMANDS": "true",
         }
-        # The machine's own key must not stand in for one that a scenario took away.
-        self._env = {
-            k: v for k, v in self._env.items() if not k.startswith("TOGETHER_")
-        }
-        self._known: dict[tuple[str, str], set[str]] = {}
+        self._selected: tuple[str, str] | None = None
+        #: The configuration that a stack has, plain and secret.
+        self._configured: dict[tuple[str, str], dict[str, dict[str, str]]] = {}
+
+    def _command(self, *args: str) -> list[str]:
+        return ["pulumi", "--non-interactive", "--color", "never", *args]
 
     def _pulumi(self, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            ["pulumi", "--non-interactive", "--color", "never", *args],
+            self._command(*args),
             cwd=self._stage.program_dir,
             env={**self._env, **self._stage.env, **env},
             capture_output=True,
             text=True,
         )
 
+    def run(self, *args: str) -> str:
+        """Run a command that must succeed; its standard output."""
+        done = self._pulumi(*args)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def _configure(self) -> None:
+        """Select the stack and give it its configuration, where it has another one."""
         stage = self._stage
         where = (stage.project, stage.stack)
-        known = self._known.get(where, set())
-        self._pulumi("stack", "select", "--create", stage.stack)
-        for key in known - {*stage.config, *stage.secret_config}:
-            self._pulumi("config", "rm", key)
-        for key, text in stage.config.items():
-            self._pulumi("config", "set", key, text)
-        for key, text in stage.secret_config.items():
-            self._pulumi("config", "set", "--secret", key, text)
-        self._known[where] = {*stage.config, *stage.secret_config}
+        if where != self._selected:
+            self._pulumi("stack", "select", "--create", stage.stack)
+            self._selected = where
+        wanted = {
+            "--plaintext": dict(stage.config),
+            "--secret": dict(stage.secret_config),
+        }
+        had = self._configured.get(where, {})
+        if wanted == had:
+            return
+        gone = {k for kind in had.values() for k in kind} - {
+            *stage.config,
+            *stage.secret_config,
+        }
+        if gone:
+            self._pulumi("config", "rm-all", *sorted(gone))
+        pairs = [
+            part
+            for flag, values in wanted.items()
+            for key, text in values.items()
+            for part in (flag, f"{key}={text}")
+        ]
+        if pairs:
+            self.run("config", "set-all", *pairs)
+        self._configured[where] = wanted
 
-    def act(self, operation: str, asked: Asked) -> Act:
+    def act(self, operation: str, options: Options) -> Act:
         self._configure()
         events = self._folder / "events.json"
         log = self._folder / "grpc.json"
@@ -265,14 +279,7 @@ class PulumiEngine:
         args = [operation, "--event-log", str(events), "--suppress-progress"]
         if operation != "preview":
             args += ["--yes", "--skip-preview"]
-        for urn in asked.replace:
-            args += ["--replace", urn]
-        for urn in asked.targets:
-            args += ["--target", urn]
-        if asked.dependents:
-            args.append("--target-dependents")
-        if asked.parallel:
-            args += ["--parallel", str(asked.parallel)]
+        args += options.flags()
         packs = self._stage.policy_packs if operation in {"preview", "up"} else []
         for folder, config in packs:
             args += ["--policy-pack", str(folder)]
@@ -281,46 +288,40 @@ class PulumiEngine:
         done = self._pulumi(*args, PULUMI_DEBUG_GRPC=str(log))
         if not events.exists():
             raise RuntimeError(done.stdout + done.stderr)
-        export = json.loads(self._pulumi("stack", "export", "--show-secrets").stdout)
-        outputs = json.loads(
-            self._pulumi("stack", "output", "--json", "--show-secrets").stdout or "{}"
-        )
         steps, errors, violations = read_events(events)
         calls, order = group_calls(read_log(log))
-        state, pending = shape(export)
         return Act(
             operation,
             done.returncode == 0,
             steps,
             calls,
             order,
-            mask(outputs),
-            state,
-            pending,
             errors,
             violations,
+            self._export,
         )
+
+    def _export(self) -> dict[str, Any]:
+        export: dict[str, Any] = json.loads(
+            self.run("stack", "export", "--show-secrets")
+        )
+        return export
 
     def rewrite(self, change: Callable[[dict[str, Any]], None]) -> None:
         file = self._folder / "rewritten.json"
-        self._pulumi("stack", "export", "--file", str(file))
+        self.run("stack", "export", "--file", str(file))
         export = json.loads(file.read_text())
         change(export)
         file.write_text(json.dumps(export))
-        done = self._pulumi("stack", "import", "--file", str(file))
-        assert done.returncode == 0, done.stderr
+        self.run("stack", "import", "--file", str(file))
 
     def begin(self, operation: str, output: IO[str]) -> subprocess.Popen[str]:
         self._configure()
-        command = ["pulumi", "--non-interactive", "--color", "never", operation]
-        return subprocess.Popen(
-            [*command, "--yes", "--skip-preview"],
+        return _begin(
+            self._command(operation, "--yes", "--skip-preview"),
+            output,
             cwd=self._stage.program_dir,
             env={**self._env, **self._stage.env},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
         )
 
     def jig(self, *args: str) -> subprocess.CompletedProcess[str]:
@@ -328,97 +329,29 @@ class PulumiEngine:
         self._pulumi("cancel", "--yes")
         return run_jig(self._stage, self._env, *args)
 
-    def state(self, verb: str, urn: str) -> None:
-        done = self._pulumi("state", verb, urn, "--yes")
-        assert done.returncode == 0, done.stderr
-
     def close(self) -> None:
         return
 
 
-def read_events(path: Path) -> tuple[dict[str, list[str]], list[str], list[str]]:
-    """Steps, errors and violations in the engine's event log."""
-    steps: dict[str, list[str]] = {}
-    errors: list[str] = []
-    violations: list[str] = []
-    for line in path.read_text().splitlines():
-        event = json.loads(line)
-        for kind, suffix in (("resOutputsEvent", ""), ("resOpFailedEvent", " failed")):
-            if kind in event:
-                data = event[kind]["metadata"]
-                if label(data["urn"]) in {"pulumi-python default", "pulumi default"}:
-                    continue
-                taken = steps.setdefault(label(data["urn"]), [])
-                # The outputs of the stack and of components are an event of their own.
-                if data["new"] and not data["new"].get("custom") and taken:
-                    continue
-                taken.append(data["op"] + suffix)
-        if "diagnosticEvent" in event:
-            data = event["diagnosticEvent"]
-            if data["severity"] == "error" and not data.get("ephemeral"):
-                text = re.sub(r"<\{%.*?%\}>", "", data["message"]).strip()
-                text = text.removeprefix("error: ")
-                if text in {"update failed", "preview failed"}:
-                    continue  # What the command says at its end, whatever happened.
-                name = label(data["urn"]) if data.get("urn") else "-"
-                errors.append(f"{name}: {mask(text)}")
-        if "policyRemediationEvent" in event:
-            data = event["policyRemediationEvent"]
-            name = label(data["resourceUrn"])
-            violations.append(f"remediate {data['policyName']} {name}")
-        if "policyEvent" in event:
-            data = event["policyEvent"]
-            name = label(data["resourceUrn"])
-            violations.append(f"{data['enforcementLevel']} {data['policyName']} {name}")
-    return dict(sorted(steps.items())), sorted(errors), sorted(violations)
-
-
-def read_log(
-    path: Path,
-) -> list[tuple[str, dict[str, Any], dict[str, Any] | None, str | None]]:
-    """
-    Provider calls in the engine's gRPC log, in the order in which they began.
-
-    The log has a line when a call begins, without an answer, and one when it ends.
-    """
-    begun: list[tuple[str, str]] = []
-    ended: dict[tuple[str, str], list[tuple[Any, str | None]]] = {}
-    if not path.exists():
-        return []
-    for line in path.read_text().splitlines():
-        entry = json.loads(line)
-        service, _, method = entry["method"].rpartition("/")
-        if not service.endswith("ResourceProvider") or method not in PROVIDER_CALLS:
-            continue
-        key = (method, json.dumps(entry["request"], sort_keys=True))
-        errors = entry.get("errors")
-        if entry.get("response") is None and not errors:
-            begun.append(key)
-            continue
-        error = None
-        if errors:
-            error = str(errors[0]).partition("desc = ")[2]
-        ended.setdefault(key, []).append((entry.get("response"), error))
-    calls = []
-    for key in begun:
-        answers = ended.get(key)
-        response, error = answers.pop(0) if answers else (None, None)
-        calls.append((key[0], json.loads(key[1]), response, error))
-    return calls
-
-
-# ------------------------------------------------------------------------------ stage
+# --- Stage -----------------------------------------------------------------------
 
 
 class Stage:
-    """Where a scenario plays: a program whose plan it changes, and a toy world."""
+    """Where a scenario plays: a program whose plan it changes, and a world of toys."""
 
-    def __init__(self, folder: Path, engine: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        engine: str,
+        *,
+        program: Path = HERE / "generic",
+        project: str = PROJECT,
+    ) -> None:
         self.folder = folder
         self.program_dir = folder / "program"
-        shutil.copytree(HERE / "generic", self.program_dir)
+        shutil.copytree(program, self.program_dir)
         self.project_settings: dict[str, Any] = {}
-        self.move(PROJECT, STACK)
+        self.move(project, STACK)
         self.world = folder / "world"
         self.world.mkdir()
         self.env = {
@@ -434,7 +367,7 @@ class Stage:
         engines = {"rehearsal": RehearsalEngine, "pulumi": PulumiEngine}
         self._engine: Engine = engines[engine](folder, self)
 
-    # -- what a scenario says
+    # -- What a scenario says
 
     def move(self, project: str = "", stack: str = "") -> None:
         """Go on with another project or stack of the same backend."""
@@ -457,9 +390,9 @@ class Stage:
         data = {"resources": resources, "outputs": outputs or {}, "fail": fail}
         (self.program_dir / "plan.json").write_text(json.dumps(data, indent=1))
 
-    def faults(self, **words: str) -> None:
-        """What the provider does wrong: `create_a="raise"`."""
-        data = {key.replace("_", ":", 1): word for key, word in words.items()}
+    def faults(self, **faults: str) -> None:
+        """What the provider does wrong from now on: `create_a="raise"`."""
+        data = {key.replace("_", ":", 1): fault for key, fault in faults.items()}
         (self.world / "faults.json").write_text(json.dumps(data))
 
     def poke(self, ident: str, **fields: Any) -> None:
@@ -489,23 +422,31 @@ class Stage:
             path.write_text(json.dumps(config))
         self.policy_packs = [(HERE / "pack", path)]
 
-    # -- operations
+    # -- Operations
 
-    def preview(self, replace: list[str] | None = None, **asked: Any) -> Act:
-        """Preview, and note the act."""
-        return self._act("preview", replace=replace or [], **asked)
+    def preview(self, replace: Sequence[str] = (), **options: Any) -> Act:
+        """Preview."""
+        return self.act("preview", Options(replace, **options))
 
-    def up(self, replace: list[str] | None = None, **asked: Any) -> Act:
-        """Update, and note the act."""
-        return self._act("up", replace=replace or [], **asked)
+    def up(self, replace: Sequence[str] = (), **options: Any) -> Act:
+        """Update."""
+        return self.act("up", Options(replace, **options))
 
-    def refresh(self, **asked: Any) -> Act:
-        """Refresh, and note the act."""
-        return self._act("refresh", **asked)
+    def refresh(self, **options: Any) -> Act:
+        """Refresh."""
+        return self.act("refresh", Options(**options))
 
-    def destroy(self, **asked: Any) -> Act:
-        """Destroy, and note the act."""
-        return self._act("destroy", **asked)
+    def destroy(self, **options: Any) -> Act:
+        """Destroy."""
+        return self.act("destroy", Options(**options))
+
+    def act(self, operation: str, options: Options) -> Act:
+        """Run one operation."""
+        if self.acts:
+            self.acts[-1].export = stale
+        act = self._engine.act(operation, options)
+        self.acts.append(act)
+        return act
 
     def rewrite(self, change: Callable[[dict[str, Any]], None]) -> None:
         """Change the exported state, and import it."""
@@ -519,27 +460,69 @@ class Stage:
         """Run `pulumi-jig` on the stack."""
         return self._engine.jig(*args)
 
-    def taint(self, urn: str) -> None:
-        """Have the next `up` replace a resource: `pulumi state taint`."""
-        self._engine.state("taint", urn)
-
     def forget(self, urn: str) -> None:
-        """Take a resource out of the state: `pulumi state delete`."""
-        self._engine.state("delete", urn)
+        """Take a resource out of the state, as `pulumi state delete` does."""
 
-    def _act(self, operation: str, **asked: Any) -> Act:
-        act = self._engine.act(operation, Asked(**asked))
-        self.acts.append(act)
-        return act
+        def without(export: dict[str, Any]) -> None:
+            resources = export["deployment"]["resources"]
+            resources[:] = [item for item in resources if item["urn"] != urn]
+
+        self.rewrite(without)
+
+    def pulumi(self, *args: str) -> str:
+        """Run the real command; the rehearsal has none."""
+        assert isinstance(self._engine, PulumiEngine)
+        return self._engine.run(*args)
 
     def close(self) -> None:
         """Release the engine."""
         self._engine.close()
 
-    def transcript(self) -> list[dict[str, Any]]:
-        """All acts as plain data, folders masked."""
-        text = json.dumps([asdict(act) for act in self.acts])
-        acts: list[dict[str, Any]] = json.loads(
-            text.replace(str(self.folder), "<folder>")
+
+class Both:
+    """
+    Stages on several engines that are told the same, and must do the same.
+
+    Every method of `Stage` is called on each of them in turn. After an operation their
+    acts are compared, and the first one's is returned.
+    """
+
+    def __init__(self, folder: Path, *engines: str) -> None:
+        self.stages = []
+        for engine in engines:
+            (folder / engine).mkdir()
+            self.stages.append(Stage(folder / engine, engine))
+        first = self.stages[0]
+        for stage in self.stages:
+            stage.config, stage.secret_config = first.config, first.secret_config
+            stage.project_settings = first.project_settings
+
+    def __getattr__(self, name: str) -> Any:
+        found = [getattr(stage, name) for stage in self.stages]
+        if not callable(found[0]):
+            return found[0]
+
+        def on_each(*args: Any, **more: Any) -> Any:
+            results = [method(*args, **more) for method in found]
+            if isinstance(results[0], Act):
+                self._compare(results)
+            else:
+                assert results == results[:1] * len(results)
+            return results[0]
+
+        return on_each
+
+    def _compare(self, acts: list[Act]) -> None:
+        """Compare what each engine did, part by part, so that a failure names the part."""
+        if len(acts) == 1:
+            return
+        one, other = (
+            comparable(act, stage.folder)
+            for act, stage in zip(acts, self.stages, strict=True)
         )
-        return acts
+        for part, expected in one.items():
+            actual = other[part]
+            if isinstance(expected, dict):
+                for name in {*expected, *actual}:
+                    assert expected.get(name) == actual.get(name), (part, name)
+            assert expected == actual, part

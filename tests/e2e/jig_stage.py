@@ -6,11 +6,9 @@ The engines are those of `engines.py`; what a scenario asserts must hold on each
 
 from __future__ import annotations
 
-import json
-import shutil
 from typing import TYPE_CHECKING, Any
 
-from engines import HERE, STACK, Act, PulumiEngine, RehearsalEngine, Stage
+from engines import HERE, Stage
 
 from pulumi_jig.emulator import start
 from pulumi_jig.naming import DEPLOYMENT_TYPE
@@ -27,10 +25,7 @@ class JigStage(Stage):
     """Where a scenario with deployments plays."""
 
     def __init__(self, folder: Path, engine: str, *, time_scale: float = 0.0) -> None:
-        self.folder = folder
-        self.program_dir = folder / "program"
-        shutil.copytree(HERE / "jig", self.program_dir)
-        self.move(PROJECT, STACK)
+        super().__init__(folder, engine, program=HERE / "jig", project=PROJECT)
         self.log = folder / "emulator.log"
         self.emulator = start(time_scale=time_scale, log=self.log)
         self.env = {
@@ -38,13 +33,6 @@ class JigStage(Stage):
             "TOGETHER_API_KEY": "acct:shop:key-1",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        self.config: dict[str, str] = {}
-        self.secret_config: dict[str, str] = {}
-        self.policy_packs: list[tuple[Path, Path | None]] = []
-        self.acts: list[Act] = []
-        self.plan({})
-        engines = {"rehearsal": RehearsalEngine, "pulumi": PulumiEngine}
-        self._engine = engines[engine](folder, self)
 
     def manifest(self) -> str:
         """The project file; the toolchain is named, as users are told to."""
@@ -108,9 +96,8 @@ class JigStage(Stage):
         return f"urn:pulumi:{self.stack}::{self.project}::{DEPLOYMENT_TYPE}::{name}"
 
     def written(self) -> str:
-        """Everything that was written for this scenario, as one text."""
-        texts = [json.dumps(act.__dict__) for act in self.acts]
-        texts += [
+        """All files that were written for this scenario, as one text."""
+        texts = [
             path.read_text(errors="replace")
             for path in self.folder.rglob("*")
             if path.is_file()

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from jig_stage import IMAGE, JigStage, dep
 
 from pulumi_jig.fields import FIELDS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 SEED = 20261122
 
@@ -59,17 +55,9 @@ BESIDE: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture
-def jig(engine: str, tmp_path: Path) -> Iterator[JigStage]:
-    """A stage with an emulator that has a volume to mount."""
-    stage = JigStage(tmp_path, engine)
-    make_volume(stage)
-    yield stage
-    stage.close()
-
-
-def make_volume(stage: JigStage) -> None:
-    """Have the volume that the deployments mount, ready to be mounted."""
+@pytest.fixture(autouse=True)
+def _volume(jig: JigStage) -> None:
+    """The volume that the deployments mount."""
     import json
     import urllib.request
 
@@ -79,10 +67,10 @@ def make_volume(stage: JigStage) -> None:
         "content": {"type": "files", "source_prefix": "weights/0"},
     }
     request = urllib.request.Request(
-        f"{stage.emulator.url}/v1/deployments/storage/volumes",
+        f"{jig.emulator.url}/v1/deployments/storage/volumes",
         data=json.dumps(body).encode(),
         headers={
-            "Authorization": f"Bearer {stage.env['TOGETHER_API_KEY']}",
+            "Authorization": f"Bearer {jig.env['TOGETHER_API_KEY']}",
             "Content-Type": "application/json",
         },
         method="POST",

@@ -7,26 +7,21 @@ without being asked for; each attempt ends in one sentence. On both engines.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from both_engines import on_the_real_engine
 from jig_stage import JigStage
+from toys import DELETE_FIRST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from acts import Act
+
 #: A case is half a dozen runs of an engine.
 pytestmark = pytest.mark.timeout(400)
-DELETE_FIRST = {"delete_before_replace": True}
-
-
-@pytest.fixture
-def jig(engine: str, tmp_path: Path) -> Iterator[JigStage]:
-    """A stage with an emulator, on the engine of this run."""
-    stage = JigStage(tmp_path, engine)
-    yield stage
-    stage.close()
 
 
 @pytest.fixture
@@ -60,59 +55,39 @@ def writes(stage: JigStage) -> list[str]:
 # --- Replaced without a diff -------------------------------------------------------
 
 
-def test_a_taint_that_cannot_take_its_own_name_changes_nothing(jig: JigStage) -> None:
-    """A tainted deployment is not replaced by itself; delete-first is the way."""
-    jig.deployment(name="my-llm")
-    jig.up()
-    before = jig.only()
-    jig.taint(jig.deployment_urn())
-    jig.emulator.admin.clear_requests()
-
-    jig.up()
-
-    assert "delete_before_replace" in sentence(jig)
-    assert (jig.only()["id"], writes(jig)) == (before["id"], [])
-    assert jig.resource()["id"] == "my-llm"
-    jig.deployment("llm", DELETE_FIRST, name="my-llm")
-    assert jig.up().ok
-    assert jig.only()["id"] != before["id"]
-    assert jig.preview().steps["Deployment llm"] == ["same"]
-
-
-def test_a_trigger_that_cannot_take_its_own_name_changes_nothing(
-    jig: JigStage,
+@on_the_real_engine
+@pytest.mark.parametrize("how", ["taint", "trigger", "replace"])
+def test_a_forced_replacement_takes_nothing_from_itself(
+    jig: JigStage, how: str
 ) -> None:
-    """A changed `replacement_trigger` replaces with delete-first only."""
+    """
+    It meets its own name and changes nothing; delete-first makes a new one; `adopt`
+    keeps the deployment, which survives the deletion of what it was.
+    """
+
+    def force(number: int, opts: dict[str, Any], **props: Any) -> Act:
+        trigger = {"replacement_trigger": str(number)} if how == "trigger" else {}
+        jig.deployment("llm", {**opts, **trigger}, name="my-llm", **props)
+        if how == "taint":
+            jig.pulumi("state", "taint", jig.deployment_urn(), "--yes")
+        return jig.up([jig.deployment_urn()] if how == "replace" else [])
+
     jig.deployment("llm", {"replacement_trigger": "1"}, name="my-llm")
     jig.up()
     before = jig.only()
-    jig.deployment("llm", {"replacement_trigger": "2"}, name="my-llm")
     jig.emulator.admin.clear_requests()
-
-    jig.up()
-
+    force(2, {})
     assert "delete_before_replace" in sentence(jig)
     assert (jig.only()["id"], writes(jig)) == (before["id"], [])
-    opts = {"replacement_trigger": "2", **DELETE_FIRST}
-    jig.deployment("llm", opts, name="my-llm")
-    assert jig.up().ok
-    assert jig.only()["id"] != before["id"]
+    assert jig.resource()["id"] == "my-llm"
+
+    assert force(3, DELETE_FIRST).ok, jig.errors()
+    made = jig.only()
+    assert made["id"] != before["id"]
     assert jig.preview().steps["Deployment llm"] == ["same"]
 
-
-@pytest.mark.parametrize("how", ["taint", "trigger"])
-def test_an_adopting_replacement_keeps_the_deployment(jig: JigStage, how: str) -> None:
-    """With `adopt` it takes itself over, and survives the deletion of what it was."""
-    jig.deployment("llm", {"replacement_trigger": "1"}, name="my-llm", adopt=True)
-    jig.up()
-    before = jig.only()
-    if how == "taint":
-        jig.taint(jig.deployment_urn())
-    else:
-        jig.deployment("llm", {"replacement_trigger": "2"}, name="my-llm", adopt=True)
-
-    assert jig.up().ok, jig.errors()
-    assert jig.only()["id"] == before["id"]
+    assert force(4, {}, adopt=True).ok, jig.errors()
+    assert jig.only()["id"] == made["id"]
     assert jig.preview().steps["Deployment llm"] == ["same"]
     assert jig.destroy().ok
     assert jig.live() == []

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 from both_engines import ENGINES
-from jig_stage import JigStage
 from kills import EVERY, NAME, Blow, few, prepare, program, strike
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from _pytest.mark import ParameterSet
+    from jig_stage import JigStage
 
 #: A case is a dozen runs of an engine.
 pytestmark = pytest.mark.timeout(400)
@@ -37,14 +36,6 @@ def ways() -> Iterator[ParameterSet]:
         for blow in EVERY:
             deep = () if blow in always else (pytest.mark.deep,)
             yield pytest.param(name, blow, marks=[*marks, *deep], id=f"{name}-{blow}")
-
-
-@pytest.fixture
-def jig(engine: str, tmp_path: Path) -> Iterator[JigStage]:
-    """A stage with an emulator, on the engine of this run."""
-    stage = JigStage(tmp_path, engine)
-    yield stage
-    stage.close()
 
 
 @pytest.mark.parametrize(("engine", "blow"), list(ways()))

@@ -9,16 +9,7 @@ from jig_stage import JigStage
 from processes import wait
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-
-@pytest.fixture
-def jig(engine: str, tmp_path: Path) -> Iterator[JigStage]:
-    """A stage with an emulator, on the engine of this run."""
-    stage = JigStage(tmp_path, engine)
-    yield stage
-    stage.close()
 
 
 def test_a_second_run_of_a_stack_is_refused(jig: JigStage) -> None:
