@@ -226,7 +226,11 @@ def get_deployment_output(
     api_key: pulumi.Input[str | None] = None,
     base_url: pulumi.Input[str | None] = None,
 ) -> pulumi.Output[DeploymentInfo]:
-    """`get_deployment` for arguments that may be outputs; unknown while they are."""
+    """
+    `get_deployment` for arguments that may be outputs.
+
+    Unknown while they are, and in a preview of what this run is going to create.
+    """
     return _later(get_deployment, name=name, api_key=api_key, base_url=base_url)
 
 
@@ -276,12 +280,32 @@ def list_revisions_output(
 def _later(ask: Callable[..., Found], **arguments: Any) -> pulumi.Output[Found]:
     import pulumi
 
-    def run(known: dict[str, Any]) -> Any:
-        # In a thread: the program's own loop goes on registering resources meanwhile.
-        return asyncio.to_thread(ask, **known)
+    async def run(known: dict[str, Any]) -> Any:
+        from pulumi_jig.errors import NotFoundError
+
+        try:
+            # In a thread: the program's own loop goes on registering resources meanwhile.
+            return await asyncio.to_thread(ask, **known)
+        except NotFoundError as error:
+            # A preview may name what this very run is going to make.
+            if not (error.definitive and pulumi.runtime.is_dry_run()):
+                raise
+            return _not_yet()
 
     found = pulumi.Output.all(**arguments).apply(run)
     return cast("pulumi.Output[Found]", found)
+
+
+def _not_yet() -> pulumi.Output[Any]:
+    """An output that is not known before the update."""
+    import pulumi
+
+    def later(value: object) -> asyncio.Future[Any]:
+        found: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        found.set_result(value)
+        return found
+
+    return pulumi.Output(set(), later(None), later(False))
 
 
 # --- The client ---------------------------------------------------------------------

@@ -56,9 +56,16 @@ def glance(inv: Invocation, look: Callable[[CallContext], T]) -> T:
             raise NotSentError("the service did not answer a moment ago.")
     try:
         return look(inv.context(PREVIEW_TIMEOUT, fixed=True))
-    except TransportError:
+    except TransportError as error:
         with _lock:
+            first = _silent_until is None
             _silent_until = inv.clock() + _SILENCE
+        if first:
+            inv.log(
+                "warning",
+                f"The service could not be asked: {error.message} What follows is "
+                "compared with the state of the last run only.",
+            )
         raise
 
 

@@ -191,6 +191,16 @@ def provider_name(resource: Mapping[str, Any]) -> str:
     return "default" if not name or name.startswith("default") else name
 
 
+def provider_inputs(export: Export, name: str) -> Record:
+    """The inputs of an explicit provider, by its name in the program; empty for none."""
+    for resource in export.resources:
+        is_one = str(resource["type"]).startswith("pulumi:providers:")
+        if is_one and logical_name(resource) == name:
+            found: Record = resource.get("inputs") or {}
+            return found
+    return {}
+
+
 # --- Sealed values -------------------------------------------------------------
 
 

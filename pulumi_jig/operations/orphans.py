@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from pulumi_jig.errors import InputError, JigError
+from pulumi_jig.errors import ConfigError, InputError, JigError
 from pulumi_jig.operations import account, terminal
 from pulumi_jig.operations.exported import Export, read_export
 from pulumi_jig.operations.pulumi import Pulumi, project_file, project_name
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from pulumi_jig.client import JigClient
     from pulumi_jig.models import DeploymentResponseItem, SecretResponseItem
 
 #: Processes of the `pulumi` command at a time.
@@ -56,6 +57,7 @@ def orphans(
     # The first stack's configuration counts, where the environment says nothing.
     client = account.connect(Pulumi(directory, stacks[0]) if stacks else None)
     try:
+        _require_same_account(client, exports)
         items: list[DeploymentResponseItem | SecretResponseItem] = [
             *client.deployments.list(account.look()),
             *client.secrets.list(account.look()),
@@ -63,6 +65,28 @@ def orphans(
     finally:
         client.close()
     return strays(items, exports, project=project)
+
+
+def _require_same_account(client: JigClient, exports: Sequence[Export]) -> None:
+    """
+    Refuse to call it "none" where the key sees another account than the states are of.
+
+    Raises:
+        ConfigError: It does.
+    """
+    known = {
+        str(told)
+        for export in exports
+        for resource in export.resources
+        if (told := (resource.get("outputs") or {}).get("__account")) is not None
+    }
+    now = account.account(client, account.look()) if known else None
+    if now is not None and now not in known:
+        raise ConfigError(
+            f"The states hold what account {', '.join(sorted(known))} has, but the key "
+            f"in use belongs to account {now}, so nothing can be found out. Use a key "
+            "of the first one."
+        )
 
 
 def _all_stacks(directory: Path) -> list[str]:

@@ -28,6 +28,8 @@ class Goal:
             leftover: `Failed` ends the wait only after a grace.
         health_checked: Whether the platform checks the container's health.
         pull_grace: Seconds for which an image pull error may heal.
+        previous: The revision that served before an update; None for a creation.
+        rolls_back: Whether that one is applied again where the update fails.
     """
 
     name: str
@@ -38,6 +40,8 @@ class Goal:
     status_before: str | None = None
     health_checked: bool = False
     pull_grace: float = PULL_GRACE
+    previous: str | None = None
+    rolls_back: bool = False
 
     @property
     def needed(self) -> int:

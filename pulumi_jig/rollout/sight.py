@@ -106,6 +106,22 @@ def look(item: DeploymentResponseItem, goal: Goal) -> Sight:
     )
 
 
+def serving_replicas(item: DeploymentResponseItem, revision: str | None = None) -> int:
+    """
+    How many replicas serve, as far as the answer names them one by one.
+
+    Args:
+        item: The answer.
+        revision: Only replicas of this revision; None for all.
+    """
+    return sum(
+        event.replica_status == "Running"
+        and bool(event.replica_ready_since)
+        and revision in (None, event.revision_id)
+        for _, event in _events(item)
+    )
+
+
 def _events(item: DeploymentResponseItem) -> Iterator[tuple[str, ReplicaEvent]]:
     events: Any = item.replica_events
     # Answers are tolerant: whatever is not an event is passed over.

@@ -23,7 +23,8 @@ from pulumi_jig.errors import (
     RolloutTimeoutError,
     ServerError,
 )
-from pulumi_jig.rollout.sight import look, replica_name
+from pulumi_jig.rollout.goal import counted
+from pulumi_jig.rollout.sight import look, replica_name, serving_replicas
 from pulumi_jig.text import safe_lines
 
 if TYPE_CHECKING:
@@ -213,8 +214,8 @@ class Watch:
                 f"was not serving after {limit:.0f} s ({self._line}; status {status})."
             )
         return RolloutTimeoutError(
-            f"Deployment {self.goal.name} {why} The wait ended, the deployment did not: "
-            "it may be running and billing. `pulumi up` waits again; "
+            f"Deployment {self.goal.name} {why}{self._what_serves(last)} The wait "
+            "ended, the deployment did not: it may be running and billing. `pulumi up` waits again; "
             "`custom_timeouts` allows more time.",
             reasons=[f"not serving after {limit:.0f} s: {self._line}"],
             last=last.plain() if last else None,
@@ -261,15 +262,39 @@ class Watch:
             item,
         )
 
+    def _failure(self, why: str, item: DeploymentResponseItem) -> str:
+        """What failed, what serves meanwhile, and what to do."""
+        name, serves = self.goal.name, self._what_serves(item)
+        if self.goal.rolls_back:
+            # What comes of going back is told next.
+            return f"The update of deployment {name} failed: {why}.{serves}"
+        if serves:
+            return (
+                f"The update of deployment {name} failed: {why}.{serves} What failed may "
+                "be running and billing beside it: correct the program and run "
+                "`pulumi up`."
+            )
+        return (
+            f"Deployment {name} does not serve: {why}. It may be running and billing: "
+            "correct the program and run `pulumi up`, or take it down with `pulumi "
+            "destroy`."
+        )
+
+    def _what_serves(self, item: DeploymentResponseItem | None) -> str:
+        """A sentence about the revision from before an update; empty where it is gone."""
+        before = self.goal.previous
+        if item is None or before is None:
+            return ""
+        count = serving_replicas(item, before)
+        if not count:
+            return ""
+        return f" Revision {before}, from before, still serves with {counted(count)}."
+
     def _fail(
         self, why: str, replica: str | None, item: DeploymentResponseItem
     ) -> None:
         where = f" on replica {replica_name(replica)}" if replica else ""
-        text = (
-            f"Deployment {self.goal.name} does not serve: {why}{where}. It may be "
-            "running and billing: correct the program and run `pulumi up`, or take it "
-            "down with `pulumi destroy`."
-        )
+        text = self._failure(f"{why}{where}", item)
         try:
             lines = safe_lines(self.logs(replica)[-LOG_LINES:], LONGEST_LOG_LINE)
         except Exception:

@@ -25,8 +25,8 @@ def write() -> str:
         "The extra `cli` ([how to install it](../../README.md#install)) brings what the "
         "command `pulumi-jig` needs; `pulumi-jig policy` needs the extra `policy`. [How to "
         "use it](../cli.md) tells it by what there is to do.",
-        "Key and address come from `TOGETHER_API_KEY` and `TOGETHER_BASE_URL`, then from "
-        "the stack's configuration; see [configuration](configuration.md).",
+        "Key and address come from the stack's configuration, then from `TOGETHER_API_KEY` "
+        "and `TOGETHER_BASE_URL`; see [configuration](configuration.md).",
         table(
             ("command", "what it does"),
             [

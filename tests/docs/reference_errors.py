@@ -37,7 +37,7 @@ ROWS: dict[str, list[tuple[str, str, str]]] = {
             'Declare `gpu_count`; for no GPU at all `gpu_type="none"`.',
         ),
         (
-            "cannot be taken back: the service has no way to return it to its default.",
+            "cannot be unset: the service has no way to return it to its default.",
             "A property was declared before and is not any more, and no request resets "
             "it.",
             "Declare the value that you want; or replace the deployment.",
@@ -123,6 +123,12 @@ ROWS: dict[str, list[tuple[str, str, str]]] = {
             "Correct the program and `pulumi up`; or `pulumi destroy`.",
         ),
         (
+            "The update of deployment … failed: ….",
+            "The new revision crashed, could not be pulled or loaded, while the one from "
+            'before serves; with `on_failed_update="rollback"` it is applied again.',
+            "Correct the program and `pulumi up`.",
+        ),
+        (
             "was not serving after … s",
             "The time limit ended the wait, not the deployment.",
             "`pulumi up` waits again; `custom_timeouts` allows more time.",
@@ -202,7 +208,7 @@ ROWS: dict[str, list[tuple[str, str, str]]] = {
             "The service rejected the API key at …; set … to a valid one",
             "401: the key is wrong, expired or revoked. The message names the setting "
             "that it came from; `destroy` and `refresh` use the one of the last `up`.",
-            "Set `TOGETHER_API_KEY`; for the stored one, `pulumi up` with the new key.",
+            "Set it anew; for the stored one, `pulumi up` with the new key, or `--run-program`.",
         ),
         (
             "is valid but may not do …",

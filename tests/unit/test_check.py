@@ -643,7 +643,7 @@ def test_a_field_without_a_way_back_cannot_be_dropped(name):
 
     sentence = told(LEAST, name, olds)
 
-    assert "cannot be taken back" in sentence
+    assert "cannot be unset" in sentence
     assert (f"it is {NO_WAY_BACK[name]} now" in sentence) is (name != "capacity_type")
 
 

@@ -152,7 +152,7 @@ def test_what_is_not_known_yet_is_let_through(key: str) -> None:
 def test_a_lifetime_cannot_be_taken_back() -> None:
     """The service documents no way to a secret that lasts, so dropping it is refused."""
     olds = checked({**LEAST, "ttl_seconds": 86_400})
-    assert "cannot be taken back" in faults(LEAST, olds)["ttl_seconds"]
+    assert "cannot be unset" in faults(LEAST, olds)["ttl_seconds"]
     # Another name is another secret.
     assert faults({**LEAST, "name": "hf-token-2"}, olds) == {}
 

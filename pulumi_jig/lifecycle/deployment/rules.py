@@ -8,6 +8,7 @@ service has no way to forget it. What is merely odd is a warning.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_jig.fields import FIELDS, LEFT_ALONE
@@ -169,11 +170,13 @@ def _dropped_faults(
             # Cleared by an update, or reported as missing already.
             continue
         value = sent.get(name)
-        now = f" (it is {value} now)" if _is_number(value) else ""
+        told = _is_number(value) or isinstance(value, str)
+        now = f" (it is {json.dumps(value)} now)" if told else ""
         yield (
             name,
-            "cannot be taken back: the service has no way to return it to its "
-            f"default. Declare the value that you want{now}",
+            "cannot be unset: the service has no way to return it to its default. "
+            f"Declare the value that you want{now}, or leave it to others with "
+            f'`ignore_changes=["{name}"]`',
         )
 
 

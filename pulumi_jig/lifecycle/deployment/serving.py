@@ -114,8 +114,7 @@ class _RollOut:
         return Stored(self._name, self._state())
 
     def _state(self) -> dict[str, Any]:
-        inputs, account = self._change.inputs, self._change.account
-        inputs = self._with_added()
+        inputs, account = self._with_added(), self._change.account
         try:
             outputs = state_of(inputs, self.seen, account=account)
             readable = storable_fault(outputs) is None
@@ -300,7 +299,14 @@ class _RollOut:
             status_before=before.status if before is not None else None,
             health_checked=bool(declared.get("health_check_path")),
             pull_grace=self._inv.pull_grace,
+            previous=before.revision_id if before is not None and rolls else None,
+            rolls_back=self._rolls_back(),
         )
+
+    def _rolls_back(self) -> bool:
+        change = self._change
+        wanted = change.inputs.get("on_failed_update") == "rollback"
+        return wanted and change.before is not None and not change.created
 
     def _moved_from(self, stale: str | None, shown: str | None) -> str | None:
         """
@@ -332,7 +338,7 @@ class _RollOut:
         """Re-apply the revision from before, where the program asks for it."""
         change = self._change
         before = change.before
-        if change.inputs.get("on_failed_update") != "rollback" or before is None:
+        if not self._rolls_back() or before is None:
             return []
         revision, failed = before.revision_id, self.seen.revision_id
         if not revision:

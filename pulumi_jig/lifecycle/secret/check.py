@@ -197,7 +197,7 @@ def _dropped_faults(
     if "ttl_seconds" in before and "ttl_seconds" not in inputs:
         yield (
             "ttl_seconds",
-            "cannot be taken back: the service has no way to make a secret last for "
+            "cannot be unset: the service has no way to make a secret last for "
             f"ever again. Declare a lifetime (it is {sent.get('ttl_seconds')} now), or "
             "give the secret another `name`",
         )

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pulumi_jig.errors import NotFoundError
 from pulumi_jig.operations import account, terminal
 from pulumi_jig.operations.drift.findings import Compared, Finding
-from pulumi_jig.operations.exported import opened, sealed_leaves, unsealed
+from pulumi_jig.operations.exported import (
+    is_sealed,
+    opened,
+    provider_inputs,
+    provider_name,
+    sealed_leaves,
+    unsealed,
+)
 from pulumi_jig.operations.kinds import ID_KEYS, kind_of
 from pulumi_jig.operations.together import gather
-from pulumi_jig.values import format_path
+from pulumi_jig.values import format_path, reveal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,18 +48,59 @@ def drift(export: Export, client: JigClient) -> list[Compared]:
         for item in export.resources
         if item["type"] in ID_KEYS and not (item.get("external") or item.get("delete"))
     ]
-    whose = account.account(client, account.look()) if resources else None
     # Loaded here, not by all threads at once.
     lives = {item["type"]: _life(item["type"]) for item in resources}
-    with terminal.progress("Comparing", len(resources)) as done:
-        return gather(
-            lambda resource: _compare(
-                resource, *lives[resource["type"]], client, whose
-            ),
-            resources,
-            limit=client.settings.parallel,
-            done=done,
+    names = {provider_name(item) for item in resources}
+    with contextlib.ExitStack() as stack:
+        parties = {name: _party(export, name, client, stack) for name in sorted(names)}
+        with terminal.progress("Comparing", len(resources)) as done:
+            return gather(
+                lambda resource: _compare(
+                    resource, *lives[resource["type"]], parties[provider_name(resource)]
+                ),
+                resources,
+                limit=client.settings.parallel,
+                done=done,
+            )
+
+
+@dataclass(frozen=True)
+class _Party:
+    """
+    Who asks about the resources of one provider.
+
+    Attributes:
+        client: The client; None where the provider's key cannot be read.
+        whose: The account of its key, where the service says so.
+    """
+
+    client: JigClient | None
+    whose: str | None = None
+
+
+def _party(
+    export: Export, name: str, client: JigClient, stack: contextlib.ExitStack
+) -> _Party:
+    """
+    The stack's own client, or one with the key that the state has of a provider.
+
+    Raises:
+        ConfigError: A provider's settings are unusable.
+        JigError: The service could not be asked.
+    """
+    if name != "default":
+        from pulumi_jig.client import JigClient
+        from pulumi_jig.config import resolve_settings
+
+        inputs = opened(provider_inputs(export, name))
+        if is_sealed(inputs.get("jig:apiKey")):
+            return _Party(None)
+        settings = resolve_settings(
+            lambda key: reveal(inputs.get(f"jig:{key}")), os.environ
         )
+        client = JigClient(settings)
+        stack.callback(client.close)
+    return _Party(client, account.account(client, account.look()))
 
 
 def _life(type_: str) -> tuple[Kind[Any], ModuleType]:
@@ -64,14 +115,21 @@ def _compare(
     resource: Record,
     kind: Kind[Any],
     home: ModuleType,
-    client: JigClient,
-    whose: str | None,
+    party: _Party,
 ) -> Compared:
     inputs: Record = opened(resource.get("inputs") or {})
     state: Record = opened(resource.get("outputs") or {})
     name = str(state.get("name") or resource.get("id"))
     known = state.get(kind.id_key)
     found = Compared(kind.what, resource["urn"], name, known)
+    client, whose = party.client, party.whose
+    if client is None:
+        words = (
+            f"belongs to provider {provider_name(resource)}, whose key is encrypted in "
+            "this state"
+        )
+        found.unknown.append(Finding(kind.what, words))
+        return found
     remembered = state.get("__account")
     if isinstance(remembered, str) and whose is not None and remembered != whose:
         words = f"belongs to account {remembered}, which this key ({whose}) is not of"

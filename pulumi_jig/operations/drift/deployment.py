@@ -29,6 +29,8 @@ from pulumi_jig.operations.drift.findings import (
     differs,
 )
 from pulumi_jig.operations.stored import live_of
+from pulumi_jig.rollout import counted
+from pulumi_jig.rollout.sight import serving_replicas
 from pulumi_jig.values import format_path, reveal, whole_numbers
 
 if TYPE_CHECKING:
@@ -55,7 +57,11 @@ def compare(
     _extra(found, inputs, item)
     _revision(found, state, item, client)
     if item.status == "Failed" and state.get("wait_for") != "none":
-        found.drift.append(Finding("status", "the deployment does not serve (Failed)"))
+        serving = serving_replicas(item)
+        words = "the deployment does not serve (Failed)"
+        if serving:
+            words = f"the last roll-out failed; {counted(serving)} still serving"
+        found.drift.append(Finding("status", words))
 
 
 # --- Fields ---------------------------------------------------------------------

@@ -152,7 +152,13 @@ def show(found: Sequence[Compared]) -> None:
                 subject = "" if row.path == one.what else f"{row.path}: "
                 terminal.say(f"{sign} {subject}{row.words}", indent=4)
     drifted = sum(bool(one.drift) for one in found)
-    if not drifted:
+    open_ones = sum(bool(one.unknown) for one in found)
+    if not drifted and open_ones:
+        terminal.say(
+            f"No drift found in {_counted(found)}, but {open_ones} of them could not be "
+            "compared in full (?)."
+        )
+    elif not drifted:
         terminal.say(f"No drift in {_counted(found)}.")
     elif len({one.what for one in found}) == 1:
         terminal.say(f"{drifted} of {_counted(found)} drifted.")
