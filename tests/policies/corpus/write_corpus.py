@@ -11,13 +11,13 @@ committed files byte for byte; a test holds that.
 from __future__ import annotations
 
 import json
+import sys
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
 DEPLOYMENT = "pulumi-python:dynamic/jig:Deployment"
-BUDGET = "pulumi-python:dynamic/jig:GpuBudget"
 RAW = "pulumi-python:dynamic:Resource"
 DIGEST = "sha256:" + "0f" * 32
 IMAGE = f"registry.together.ai/proj_a/llm:1.4@{DIGEST}"
@@ -55,7 +55,6 @@ BASE: dict[str, Any] = {
         "LOG_LEVEL": "info",
         "HF_TOKEN": {"value_from_secret": "hf-token"},
     },
-    "budget": "team",
 }
 
 RESOURCES: list[dict[str, Any]] = []
@@ -760,15 +759,15 @@ case("protect", {}, {}, "this owner governs the image only", options={"protect":
 
 # --- Escapes -----------------------------------------------------------------------------------
 
-case("escape-type", {}, {"no-escape": V}, "a plain subclass loses the type token", type=RAW)
-case("escape-type", {}, {"no-escape": V}, "another module's type, shaped like a deployment", type="pulumi-python:dynamic/acme:Model")
-case("escape-type", {}, {}, "another type that the owner governs", type="pulumi-python:dynamic/acme:Model", config={"jig-no-escape": {"types": ["pulumi-python:dynamic/acme:Model"]}})
-case("escape-type", {"gpu_count": 64, "memory": 8}, {"no-escape": V, "gpu-count": V}, "limits hold for escapes by shape too", type=RAW)
-case("escape-type", {"gpu_count": 64, "memory": 8}, {"gpu-count": V}, "limits hold for the owner's other governed type", type="pulumi-python:dynamic/acme:Model", config={"jig-no-escape": {"types": ["pulumi-python:dynamic/acme:Model"]}})
-case("escape-type", {}, {"no-escape": V}, "the shape in another spelling", type=RAW, inputs={"gpuType": "h100-80gb", "image": IMAGE, "gpuCount": 64})
-case("escape-type", {}, {"no-escape": V}, "the shape one level down", type=RAW, inputs={"spec": {"gpu_type": "h100-80gb", "image": IMAGE}})
-case("escape-type", {}, {"no-escape": V}, "the shape of a request in a list", type=RAW, inputs={"requests": [{"gpu_type": "h100-80gb", "image": IMAGE}]})
-case("escape-type", {}, {"no-escape": V}, "the shape with an unknown image", type=RAW, inputs={"gpu_type": "h100-80gb", "image": UNKNOWN, "budget": "t", "gpu_count": 1, "memory": 8}, config={"jig-image": {"require": "none"}})
+case("bypass-type", {}, {"no-bypass": V}, "a plain subclass loses the type token", type=RAW)
+case("bypass-type", {}, {"no-bypass": V}, "another module's type, shaped like a deployment", type="pulumi-python:dynamic/acme:Model")
+case("bypass-type", {}, {}, "another type that the owner governs", type="pulumi-python:dynamic/acme:Model", config={"jig-no-bypass": {"types": ["pulumi-python:dynamic/acme:Model"]}})
+case("bypass-type", {"gpu_count": 64, "memory": 8}, {"no-bypass": V, "gpu-count": V}, "limits hold for escapes by shape too", type=RAW)
+case("bypass-type", {"gpu_count": 64, "memory": 8}, {"gpu-count": V}, "limits hold for the owner's other governed type", type="pulumi-python:dynamic/acme:Model", config={"jig-no-bypass": {"types": ["pulumi-python:dynamic/acme:Model"]}})
+case("bypass-type", {}, {"no-bypass": V}, "the shape in another spelling", type=RAW, inputs={"gpuType": "h100-80gb", "image": IMAGE, "gpuCount": 64})
+case("bypass-type", {}, {"no-bypass": V}, "the shape one level down", type=RAW, inputs={"spec": {"gpu_type": "h100-80gb", "image": IMAGE}})
+case("bypass-type", {}, {"no-bypass": V}, "the shape of a request in a list", type=RAW, inputs={"requests": [{"gpu_type": "h100-80gb", "image": IMAGE}]})
+case("bypass-type", {}, {"no-bypass": V}, "the shape with an unknown image", type=RAW, inputs={"gpu_type": "h100-80gb", "image": UNKNOWN, "gpu_count": 1, "memory": 8}, config={"jig-image": {"require": "none"}})
 RESOURCES[-1]["expect"]["jig-image"] = U
 for kind, inputs, why in [
     (RAW, {"script": "echo"}, "another dynamic resource"),
@@ -782,7 +781,7 @@ for kind, inputs, why in [
     ("pulumi-python:dynamic/jig:Volume", {"name": "weights"}, "a volume"),
     ("my:component:Service", {"gpu_type": "h100-80gb", "image": "nginx", "gpu_count": 64}, "a component registers no GPU itself"),
 ]:
-    case("escape-foreign", {}, {}, why, type=kind, inputs=inputs, options={})
+    case("bypass-foreign", {}, {}, why, type=kind, inputs=inputs, options={})
 for extra, label, why in [
     (DROP, None, "no extra"),
     (None, None, "null is unset"),
@@ -802,7 +801,7 @@ for extra, label, why in [
     (UNKNOWN, U, "not known yet"),
     (["gpu_count"], V, "a list is not a mapping of fields"),
 ]:
-    case("escape-extra", {"extra": extra}, {} if label is None else {"no-escape": label}, why)
+    case("bypass-extra", {"extra": extra}, {} if label is None else {"no-bypass": label}, why)
 for url, label, why in [
     (None, None, "the service's own address"),
     ("https://api.together.ai", None, "on the list"),
@@ -822,31 +821,16 @@ for url, label, why in [
     (UNKNOWN, U, "not known yet"),
     ("", None, "an empty setting is no setting"),
 ]:
-    case("escape-url", {}, {} if label is None else {"no-escape": label}, why, provider={} if url is None else {"jig:baseUrl": url})
+    case("bypass-url", {}, {} if label is None else {"no-bypass": label}, why, provider={} if url is None else {"jig:baseUrl": url})
 for url, label in [("http://127.0.0.1:8080", None), ("http://localhost:8080/v1", None), ("http://[::1]:8080", None), ("http://127.0.0.1.evil.example", V), ("http://localhost.evil.example", V)]:
-    case("escape-url", {}, {} if label is None else {"no-escape": label}, f"{url} where loopback is allowed", provider={"jig:baseUrl": url}, config={"jig-no-escape": {"allow_loopback": True}})
-
-# --- Membership ----------------------------------------------------------------------------------
-
-for budget, label, why in [
-    ("team", None, "in a budget"),
-    (DROP, V, "in no budget"),
-    (None, V, "null is unset"),
-    ("", V, "an empty name is no budget"),
-    (5, V, "a number is not a budget's name"),
-    (UNKNOWN, U, "not known yet"),
-]:
-    case("membership", {"budget": budget}, {} if label is None else {"budget-membership": label}, why)
-case("membership", {"budget": "team-a"}, {}, "one of the owner's budgets", config={"jig-budget-membership": {"budgets": ["team-*"]}})
-case("membership", {"budget": "mine"}, {"budget-membership": V}, "not one of the owner's budgets", config={"jig-budget-membership": {"budgets": ["team-*"]}})
-case("membership", {"gpu_type": "none", "gpu_count": 0, "budget": DROP}, {"budget-membership": V}, "memory counts in budgets too, so CPU-only deployments belong to one")
+    case("bypass-url", {}, {} if label is None else {"no-bypass": label}, f"{url} where loopback is allowed", provider={"jig:baseUrl": url}, config={"jig-no-bypass": {"allow_loopback": True}})
 
 # --- Exemptions and denied unknowns -----------------------------------------------------------------
 
 
 def exempt(pattern: str, expires: str) -> dict[str, Any]:
     """A list of one exemption."""
-    return {"exempt": [{"name": pattern, "reason": "migration in progress", "expires": expires}]}
+    return {"exempt": [{"name": pattern, "reason": "migration in progress", "owner": "ml-platform", "expires": expires}]}
 
 
 for patch, policy, options in [
@@ -857,10 +841,9 @@ for patch, policy, options in [
     ({"environment_variables": {"API_KEY": "abc"}}, "no-plaintext-secrets", None),
     ({"health_check_path": ""}, "health-check", None),
     ({"min_replicas": 2, "max_replicas": 2}, "replicas", None),
-    ({"budget": DROP}, "budget-membership", None),
     ({"storage": 1.5}, "valid-quantities", None),
     ({}, "protect", {"protect": False}),
-    ({"extra": {"gpu_count": 8}}, "no-escape", None),
+    ({"extra": {"gpu_count": 8}}, "no-bypass", None),
 ]:
     more = {} if options is None else {"options": options}
     case("exempt", patch, {policy: A}, "exempt by a glob until a later day", config={f"jig-{policy}": exempt("ll*", "2026-12-31")}, today=TODAY, **more)
@@ -877,87 +860,84 @@ for patch, policy in [
     ({"autoscaling": UNKNOWN}, "replicas"),
     ({"environment_variables": UNKNOWN}, "no-plaintext-secrets"),
     ({"health_check_path": UNKNOWN}, "health-check"),
-    ({"extra": UNKNOWN}, "no-escape"),
-    ({"budget": UNKNOWN}, "budget-membership"),
+    ({"extra": UNKNOWN}, "no-bypass"),
 ]:
     case("unknown-deny", patch, {policy: V}, "this environment denies what cannot be judged", config={f"jig-{policy}": {"unknown": "deny"}})
     case("unknown-deny", patch, {policy: U}, "this environment names what cannot be judged and goes on", config={f"jig-{policy}": {"unknown": "warn"}})
 
-# --- Budgets -------------------------------------------------------------------------------------------
-
-
-def member(name: str, gpu_type: Any, gpu_count: Any, low: Any, high: Any, memory: Any = 8) -> dict[str, Any]:  # noqa: PLR0917 - columns of a table
-    """One member of a budget."""
-    return {"name": name, "gpu_type": gpu_type, "gpu_count": gpu_count, "min_replicas": low, "max_replicas": high, "memory_gib": memory}
-
-
 H, M, B = "h100-80gb", "h100-40gb-mig", "b200-192gb"
-BUDGETS: list[tuple[list[Any], str | None, str]] = [
-    ([], None, "an empty budget"),
-    ([member("a", H, 4, 1, 4)], None, "16 of 16 GPUs, 1280 GiB of VRAM, 96 USD at peak; 4 and 24 at the floor"),
-    ([member("a", H, 4, 1, 4), member("b", M, 1, 1, 1, 8)], None, "16 H100, half a GPU in a slice: 16.5 of 18, 1320 GiB of VRAM of 1360, 99 USD of 100"),
-    ([member("a", H, 4, 1, 4), member("b", M, 1, 1, 2, 8)], V, "102 USD at peak is over 100"),
-    ([member("a", H, 1, 1, 17)], V, "17 H100 are over 16"),
-    ([member("a", H, 2, 1, 4), member("b", H, 4, 1, 2)], None, "8 + 8 = 16 H100"),
-    ([member("a", H, 2, 1, 4), member("b", H, 4, 1, 2), member("c", H, 1, 1, 1)], V, "8 + 8 + 1 = 17 H100"),
-    ([member("a", M, 1, 1, 8)], None, "8 slices are 4 GPUs, exactly the limit of slices"),
-    ([member("a", M, 1, 1, 9)], V, "9 slices are 4.5 GPUs, over 4"),
-    ([member("a", B, 1, 1, 1)], V, "no B200 is allowed"),
-    ([member("a", B, 1, 0, 0)], None, "a parked B200 uses none"),
-    ([member("a", "a100-80gb", 1, 1, 2)], V, "2 of a type that is not listed are allowed, but it has neither VRAM nor price in the tables"),
-    ([member("a", "a100-80gb", 1, 0, 0)], None, "none of an unlisted type needs no price"),
-    ([member("a", H, 2, 5, 5)], None, "10 GPUs at the floor, exactly the limit; 60 USD, exactly the limit"),
-    ([member("a", H, 1, 11, 11)], V, "11 GPUs at the floor are over 10"),
-    ([member("a", H, 1, 0, 16)], None, "nothing at the floor, 16 at the peak"),
-    ([member("a", "none", 0, 1, 4, 256)], None, "CPU only: 1024 GiB, exactly the limit"),
-    ([member("a", "none", 0, 1, 4, 256.5)], V, "CPU only: 1026 GiB"),
-    ([member("a", "none", None, 1, 4, 256)], None, "an unset count is 0"),
-    ([member("a", H, 1, 1, 4, 128), member("b", H, 1, 1, 4, 128)], None, "512 + 512 GiB"),
-    ([member("a", H, 1, 1, 4, 128), member("b", H, 1, 1, 4, 129)], V, "512 + 516 GiB"),
-    ([member("a", H, 1, 1, 8, None)], None, "unset memory counts as 100 GiB: 800"),
-    ([member("a", H, 1, 1, 11, None)], V, "unset memory counts as 100 GiB: 1100"),
-    ([member("a", H, 4, None, None)], None, "unset bounds: one replica"),
-    ([member("a", H, 4, 4, None)], V, "an unset ceiling is the floor: 16 GPUs at the floor"),
-    ([member("a", H, 4.0, 1.0, 4.0, 8.0)], None, "floats of whole numbers"),
-    ([member("a", H, "4", "1", "4", "8")], None, "numeric strings"),
-    ([member("a", H.upper(), 4, 1, 5)], V, "20 H100, whatever the case"),
-    ([member("a", H, 2.5, 1, 1)], V, "half a GPU"),
-    ([member("a", H, number("NaN"), 1, 1)], V, "NaN"),
-    ([member("a", H, -1, 1, 1)], V, "a negative count must not make room for others"),
-    ([member("a", H, 1, 1, "many")], V, "a word as a bound"),
-    ([member("a", H, 1, 1, 1, -500)], V, "negative memory must not make room for others"),
-    ([member("a", None, 1, 1, 1)], V, "a GPU of no type"),
-    ([member("a", H, UNKNOWN, 1, 1)], U, "a count that is not known yet"),
-    ([member("a", H, 1, 1, UNKNOWN)], U, "a ceiling that is not known yet"),
-    ([member("a", UNKNOWN, 1, 1, 1)], U, "a type that is not known yet"),
-    ([member("a", UNKNOWN, 1, 0, 19)], U, "as slices of half a GPU 19 would pass the total, as H100 they would not"),
-    ([member("a", UNKNOWN, 1, 0, 40)], V, "even as slices of half a GPU, 40 are 20 in total, over 18"),
-    ([member("a", H, 1, 1, 1, UNKNOWN)], U, "memory that is not known yet"),
-    ([member("a", H, UNKNOWN, 0, 0)], None, "an unknown count of no replicas is none"),
-    ([member("a", H, UNKNOWN, 1, 1), member("b", H, 1, 1, 17)], V, "already over without the unknown one"),
-    ([UNKNOWN], U, "a member that is not known yet"),
-    (["a"], V, "a name alone is not a member's size"),
-    ([{"name": "a"}], V, "a member without a type: nobody can say what it is"),
-]
-for members, label, why in BUDGETS:
-    case("budget", {}, {} if label is None else {"gpu-budget": label}, why, type=BUDGET, name="team", inputs={"name": "team", "members": members}, options={})
-case("budget", {}, {"gpu-budget": U}, "members that are not known yet", type=BUDGET, name="team", inputs={"name": "team", "members": UNKNOWN}, options={})
-case("budget", {}, {"gpu-budget": V}, "no members at all: the sizes are missing", type=BUDGET, name="team", inputs={"name": "team"}, options={})
-case("budget", {}, {"gpu-budget": V}, "members as text", type=BUDGET, name="team", inputs={"name": "team", "members": "a"}, options={})
-case("budget", {}, {"gpu-budget": V}, "the owner's limit holds, whatever the program's own limit says", type=BUDGET, name="team", inputs={"name": "team", "max_gpus": {H: 1000}, "members": [member("a", H, 1, 1, 17)]}, options={})
-case("budget", {}, {"gpu-budget": A}, "prices older than the allowed age are advised against", type=BUDGET, name="team", inputs={"name": "team", "members": [member("a", H, 1, 1, 1)]}, options={}, config={"jig-gpu-budget": {"prices_max_age_days": 30}}, today=TODAY)
-case("budget", {}, {"gpu-budget": A}, "an exempt budget over its limit", type=BUDGET, name="team", inputs={"name": "team", "members": [member("a", H, 1, 1, 17)]}, options={}, config={"jig-gpu-budget": exempt("team", "2026-12-31")}, today=TODAY)
-case("budget", {}, {"gpu-budget": V}, "96 USD for one deployment is over 95.99", type=BUDGET, name="team", inputs={"name": "team", "members": [member("a", H, 1, 1, 16)]}, options={}, config={"jig-gpu-budget": {"max_deployment_usd_per_hour": 95.99}})
-case("budget", {}, {"gpu-budget": V}, "a type in use without a price", type=BUDGET, name="team", inputs={"name": "team", "members": [member("a", H, 1, 1, 1)]}, options={}, config={"jig-gpu-budget": {"prices": {M: 3}}})
-case("budget", {}, {}, "null limits: any size passes, and no table is needed", type=BUDGET, name="team", inputs={"name": "team", "members": [member("a", "x1", 8, 10, 100, 900)]}, options={}, config={"jig-gpu-budget": {"max_gpus": {}, "other_types": None, "max_total_gpus": None, "max_floor_gpus": None, "max_memory_gib": None, "max_vram_gib": None, "max_peak_usd_per_hour": None, "max_floor_usd_per_hour": None, "max_deployment_usd_per_hour": None}})
+
+# --- The second table ----------------------------------------------------------------------------
+
+sys.path.insert(0, str(HERE))
+import second_table as more  # noqa: E402 - beside this file
+
+SECRETS = "no-plaintext-secrets"
+
+
+def one(policy: str, label: str | None) -> dict[str, str]:
+    """What is expected where one policy may speak."""
+    return {} if label is None else {policy: label}
+
+
+for name, why in more.SECRET_NAMES:
+    case("env-names", {"environment_variables": {name: "abc"}}, {SECRETS: V}, why)
+for name, why in more.ORDINARY_NAMES:
+    case("env-names", {"environment_variables": {name: "abc"}}, {}, why)
+for name, value, label, why in more.NAMED_VALUES:
+    case("env-names", {"environment_variables": {name: value}}, one(SECRETS, label), why)
+for value, why in more.SECRET_VALUES:
+    case("env-values", {"environment_variables": {"GREETING": value}}, {SECRETS: V}, why)
+for value, why in more.ORDINARY_VALUES:
+    case("env-values", {"environment_variables": {"GREETING": value}}, {}, why)
+for args, label, why in more.ARGUMENTS:
+    case("args-more", {"args": args}, one(SECRETS, label), why)
+    case("command-more", {"command": args}, one(SECRETS, label), f"{why}; as the command")
+for text, label, why in more.DESCRIPTIONS:
+    case("description", {"description": text}, one(SECRETS, label), why)
+for extra, label, why in more.EXTRAS:
+    case("extra-secrets", {"extra": extra}, one(SECRETS, label), why)
+for image, why in more.BAD_IMAGES:
+    case("image-grammar", {"image": image}, {"image": V}, why)
+for image, why in more.GOOD_IMAGES:
+    case("image-grammar", {"image": image}, {}, why)
+for tag, label in more.TAGS:
+    why = "is pushed again and again" if label == V else "names one build, as far as a tag can"
+    case("image-tags", {"image": f"registry.together.ai/p/i:{tag}"}, {"image": label}, f"{tag} {why}")
+for path, label, why in more.IGNORED:
+    case("ignore", {}, one("protect", label), why, options={"protect": True, "ignore_changes": [path]})
+#: Rows in which another policy has something to say as well.
+BESIDE = {
+    ("cpu", "a fleet whose size is not known yet"): {"replicas": U},
+    ("cpu", "whether it has a GPU is not known yet"): {"gpu-count": U},
+    ("memory", "the VRAM is not known yet"): {"gpu-count": U},
+    ("replicas", "only the spread is limited, and it is not known"): {"gpu-count": U},
+}
+for policy, patch, config, label, why in more.ROWS:
+    expect = one(policy, label)
+    beside = BESIDE.get((policy, why), {})
+    # Without a ceiling the peak of GPUs is open; without a floor it is the ceiling.
+    if policy != "replicas" or "max_replicas" in patch:
+        expect |= beside
+    case(f"more-{policy}", patch, expect, why, config={f"jig-{policy}": config})
+for kind, inputs, config, label, why in more.FOREIGN:
+    expect = one("no-bypass", label)
+    if "image" in inputs:
+        # Shaped like a deployment, it is judged like one.
+        expect |= {"image": V} | ({} if "memory" in inputs else {"memory": A, "gpu-count": A})
+    case("bypass-restricted", {}, expect, why, type=kind, inputs=inputs, config={"jig-no-bypass": {"restrict_types": "dynamic", **config}})
+case("retained", {}, {"protect": V}, "deleted from the state, it would go on running", options={"protect": True, "retain_on_delete": True})
+case("retained", {}, {}, "this owner allows it", options={"protect": True, "retain_on_delete": True}, config={"jig-protect": {"retain_on_delete": "allow"}})
+case("retained", {}, {"protect": A}, "this owner advises against it", options={"protect": True, "retain_on_delete": True}, config={"jig-protect": {"retain_on_delete": "warn"}})
+
 
 # --- Stacks ------------------------------------------------------------------------------------------------
 
 
 def res(name: str, gpu_type: Any = H, gpu_count: Any = 1, low: Any = 1, high: Any = 1, memory: Any = 8, **more: Any) -> dict[str, Any]:  # noqa: PLR0917 - columns of a table
-    """One deployment of a stack, in the stack's own budget unless said otherwise."""
+    """One deployment of a stack."""
     sizes = {"gpu_type": gpu_type, "gpu_count": gpu_count, "min_replicas": low, "max_replicas": high, "memory": memory}
-    inputs: dict[str, Any] = {"image": IMAGE, "budget": "team", **{k: v for k, v in sizes.items() if v is not DROP}}
+    inputs: dict[str, Any] = {"image": IMAGE, **{k: v for k, v in sizes.items() if v is not DROP}}
     kind = more.pop("type", DEPLOYMENT)
     for key, value in more.items():
         if value is DROP:
@@ -967,22 +947,13 @@ def res(name: str, gpu_type: Any = H, gpu_count: Any = 1, low: Any = 1, high: An
     return {"type": kind, "name": name, "inputs": inputs}
 
 
-def listed(*deployments: dict[str, Any], name: str = "team") -> dict[str, Any]:
-    """A budget resource that lists these deployments with their real sizes."""
-    members = []
-    for entry in deployments:
-        given = entry["inputs"]
-        members.append({"name": entry["name"], **{k: given[k] for k in ("gpu_type", "gpu_count", "min_replicas", "max_replicas") if k in given}, **({"memory_gib": given["memory"]} if "memory" in given else {})})
-    return {"type": BUDGET, "name": name, "inputs": {"name": name, "members": members}}
-
-
-def stack(family: str, deployments: list[dict[str, Any]], expect: dict[str, str], reason: str, *, resources: list[dict[str, Any]] | None = None, **more: Any) -> None:
-    """One labelled stack; unless `resources` is given, its budget lists all of it."""
+def stack(family: str, deployments: list[dict[str, Any]], expect: dict[str, str], reason: str, **more: Any) -> None:
+    """One labelled stack."""
     count = sum(1 for c in STACKS if c["family"] == family) + 1
-    STACKS.append({"id": f"stack-{family}-{count:03d}", "family": family, "resources": resources if resources is not None else [listed(*deployments), *deployments], **more, "expect": {f"jig-{k}": v for k, v in expect.items()}, "reason": reason})
+    STACKS.append({"id": f"stack-{family}-{count:03d}", "family": family, "resources": deployments, **more, "expect": {f"jig-{k}": v for k, v in expect.items()}, "reason": reason})
 
 
-G, MEM, COST, COV = "stack-gpus", "stack-memory", "stack-cost", "budget-coverage"
+G, MEM, COST = "stack-gpus", "stack-memory", "stack-cost"
 stack("gpus", [], {}, "an empty stack")
 stack("gpus", [res("a", H, 4, 1, 4)], {}, "16 of 16 H100, 96 of 100 USD, 1280 of 1360 GiB VRAM")
 stack("gpus", [res("a", H, 4, 1, 2), res("b", H, 4, 1, 2)], {}, "8 + 8 H100")
@@ -1004,18 +975,18 @@ stack("gpus", [res("a", H, 2, DROP, DROP)], {}, "unset bounds: one replica")
 stack("gpus", [res("a", H, 4, 3, DROP)], {G: V, COST: V}, "an unset ceiling is the floor: 12 GPUs, 72 USD at the floor")
 stack("gpus", [res("a", H, 4.0, 1.0, 4.0, 8.0)], {}, "floats")
 stack("gpus", [res("a", H, "4", "1", "5")], {G: V, COST: V, MEM: V}, "20 H100 in strings: 120 USD, 1600 GiB VRAM")
-stack("gpus", [res("a", H, -8, 1, 1), res("b", H, 4, 1, 4), res("c", H, 1)], {G: V, COST: V, MEM: V, COV: V}, "a negative count must not make room for others, nor be a size")
-stack("gpus", [res("a", H, number("NaN"), 1, 1)], {G: V, COST: V, MEM: V, COV: V}, "NaN in a sum would swallow every limit")
-stack("gpus", [res("a", None, 1, 1, 1)], {G: V, MEM: V, COST: V, COV: V}, "a GPU of no type has no limit, VRAM or price that could be looked up, and its entry in the budget is none")
+stack("gpus", [res("a", H, -8, 1, 1), res("b", H, 4, 1, 4), res("c", H, 1)], {G: V, COST: V, MEM: V}, "a negative count must not make room for others, nor be a size")
+stack("gpus", [res("a", H, number("NaN"), 1, 1)], {G: V, COST: V, MEM: V}, "NaN in a sum would swallow every limit")
+stack("gpus", [res("a", None, 1, 1, 1)], {G: V, MEM: V, COST: V}, "a GPU of no type has no limit, VRAM or price that could be looked up")
 stack("gpus", [res("a", H, 4, 1, 4), res("b", H, 4, 1, 4, type=RAW)], {G: V, MEM: V, COST: V}, "a deployment that lost its type token counts by its shape")
-stack("unknown", [res("a", H, UNKNOWN)], {G: U, MEM: U, COST: U, COV: U}, "a count that is not known yet; nor is it known whether the budget was told the truth")
-stack("unknown", [res("a", H, 1, 1, UNKNOWN)], {G: U, MEM: U, COST: U, COV: U}, "a ceiling that is not known yet")
-stack("unknown", [res("a", H, 1, 1, 1, UNKNOWN)], {MEM: U, COV: U}, "memory that is not known yet")
-stack("unknown", [res("a", UNKNOWN, 1)], {G: U, MEM: U, COST: U, COV: U}, "a type that is not known yet")
-stack("unknown", [res("a", H, UNKNOWN), res("b", H, 1, 1, 17)], {G: V, MEM: U, COST: V, COV: U}, "17 H100 and 102 USD without the unknown one; VRAM is exactly at its limit without it")
-stack("unknown", [res("a", H, UNKNOWN, 0, 0)], {}, "an unknown count of no replicas is none, in the stack as in the budget")
-stack("unknown", [res("a", H, UNKNOWN)], {G: V, MEM: U, COST: U, COV: U}, "this owner denies unknown GPU counts", config={"jig-stack-gpus": {"unknown": "deny"}})
-stack("unknown", [res("a", H, UNKNOWN)], {G: U, MEM: V, COST: V, COV: V}, "this owner denies the others", config={"jig-stack-memory": {"unknown": "deny"}, "jig-stack-cost": {"unknown": "deny"}, "jig-budget-coverage": {"unknown": "deny"}})
+stack("unknown", [res("a", H, UNKNOWN)], {G: U, MEM: U, COST: U}, "a count that is not known yet")
+stack("unknown", [res("a", H, 1, 1, UNKNOWN)], {G: U, MEM: U, COST: U}, "a ceiling that is not known yet")
+stack("unknown", [res("a", H, 1, 1, 1, UNKNOWN)], {MEM: U}, "memory that is not known yet")
+stack("unknown", [res("a", UNKNOWN, 1)], {G: U, MEM: U, COST: U}, "a type that is not known yet")
+stack("unknown", [res("a", H, UNKNOWN), res("b", H, 1, 1, 17)], {G: V, MEM: U, COST: V}, "17 H100 and 102 USD without the unknown one; VRAM is exactly at its limit without it")
+stack("unknown", [res("a", H, UNKNOWN, 0, 0)], {}, "an unknown count of no replicas is none")
+stack("unknown", [res("a", H, UNKNOWN)], {G: V, MEM: U, COST: U}, "this owner denies unknown GPU counts", config={"jig-stack-gpus": {"unknown": "deny"}})
+stack("unknown", [res("a", H, UNKNOWN)], {G: U, MEM: V, COST: V}, "this owner denies the others", config={"jig-stack-memory": {"unknown": "deny"}, "jig-stack-cost": {"unknown": "deny"}})
 stack("memory", [res("a", H, 1, 1, 4, 128), res("b", H, 1, 1, 4, 128)], {}, "512 + 512 GiB")
 stack("memory", [res("a", H, 1, 1, 4, 128), res("b", H, 1, 1, 4, 128.25)], {MEM: V}, "512 + 513 GiB")
 stack("memory", [res("a", "none", 0, 1, 4, 256)], {}, "CPU only: exactly 1024 GiB")
@@ -1023,45 +994,67 @@ stack("memory", [res("a", "none", 0, 1, 5, 256)], {MEM: V}, "CPU only: 1280 GiB"
 stack("memory", [res("a", H, 1, 1, 10, DROP)], {}, "unset memory counts as 100 GiB: 1000")
 stack("memory", [res("a", H, 1, 1, 11, DROP)], {MEM: V}, "unset memory counts as 100 GiB: 1100")
 stack("memory", [res("a", H, 1, 1, 1, DROP)], {MEM: V}, "without a value to assume, unset memory cannot be counted", config={"jig-stack-memory": {"unset_memory_gib": None}})
-stack("memory", [res("a", H, 1, 1, 1, "64Gi")], {MEM: V, COV: V}, "not a number of GiB, nor a size")
+stack("memory", [res("a", H, 1, 1, 1, "64Gi")], {MEM: V}, "not a number of GiB, nor a size")
 stack("memory", [res("a", H, 1, 0, 0, 900), res("b", H, 1, 0, 0, 900)], {}, "parked deployments use no memory")
 stack("memory", [res("a", H, 1, 1, 17)], {G: V, COST: V}, "17 x 80 = 1360 GiB VRAM is exactly the limit; GPUs and cost are over")
 stack("memory", [res("a", H, 1, 1, 16), res("b", M, 1, 1, 3)], {COST: V, MEM: V}, "1280 + 120 = 1400 GiB VRAM; 16 + 1.5 GPUs pass; 105 USD")
-stack("memory", [res("a", H, 1)], {MEM: V}, "a type in use without VRAM in the table", config={"jig-stack-memory": {"vram_gib": {M: 40}}})
-stack("memory", [res("a", H, 1, 1, 1, 4000)], {}, "null limits: any memory passes, no table is needed", config={"jig-stack-memory": {"max_memory_gib": None, "max_vram_gib": None, "vram_gib": {}}})
+stack("memory", [res("a", H, 1)], {MEM: V}, "a type in use without VRAM in the table", config={"jig-gpu-types": {"types": {H: {"usd_per_hour": 6}}}})
+stack("memory", [res("a", H, 1, 1, 1, 4000)], {}, "null limits: any memory passes, no table is needed", config={"jig-stack-memory": {"max_memory_gib": None, "max_vram_gib": None}, "jig-gpu-types": {"types": {H: {"usd_per_hour": 6}}}})
 stack("cost", [res("a", H, 1)], {COST: A}, "prices older than the allowed age", config={"jig-stack-cost": {"prices_max_age_days": 30}}, today=TODAY)
 stack("cost", [res("a", H, 1)], {}, "prices on the last day of the allowed age", config={"jig-stack-cost": {"prices_max_age_days": 174}}, today=TODAY)
 stack("cost", [res("a", H, 1)], {COST: A}, "prices on the day after", config={"jig-stack-cost": {"prices_max_age_days": 173}}, today=TODAY)
 stack("cost", [], {}, "nothing is bought, so old prices do not matter", config={"jig-stack-cost": {"prices_max_age_days": 30}}, today=TODAY)
-stack("cost", [res("a", H, 1)], {COST: V}, "a type in use without a price", config={"jig-stack-cost": {"prices": {M: 3}}})
-stack("cost", [res("a", H, 1)], {COST: V}, "an empty price table", config={"jig-stack-cost": {"prices": {}}})
+stack("cost", [res("a", H, 1)], {COST: V}, "a type in use without a price", config={"jig-gpu-types": {"types": {H: {"vram_gib": 80}}}})
+stack("cost", [res("a", H, 1)], {COST: V, MEM: V}, "an empty table of types", config={"jig-gpu-types": {"types": {}}})
 stack("cost", [res("a", H, 1, 1, 2)], {COST: V}, "12 USD for one deployment is over 11.99", config={"jig-stack-cost": {"max_deployment_usd_per_hour": 11.99}})
 stack("cost", [res("a", H, 1, 1, 2), res("b", H, 1, 1, 2)], {}, "12 USD each, not together, for the limit per deployment", config={"jig-stack-cost": {"max_deployment_usd_per_hour": 12}})
-stack("cost", [res("a", H, 1), res("b", H, 1), res("c", H, 1)], {}, "0.1 + 0.1 + 0.1 USD are exactly 0.3 USD", config={"jig-stack-cost": {"prices": {H: 0.1}, "max_peak_usd_per_hour": 0.3, "max_floor_usd_per_hour": 0.3}})
+stack("cost", [res("a", H, 1), res("b", H, 1), res("c", H, 1)], {}, "0.1 + 0.1 + 0.1 USD are exactly 0.3 USD", config={"jig-gpu-types": {"types": {H: {"usd_per_hour": 0.1, "vram_gib": 80}}}, "jig-stack-cost": {"max_peak_usd_per_hour": 0.3, "max_floor_usd_per_hour": 0.3}})
 stack("cost", [res("a", "none", 0, 1, 4)], {}, "CPU-only deployments have no GPU price")
-stack("cost", [res("a", H, 1)], {}, "case of the type in the price table does not matter", config={"jig-stack-cost": {"prices": {"H100-80GB": 6}}})
+stack("cost", [res("a", H, 1)], {}, "case of the type in the price table does not matter", config={"jig-gpu-types": {"types": {"H100-80GB": {"usd_per_hour": 6, "vram_gib": 80}}}})
 stack("cost", [res("a", "x1", 1)], {MEM: V}, "null limits need no price", config={"jig-stack-cost": {"max_peak_usd_per_hour": None, "max_floor_usd_per_hour": None, "max_deployment_usd_per_hour": None}})
-A1, B1 = res("a"), res("b")
-stack("coverage", [], {COV: V}, "in a budget that the stack does not have", resources=[res("a", budget="ghost")])
-stack("coverage", [], {COV: V}, "the budget does not list it", resources=[listed(A1), A1, B1])
-stack("coverage", [], {}, "without a budget at all: that is another policy's matter", resources=[res("a", budget=DROP)])
-stack("coverage", [], {}, "two budgets, each with its own", resources=[listed(A1), A1, listed(res("b", budget="lab"), name="lab"), res("b", budget="lab")])
-stack("coverage", [], {COV: V}, "listed in another budget than its own", resources=[listed(A1, B1), A1, listed(name="lab"), res("b", budget="lab")])
-stack("coverage", [], {COV: V}, "the budget was told one replica of a deployment that may have four", resources=[listed(A1), res("a", H, 1, 1, 4)])
-stack("coverage", [], {COV: V}, "the budget was told another type", resources=[listed(res("a", M)), A1])
-stack("coverage", [], {COV: V}, "the budget was told less memory", resources=[listed(A1), res("a", memory=64)])
-stack("coverage", [], {}, "the budget was told more than is there", resources=[listed(res("a", H, 1, 1, 4)), A1])
-stack("coverage", [], {COV: U}, "members that are not known yet", resources=[{"type": BUDGET, "name": "team", "inputs": {"name": "team", "members": UNKNOWN}}, A1])
-stack("coverage", [], {COV: U}, "the name of the budget is not known yet", resources=[listed(A1), res("a", budget=UNKNOWN)])
-stack("coverage", [], {}, "numbers of one value in two spellings are one size", resources=[listed(res("a", H, 1.0, "1", 1)), A1])
-stack("coverage", [], {COV: V}, "two deployments share one entry of the list", resources=[listed(A1), A1, {**A1, "parent": "other"}])
 BIG = res("big", H, 1, 1, 17)
 stack("exempt", [BIG], {G: A, COST: V}, "an exempt deployment is not counted among the GPUs, but it costs", config={"jig-stack-gpus": exempt("big", "2026-12-31")}, today=TODAY)
 stack("exempt", [BIG], {G: V, COST: V}, "the exemption ended the day before", config={"jig-stack-gpus": exempt("big", "2026-11-21")}, today=TODAY)
 stack("exempt", [BIG], {G: V, COST: A}, "exempt from cost only", config={"jig-stack-cost": exempt("b*", "2026-11-22")}, today=TODAY)
-stack("exempt", [], {COV: A}, "exempt from being in the list", config={"jig-budget-coverage": exempt("a", "2026-12-31")}, today=TODAY, resources=[res("a", budget="ghost")])
-stack("foreign", [], {}, "other resources do not count", resources=[{"type": "aws:s3/bucket:Bucket", "name": "b", "inputs": {"gpu_type": H, "image": "x", "gpu_count": 100}}, {"type": "pulumi:pulumi:Stack", "name": "s", "inputs": {}}, {"type": RAW, "name": "r", "inputs": {"script": "echo"}}])
+stack("foreign", [{"type": "aws:s3/bucket:Bucket", "name": "b", "inputs": {"gpu_type": H, "image": "x", "gpu_count": 100}}, {"type": "pulumi:pulumi:Stack", "name": "s", "inputs": {}}, {"type": RAW, "name": "r", "inputs": {"script": "echo"}}], {}, "other resources do not count")
 
+TEAMS = {"a-*": {"max_total_gpus": 4}, "b-*": {"max_gpus": {H: 2}, "max_floor_gpus": 1}}
+GROUPS = {"jig-stack-gpus": {"groups": TEAMS}}
+stack("groups", [res("a-1", H, 2), res("a-2", H, 2)], {}, "4 of 4 of team a", config=GROUPS)
+stack("groups", [res("a-1", H, 2), res("a-2", H, 3)], {G: V}, "5 of 4 of team a, 5 of 16 in all", config=GROUPS)
+stack("groups", [res("a-1", H, 4), res("c-1", H, 4)], {}, "what no glob names counts for the stack only", config=GROUPS)
+stack("groups", [res("a-1", M, 1, 1, 8)], {}, "8 slices are 4 GPUs of team a", config=GROUPS)
+stack("groups", [res("b-1", H, 1, 1, 2)], {}, "2 of 2 at the peak, 1 of 1 at the minimum", config=GROUPS)
+stack("groups", [res("b-1", H, 1, 2, 2)], {G: V}, "2 of 1 at the minimum", config=GROUPS)
+stack("groups", [res("b-1", H, 1, 1, 3)], {G: V}, "3 of 2 of the type", config=GROUPS)
+stack("groups", [res("a-1", H, UNKNOWN)], {G: U, MEM: U, COST: U}, "not known yet, for the team as for the stack", config=GROUPS)
+stack("groups", [res("A-1", H, 3), res("A-2", H, 3)], {}, "globs have case, as names have", config=GROUPS)
+stack("groups", [res("a-1", H, 1, memory=64), res("a-2", H, 1, memory=64)], {MEM: V}, "128 GiB of 100 of team a", config={"jig-stack-memory": {"groups": {"a-*": {"max_memory_gib": 100}}}})
+stack("groups", [res("a-1", H, 1), res("a-2", H, 1)], {COST: V}, "12 USD of 11 of team a", config={"jig-stack-cost": {"groups": {"a-*": {"max_peak_usd_per_hour": 11}}}})
+stack("minimum", [res("a", H, 1, 1, 4, 100)], {MEM: V}, "100 GiB always, of 99", config={"jig-stack-memory": {"max_floor_memory_gib": 99}})
+stack("minimum", [res("a", H, 1, 1, 4, 100)], {}, "100 GiB always, exactly the limit", config={"jig-stack-memory": {"max_floor_memory_gib": 100}})
+stack("minimum", [res("a", H, 1, 0, 4, 100)], {}, "nothing always", config={"jig-stack-memory": {"max_floor_memory_gib": 0}})
+stack("minimum", [res("a", H, 2, 1, 4)], {MEM: V}, "160 GiB of VRAM always, of 159", config={"jig-stack-memory": {"max_floor_vram_gib": 159}})
+stack("minimum", [res("a", H, 2, 1, 4)], {}, "160 GiB of VRAM always, exactly the limit", config={"jig-stack-memory": {"max_floor_vram_gib": 160}})
+OTHERS = {"usd_per_core_hour": 0.5, "usd_per_memory_gib_hour": 0.25, "usd_per_storage_gib_hour": 0.125}
+stack("prices", [res("a", "none", 0, 1, 2, 8, cpu=4, storage=16)], {}, "2 x (2 + 2 + 2) = 12 USD, exactly the limit", config={"jig-stack-cost": {**OTHERS, "max_peak_usd_per_hour": 12}})
+stack("prices", [res("a", "none", 0, 1, 2, 8, cpu=4, storage=16)], {COST: V}, "12 USD, of 11.99", config={"jig-stack-cost": {**OTHERS, "max_peak_usd_per_hour": 11.99}})
+stack("prices", [res("a", "none", 0, 1, 2, 8, cpu=4, storage=16)], {COST: V}, "6 USD always, of 5", config={"jig-stack-cost": {**OTHERS, "max_floor_usd_per_hour": 5}})
+stack("prices", [res("a", "none", 0, 1, 2, 8, cpu=UNKNOWN, storage=16)], {COST: U}, "its cores are not known yet", config={"jig-stack-cost": {**OTHERS, "max_peak_usd_per_hour": 12}})
+stack("prices", [res("a", "none", 0, 1, 2, 8, cpu=4, storage=16)], {}, "nothing but GPUs has a price", config={"jig-stack-cost": {"max_peak_usd_per_hour": 0}})
+BEFORE = [res("a", H, 1), res("b", H, 1)]
+stack("growth", [res("a", H, 1), res("b", H, 2)], {}, "one more GPU, exactly the limit", config={"jig-stack-gpus": {"max_growth": 1}}, baseline=BEFORE)
+stack("growth", [res("a", H, 1), res("b", H, 3)], {G: V}, "two more GPUs, of one", config={"jig-stack-gpus": {"max_growth": 1}}, baseline=BEFORE)
+stack("growth", [res("a", H, 1), res("c", H, 1)], {}, "one goes, another comes", config={"jig-stack-gpus": {"max_growth": 0}}, baseline=BEFORE)
+stack("growth", [res("a", H, 1), res("b", H, 2)], {}, "half as much again, exactly the limit", config={"jig-stack-gpus": {"max_growth_percent": 50}}, baseline=BEFORE)
+stack("growth", [res("a", H, 1), res("b", H, 2)], {G: V}, "50 percent, of 49", config={"jig-stack-gpus": {"max_growth_percent": 49}}, baseline=BEFORE)
+stack("growth", [res("a", H, 4)], {}, "of nothing no percent can be taken", config={"jig-stack-gpus": {"max_growth_percent": 10}}, baseline=[])
+stack("growth", [res("a", H, 4)], {G: V}, "from nothing to four, of three", config={"jig-stack-gpus": {"max_growth": 3}}, baseline=[])
+stack("growth", [res("a", H, 4)], {G: U}, "what the state holds is not known", config={"jig-stack-gpus": {"max_growth": 3}})
+stack("growth", [res("a", H, 4)], {G: V}, "what the state holds is not known, which this owner denies", config={"jig-stack-gpus": {"max_growth": 3, "unknown": "deny"}})
+stack("growth", [res("a", H, 2)], {COST: V}, "6 USD more, of 5", config={"jig-stack-cost": {"max_growth": 5}}, baseline=[res("a", H, 1)])
+stack("growth", [res("a", H, 1, memory=64)], {MEM: V}, "56 GiB more, of 50", config={"jig-stack-memory": {"max_growth": 50}}, baseline=[res("a", H, 1)])
+stack("external", [res("a", H, 4, 1, 4), {**res("b", H, 4, 1, 4), "external": True}], {}, "what another program owns is not this stack's")
 
 # fmt: on
 
