@@ -24,7 +24,7 @@ import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -184,7 +184,7 @@ def _policy(arguments: list[str]) -> int:
     try:
         from pulumi_jig.policy.commands import run_cli
 
-        return run_cli(arguments)
+        return run_cli(arguments, list_live=_live_deployments)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "pulumi_policy":
             raise
@@ -208,6 +208,27 @@ COMMANDS: Final = {
     "recover": "Settle what an interrupted run left.",
     "rehearse": "Run a program's whole life without the pulumi command.",
 }
+
+
+def _live_deployments() -> list[dict[str, Any]]:
+    """List what the account runs, as policies read it."""
+    from pulumi_jig.operations import account
+
+    client = account.connect(None)
+    try:
+        items = client.deployments.list(account.look())
+    finally:
+        client.close()
+    found = []
+    for item in items:
+        data = item.model_dump(mode="json", exclude_none=True)
+        variables = data.get("environment_variables") or []
+        data["environment_variables"] = [
+            one for one in variables if not one.get("name", "").startswith("TOGETHER_")
+        ]
+        found.append(data)
+    return found
+
 
 _OTHERS: Final[dict[str, Callable[[list[str]], int]]] = {
     "emulator": _emulator,

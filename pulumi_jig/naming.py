@@ -28,7 +28,6 @@ MODULE: Final = "jig"
 DEPLOYMENT_TYPE: Final = "pulumi-python:dynamic/jig:Deployment"
 SECRET_TYPE: Final = "pulumi-python:dynamic/jig:Secret"  # noqa: S105 - a type token
 VOLUME_TYPE: Final = "pulumi-python:dynamic/jig:Volume"
-GPU_BUDGET_TYPE: Final = "pulumi-python:dynamic/jig:GpuBudget"
 
 # --- Deployment names ----------------------------------------------------------
 

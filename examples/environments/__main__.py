@@ -4,7 +4,7 @@ import promotion
 import pulumi
 import settings
 
-from pulumi_jig import Deployment, GpuBudget, HTTPAutoscalingArgs
+from pulumi_jig import Deployment, HTTPAutoscalingArgs
 
 stack = pulumi.get_stack()
 config = pulumi.Config()
@@ -17,24 +17,23 @@ except settings.SettingsError as error:
 image = promotion.image(stack, config.get("image"), service.promotes_from)
 varies = service.replicas.max > service.replicas.min
 
-with GpuBudget(stack, max_gpus={service.gpu_type: service.max_gpus}):
-    llm = Deployment(
-        "llm",
-        name=service.name,
-        image=image,
-        gpu_type=service.gpu_type,
-        gpu_count=service.gpus,
-        memory=service.memory_gib,
-        port=8000,
-        health_check_path="/health",
-        min_replicas=service.replicas.min,
-        max_replicas=service.replicas.max,
-        autoscaling=HTTPAutoscalingArgs(metric="HTTPTotalRequests") if varies else None,
-        # An update that does not come to serve puts the revision before back, and
-        # still fails.
-        on_failed_update="rollback",
-        opts=pulumi.ResourceOptions(protect=service.protect),
-    )
+llm = Deployment(
+    "llm",
+    name=service.name,
+    image=image,
+    gpu_type=service.gpu_type,
+    gpu_count=service.gpus,
+    memory=service.memory_gib,
+    port=8000,
+    health_check_path="/health",
+    min_replicas=service.replicas.min,
+    max_replicas=service.replicas.max,
+    autoscaling=HTTPAutoscalingArgs(metric="HTTPTotalRequests") if varies else None,
+    # An update that does not come to serve puts the revision before back, and
+    # still fails.
+    on_failed_update="rollback",
+    opts=pulumi.ResourceOptions(protect=service.protect),
+)
 
 pulumi.export("url", llm.endpoint_url)
 pulumi.export("image", llm.image)

@@ -47,8 +47,6 @@ class Service(_Strict):
     gpus: PositiveInt
     memory_gib: PositiveInt
     replicas: Replicas
-    max_gpus: PositiveInt
-    """GPUs of this environment when every replica runs."""
     name: str | None = None
     """Name in the service; made from the resource's name where it is left out."""
     promotes_from: str | None = None

@@ -1,4 +1,4 @@
-"""Many deployments from one YAML file, within one budget."""
+"""Many deployments from one YAML file."""
 
 from pathlib import Path
 
@@ -6,16 +6,13 @@ import catalogue
 import pulumi
 from model_service import ModelService
 
-from pulumi_jig import GpuBudget
-
 try:
     fleet = catalogue.read(Path(__file__).with_name("fleet.yaml"))
 except catalogue.FleetError as error:
     raise pulumi.RunError(str(error)) from None
 
 services = {}
-with GpuBudget("fleet", max_gpus=fleet.budget.max_gpus):
-    for name, model in fleet.models.items():
-        services[name] = ModelService(name, model)
+for name, model in fleet.models.items():
+    services[name] = ModelService(name, model)
 
 pulumi.export("urls", {name: service.url for name, service in services.items()})

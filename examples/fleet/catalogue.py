@@ -67,16 +67,9 @@ class Model(_Strict):
         return self
 
 
-class Budget(_Strict):
-    """What the whole fleet may use when every replica runs."""
-
-    max_gpus: dict[str, PositiveInt]
-
-
 class Fleet(_Strict):
     """The whole file."""
 
-    budget: Budget
     models: Annotated[dict[str, Model], Field(min_length=1)]
 
 

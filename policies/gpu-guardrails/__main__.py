@@ -1,10 +1,10 @@
-"""The guardrails as a policy pack; the limits stand in ../profiles."""
+"""The guardrails as a policy pack; the limits are in ../profiles."""
 
 import sys
 from pathlib import Path
 
 try:
-    from pulumi_jig.policy.packs import serve
+    from pulumi_jig.policy.pack import serve
 except ImportError as error:
     sys.exit(
         f"gpu-guardrails needs {error.name or 'pulumi_jig'} in {sys.executable}: "

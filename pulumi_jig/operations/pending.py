@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Final
 from pulumi_jig.errors import NotFoundError
 from pulumi_jig.lifecycle.kind import id_of, mark_on, name_in
 from pulumi_jig.models import DeploymentResponseItem
-from pulumi_jig.naming import GPU_BUDGET_TYPE
 from pulumi_jig.operations.exported import Record, provider_name, unsealed
 from pulumi_jig.operations.kinds import ID_KEYS, kind_of
 from pulumi_jig.operations.stored import (
@@ -65,8 +64,6 @@ def judge(export: Export, index: int, desk: Desk) -> Finding:
     def finding(verdict: Verdict, words: str, **more: Any) -> Finding:
         return Finding(index, deed, resource["urn"], verdict, words, **more)
 
-    if resource["type"] == GPU_BUDGET_TYPE:
-        return finding(Verdict.DROP, "A budget lives in the state only.")
     kind = kind_of(resource["type"])
     if kind is None:
         return finding(

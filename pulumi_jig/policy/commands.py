@@ -1,13 +1,13 @@
 """
-`pulumi-jig policy`: the rules at a desk, without a program and without an engine.
+`pulumi-jig policy`: the rules without a program and without an engine.
 
-    check PROFILE...     is a profile what its owner means?
-    audit STATE          do the limits hold for what already exists?
+    check PROFILE...     is a profile what its owner means, and what holds by it?
+    audit [STATE]        do the limits hold for what already exists?
     list                 which policies are there, and what can they be told?
+    init NAME            write a pack and a profile for a team
 
-Each command is a function that returns an exit code and what to print, so that another
-command line can wear it. Exit codes: 0 all is well, 1 something was found, 3 the question
-could not be answered (2 is wrong usage, as everywhere).
+Exit codes: 0 all is well, 1 something was found, 2 wrong usage, 3 the question could
+not be answered.
 """
 
 from __future__ import annotations
@@ -16,32 +16,51 @@ import argparse
 import datetime as dt
 import json
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
 from pulumi_jig.errors import ConfigError, JigError
 from pulumi_jig.policy import docs
-from pulumi_jig.policy.audit import Verdict, audit, interrupted, read_state
+from pulumi_jig.policy.audit import (
+    AuditFinding,
+    State,
+    audit_live,
+    audit_state,
+    interrupted,
+    read_state,
+)
 from pulumi_jig.policy.findings import Kind
-from pulumi_jig.policy.profiles import STRICTEST, Profile, gaps, load, read_file
+from pulumi_jig.policy.profile import (
+    Effective,
+    Profile,
+    Profiles,
+    gaps,
+    load,
+    notes,
+    read_file,
+)
 from pulumi_jig.text import safe_message
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 OK: Final = 0
 FOUND: Final = 1
 UNANSWERED: Final = 3
 
-#: Where a profile's name is looked up, from the folder that one stands in.
+#: Where a profile's name is looked up, from the present folder.
 FOLDER: Final = Path("policies") / "profiles"
 
 Answer = tuple[int, str]
+#: Lists the deployments of an account as inputs; `pulumi-jig` gives one with a client.
+ListLive = Callable[[], Sequence[Mapping[str, Any]]]
+
+
+def _today() -> dt.date:
+    return dt.datetime.now(dt.UTC).date()
 
 
 def find_profile(name: str, folder: Path = FOLDER) -> Path:
     """
-    The file that a profile's name or path means.
+    Return the file that a profile's name or path means.
 
     Raises:
         ConfigError: There is none.
@@ -59,149 +78,258 @@ def find_profile(name: str, folder: Path = FOLDER) -> Path:
     return named
 
 
-def check(names: Sequence[str], *, folder: Path = FOLDER) -> Answer:
-    """
-    Whether profiles are what the engine will take and their owner means.
-
-    Unknown policies and keys, wrong types, duplicates, exemptions without a date, and
-    tables that lack an allowed type are faults; each is one line.
-    """
-    lines: list[str] = []
-    code = OK
-    for name in names:
-        try:
-            path = find_profile(name, folder)
-            profile, faults = read_file(path)
-        except ConfigError as error:
-            lines.append(error.message)
-            code = UNANSWERED
-            continue
-        faults = [*faults, *gaps(profile)]
-        lines += [f"{path}: {fault}." for fault in faults]
-        if faults:
-            code = max(code, FOUND)
-        else:
-            lines.append(f"{path}: {len(profile.keys)} policies configured, no fault.")
-    return code, "\n".join(lines)
+def _profiles(folder: Path) -> Profiles:
+    return Profiles(folder if folder.is_dir() else None)
 
 
-def audit_state(
-    state_file: Path,
+def check(
+    names: Sequence[str],
     *,
-    profile: str | None = None,
     folder: Path = FOLDER,
+    stack: str | None = None,
     as_json: bool = False,
     today: dt.date | None = None,
 ) -> Answer:
     """
-    Whether the limits hold for an exported state.
+    Say whether profiles are what their owners mean, and what holds by them.
+
+    Unknown policies and keys, wrong types, duplicates, nonsense, and tables that lack an
+    allowed type are faults; each is one line. A profile without a fault is followed by
+    every setting that holds, each with where it is from.
+
+    Args:
+        names: Names or paths.
+        folder: Where names are looked up.
+        stack: A stack that is run with the profile as its configuration file: what the
+            file leaves out comes from the profile that is named as the stack is.
+        as_json: Answer in JSON.
+        today: The date; by default today's, in UTC.
+    """
+    date = today or _today()
+    code = OK
+    lines: list[str] = []
+    data: list[dict[str, Any]] = []
+    for name in names:
+        try:
+            path = find_profile(name, folder)
+            profile, faults = read_file(path)
+            profiles = _profiles(folder)
+            if stack is not None and stack != profile.name:
+                profile = profile.over(profiles.of(stack))
+            if not faults:
+                faults = list(gaps(profile, date))
+        except ConfigError as error:
+            lines.append(error.message)
+            data.append({"profile": name, "faults": [error.message]})
+            code = UNANSWERED
+            continue
+        remarks = [] if faults else list(notes(profile, profiles.names()))
+        effective = [] if faults else profile.effective(date)
+        if faults:
+            code = max(code, FOUND)
+        lines += [f"{path}: {fault}." for fault in faults]
+        lines += [f"{path}: note: {remark}." for remark in remarks]
+        if not faults:
+            count = len({*profile.keys, *profile.levels})
+            lines.append(f"{path}: {count} policies configured, no fault.")
+            lines += _table(effective)
+        data.append(
+            {
+                "profile": str(path),
+                "faults": faults,
+                "notes": remarks,
+                "effective": [
+                    {**row._asdict(), "value": json.loads(docs.written(row.value))}
+                    if _is_json(row.value)
+                    else {**row._asdict(), "value": docs.written(row.value).strip('"')}
+                    for row in effective
+                ],
+            }
+        )
+    return code, json.dumps(data, indent=2) if as_json else "\n".join(lines)
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        json.loads(docs.written(value))
+    except ValueError:
+        return False
+    return True
+
+
+def _table(rows: Sequence[Effective]) -> list[str]:
+    """Write the settings that hold, defaults of no interest left out of the names."""
+    lines, policy = [], ""
+    for row in rows:
+        if row.policy != policy:
+            policy = row.policy
+            lines.append(f"  {policy} ({row.level})")
+        if row.key in {"exempt", "environment"} and not row.value:
+            continue
+        value = docs.written(row.value)
+        lines.append(f"    {row.key:28} {value}  [{row.source}]")
+    return lines
+
+
+def audit(
+    state_file: Path | None,
+    *,
+    profile: str | None = None,
+    folder: Path = FOLDER,
+    baseline: Path | None = None,
+    list_live: ListLive | None = None,
+    as_json: bool = False,
+    today: dt.date | None = None,
+) -> Answer:
+    """
+    Say whether the limits hold for what exists.
 
     Args:
         state_file: A file of `pulumi stack export`, or a rehearsal's state.
-        profile: Name or path; by default the one that is named as the stack is, and
-            the strictest of all values where there is none.
+        profile: Name or path; by default the one that is named as the stack is. What it
+            leaves out comes from that one, as in a run.
         folder: Where profiles are looked up.
+        baseline: The state before, for limits on growth.
+        list_live: Judge what this lists, and which of it the state does not hold.
         as_json: Answer in JSON.
         today: The date; by default today's, in UTC.
 
     Raises:
         ConfigError: State or profile cannot be read.
     """
-    state = read_state(state_file)
-    chosen = _profile(profile, state.stack, folder)
-    verdicts = audit(state, chosen, today or dt.datetime.now(dt.UTC).date())
-    notes = interrupted(state)
-    code = FOUND if notes or any(v.fails for v in verdicts) else OK
+    date = today or _today()
+    state = None if state_file is None else read_state(state_file)
+    chosen = _chosen(profile, state, folder)
+    before = None if baseline is None else read_state(baseline).live
+    if list_live is not None:
+        found = list(list_live())
+        findings = audit_live(found, chosen, date, state)
+        count, place = len(found), "the account"
+    else:
+        assert state is not None
+        findings = audit_state(state, chosen, date, before)
+        count = sum(r.is_deployment for r in state.declared)
+        place = state.stack or "stack"
+    unfinished = [] if state is None else interrupted(state)
+    code = FOUND if unfinished or any(f.fails for f in findings) else OK
     if as_json:
         answer = {
-            "stack": state.stack,
+            "stack": "" if state is None else state.stack,
+            "live": list_live is not None,
             "profile": chosen.name,
             "failed": code == FOUND,
-            "interrupted": notes,
-            "findings": [verdict.as_json() for verdict in verdicts],
+            "interrupted": unfinished,
+            "findings": [finding.as_json() for finding in findings],
         }
         return code, json.dumps(answer, indent=2)
-    deployments = sum(r.is_deployment for r in state.declared)
-    head = (
-        f"{state.stack or 'stack'}: {deployments} deployments against the profile "
-        f"{chosen.name}"
-    )
-    return code, "\n".join([head, *notes, *_lines(verdicts), _summary(verdicts)])
+    head = f"{place}: {count} deployments against the profile {chosen.name}"
+    return code, "\n".join([head, *unfinished, *_lines(findings), _summary(findings)])
 
 
-def _profile(name: str | None, stack: str, folder: Path) -> Profile:
-    if name is not None:
-        return load(find_profile(name, folder))
-    path = folder / f"{stack}.json"
-    return load(path) if stack and path.is_file() else STRICTEST
+def _chosen(name: str | None, state: State | None, folder: Path) -> Profile:
+    stack = "" if state is None else state.stack
+    own = _profiles(folder).of(stack)
+    if name is None:
+        if state is None:
+            raise ConfigError("Say which limits an account is to keep: --profile NAME.")
+        return own
+    given = load(find_profile(name, folder))
+    return given if given.name == own.name else given.over(own)
 
 
-def _lines(verdicts: Sequence[Verdict]) -> list[str]:
-    ordered = sorted(verdicts, key=lambda v: (not v.fails, -v.finding.kind.strength))
-    return [f"  {_level(v):9}  {v.policy:24}  {v.finding.message}" for v in ordered]
+def _lines(findings: Sequence[AuditFinding]) -> list[str]:
+    ordered = sorted(findings, key=lambda f: (not f.fails, -f.finding.kind.strength))
+    return [f"  {_level(f):9}  {f.policy:24}  {f.message}" for f in ordered]
 
 
-def _level(verdict: Verdict) -> str:
-    kind = verdict.finding.kind
-    return verdict.level if kind is Kind.VIOLATION else str(kind.value)
+def _level(finding: AuditFinding) -> str:
+    kind = finding.finding.kind
+    return finding.level if kind is Kind.VIOLATION else str(kind.value)
 
 
-def _summary(verdicts: Sequence[Verdict]) -> str:
-    failing = sum(v.fails for v in verdicts)
-    return f"{failing} mandatory violations, {len(verdicts) - failing} other findings"
+def _summary(findings: Sequence[AuditFinding]) -> str:
+    failing = sum(f.fails for f in findings)
+    return f"{failing} mandatory violations, {len(findings) - failing} other findings"
 
 
-def list_policies(*, style: str = "text") -> Answer:
-    """The catalogue, as `text`, `json` or `markdown`."""
-    if style == "json":
-        return OK, json.dumps(docs.as_data(), indent=2)
-    return OK, docs.as_markdown() if style == "markdown" else docs.as_text()
+def list_policies(*, as_json: bool = False) -> Answer:
+    """Return the registry."""
+    return OK, json.dumps(docs.as_data(), indent=2) if as_json else docs.as_text()
 
 
 def build_parser(prog: str = "pulumi-jig policy") -> argparse.ArgumentParser:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog=prog, description="The guardrails at a desk.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    one = commands.add_parser("check", help="check profiles")
-    one.add_argument("profile", nargs="+", help="name or path of a profile")
-    folder = "where profiles are looked up (default: policies/profiles)"
-    one.add_argument(
-        "--profiles", type=Path, default=FOLDER, metavar="DIR", help=folder
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(
+        prog=prog, description="Limits without a program and without an engine."
     )
-    two = commands.add_parser("audit", help="judge an exported state")
-    two.add_argument("state", type=Path, help="a file of `pulumi stack export`")
-    two.add_argument("--profile", help="name or path; by default the stack's")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    def folder_of(command: argparse.ArgumentParser) -> None:
+        command.add_argument(
+            "--profiles",
+            type=Path,
+            default=FOLDER,
+            metavar="DIR",
+            help="where profiles are looked up (default: policies/profiles)",
+        )
+
+    one = commands.add_parser("check", help="check profiles, and show what holds")
+    one.add_argument("profile", nargs="+", help="name or path of a profile")
+    one.add_argument("--stack", help="a stack that is run with it")
+    one.add_argument("--json", action="store_true", help="print JSON")
+    folder_of(one)
+    two = commands.add_parser("audit", help="judge what already exists")
     two.add_argument(
-        "--profiles", type=Path, default=FOLDER, metavar="DIR", help=folder
+        "state", type=Path, nargs="?", help="file of `pulumi stack export`"
+    )
+    two.add_argument("--profile", help="name or path; by default the stack's")
+    two.add_argument("--live", action="store_true", help="judge what the account runs")
+    two.add_argument(
+        "--baseline", type=Path, metavar="FILE", help="the state before, for growth"
     )
     two.add_argument("--json", action="store_true", help="print JSON")
+    folder_of(two)
     three = commands.add_parser("list", help="show all policies")
-    style = three.add_mutually_exclusive_group()
-    for word, help_ in (
-        ("json", "print JSON"),
-        ("markdown", "print what stands in the README of the pack"),
-    ):
-        style.add_argument(
-            f"--{word}", dest="style", action="store_const", const=word, help=help_
-        )
+    three.add_argument("--json", action="store_true", help="print JSON")
+    four = commands.add_parser("init", help="write a pack and a profile for a team")
+    four.add_argument("name", help="the profile's name: the stack that it is for")
+    four.add_argument(
+        "--dir", type=Path, default=Path("policies"), help="where (default: policies)"
+    )
     return parser
 
 
-def run_cli(argv: Sequence[str] | None = None) -> int:
+def run_cli(
+    argv: Sequence[str] | None = None, *, list_live: ListLive | None = None
+) -> int:
     """Run the command line, print its answer, return its exit code."""
-    options = build_parser().parse_args(argv)
+    parser = build_parser()
+    options = parser.parse_args(argv)
     try:
         if options.command == "check":
-            code, text = check(options.profile, folder=options.profiles)
+            code, text = check(
+                options.profile,
+                folder=options.profiles,
+                stack=options.stack,
+                as_json=options.json,
+            )
         elif options.command == "audit":
-            code, text = audit_state(
+            if options.state is None and not options.live:
+                parser.error("audit needs a STATE, or --live")
+            code, text = audit(
                 options.state,
                 profile=options.profile,
                 folder=options.profiles,
+                baseline=options.baseline,
+                list_live=list_live if options.live else None,
                 as_json=options.json,
             )
+        elif options.command == "init":
+            from pulumi_jig.policy.init import write_pack
+
+            code, text = OK, write_pack(options.name, options.dir)
         else:
-            code, text = list_policies(style=options.style or "text")
+            code, text = list_policies(as_json=options.json)
     except JigError as error:
         code, text = UNANSWERED, error.message
     print(safe_message(text), file=sys.stderr if code == UNANSWERED else sys.stdout)

@@ -1,9 +1,8 @@
 """
-What a rule says, and what an exemption makes of it.
+What a rule says.
 
 A rule never decides whether a run goes on: it says what it found, and the level of its
-policy, the environment and the exemptions decide. This module refuses findings without
-a sentence: a bare "violation" helps nobody.
+policy, the environment and the exemptions decide.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from decimal import Decimal
 
-    from pulumi_jig.policy.quantities import Amount
+    from pulumi_jig.policy.quantities import Quantity
 
 
 class Kind(Enum):
@@ -46,7 +45,7 @@ class Finding:
 
     Attributes:
         kind: See `Kind`.
-        message: Whole sentences: the property, its value, the limit, the remedy.
+        message: Whole sentences: the property, its value, the limit, what to do.
         urn: The resource that it is about, "" for the resource being judged or the
             stack as a whole.
         name: That resource's name in the program, "" where there is none.
@@ -58,7 +57,7 @@ class Finding:
     name: str = ""
 
     def but(self, *, kind: Kind | None = None, message: str | None = None) -> Finding:
-        """The same finding with another kind or message."""
+        """Return the same finding with another kind or message."""
         return replace(
             self,
             kind=self.kind if kind is None else kind,
@@ -67,19 +66,19 @@ class Finding:
 
 
 def violation(message: str, *, urn: str = "", name: str = "") -> Finding:
-    """A finding that breaks the rule."""
+    """Return a finding that breaks the rule."""
     return Finding(Kind.VIOLATION, message, urn, name)
 
 
 def advice(message: str, *, urn: str = "", name: str = "") -> Finding:
-    """A finding that stops nothing."""
+    """Return a finding that stops nothing."""
     return Finding(Kind.ADVICE, message, urn, name)
 
 
 def not_known(
     subject: str, properties: Iterable[str], rule: str, *, urn: str = "", name: str = ""
 ) -> Finding:
-    """A finding that names what is not known and what therefore was not judged."""
+    """Return a finding that names what is not known and what was not judged for it."""
     return Finding(
         Kind.UNKNOWN,
         f"{subject}: {listed(properties)} not known yet, so {rule} could not be "
@@ -89,8 +88,16 @@ def not_known(
     )
 
 
+def graded(grade: str, message: str) -> Iterator[Finding]:
+    """Yield a finding as a setting of `allow`, `warn` or `deny` asks for it."""
+    if grade == "deny":
+        yield violation(message)
+    elif grade == "warn":
+        yield advice(message)
+
+
 def listed(properties: Iterable[str]) -> str:
-    """`a is`, `a and b are`, shortened where there are many."""
+    """Write `a is`, `a and b are`, shortened where there are many."""
     names = list(dict.fromkeys(properties))
     if len(names) == 1:
         return f"{names[0]} is"
@@ -100,7 +107,7 @@ def listed(properties: Iterable[str]) -> str:
 
 
 def within(
-    amount: Amount,
+    quantity: Quantity,
     limit: Decimal | int | None,
     *,
     subject: str,
@@ -108,23 +115,23 @@ def within(
     over: str,
 ) -> Iterator[Finding]:
     """
-    Compare an amount with a limit: what is known is judged, what is not is named.
+    Compare a quantity with a limit: what is known is judged, what is not is named.
 
     Args:
-        amount: What is asked for.
+        quantity: What is asked for.
         limit: The most that is allowed; None allows everything.
-        subject: Whose amount it is, to begin a sentence with.
+        subject: Whose quantity it is, to begin a sentence with.
         what: The limit in words, for the sentence about what could not be judged.
-        over: The whole sentence for an amount over the limit.
+        over: The whole sentence for a quantity over the limit.
     """
     if limit is None:
         return
-    if amount.low > limit:
+    if quantity.low > limit:
         yield violation(over)
-    elif amount.invalid:
+    elif quantity.invalid:
         yield violation(
-            f"{subject}: {listed(amount.invalid)} not a quantity, so {what} cannot be "
+            f"{subject}: {listed(quantity.invalid)} not a quantity, so {what} cannot be "
             "judged and does not pass. Give a plain number."
         )
-    elif amount.unknown:
-        yield not_known(subject, amount.unknown, what)
+    elif quantity.unknown:
+        yield not_known(subject, quantity.unknown, what)

@@ -8,114 +8,131 @@ advice that says until when, and the day after it is what it was.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from pulumi_jig.policy.budget import Budget
-from pulumi_jig.policy.facts import Resource, shown
 from pulumi_jig.policy.findings import Finding, Kind, advice
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterable, Sequence
 
-    from pulumi_jig.policy.catalogue import PolicySpec
-    from pulumi_jig.policy.settings import Exemption, Settings
-
+    from pulumi_jig.policy.declaration import Exemption, Facts, Policy
+    from pulumi_jig.policy.quota import Ledger
+    from pulumi_jig.policy.resource import Resource
 
 #: What becomes of a value that a preview does not know.
-RESOURCE_LATER = "It is judged again before anything is created."
-STACK_LATER = (
-    "The update judges it again, but only when everything is created; a GpuBudget is "
-    "judged before."
+LATER: Final = "It is judged again before anything is created."
+#: The same at the end of an update.
+NEVER: Final = "It was not known when the resource was created either."
+_REFUSAL: Final = (
+    "This environment refuses what cannot be judged: make the value known, or have "
+    "`unknown` set to warn."
 )
 
 
 def judge_resource(
-    spec: PolicySpec,
-    resource: Resource,
-    settings: Settings,
-    today: dt.date,
-    *,
-    others: Sequence[Budget] = (),
-    later: str = RESOURCE_LATER,
+    policy: Policy, resource: Resource, facts: Facts, *, later: str = LATER
 ) -> list[Finding]:
     """
-    What a resource policy says about one resource.
+    Return what a policy says about one resource by itself; quotas say nothing.
 
     Args:
-        spec: The policy; it may be about other resources, which says nothing.
+        policy: The policy, configured; it may be about other resources.
         resource: The resource.
-        settings: The policy's configuration, of the class that `spec` names.
-        today: The date (UTC) for exemptions and prices.
-        others: For the policy on budgets: other budgets of the same run.
+        facts: See `Facts`.
         later: The sentence about what is not known yet.
     """
-    if not spec.applies_to(resource):
+    if policy.judges == "quota" or not policy.applies_to(resource):
         return []
-    if spec.judges == "budget":
-        own = Budget.of(resource.name, resource.urn, resource.inputs)
-        found: Iterable[Finding] = spec.rule([own, *others], settings, today)
-    else:
-        found = spec.rule(resource, settings)
-    exemption = settings.exemption(resource.name)
-    return [_exempted(f, exemption, today) for f in _denied(found, settings, later)]
+    found = policy.judge(resource, facts)
+    exemption = policy.exemption(resource.name)
+    return [
+        _exempted(finding, exemption, facts.today)
+        for finding in _denied(found, policy, later)
+    ]
+
+
+def judge_admission(
+    policy: Policy, resource: Resource, facts: Facts, ledger: Ledger, request: object
+) -> list[Finding]:
+    """
+    Return what a quota says about one deployment that asks to be admitted.
+
+    The caller holds the ledger's lock, and withdraws the deployment where a mandatory
+    policy refuses it.
+
+    Args:
+        policy: The quota, configured.
+        resource: The deployment.
+        facts: See `Facts`.
+        ledger: What has been admitted before.
+        request: See `Ledger.admit`.
+    """
+    if not policy.applies_to(resource):
+        return []
+    found = ledger.admit(policy, resource, facts, request)  # type: ignore[arg-type]
+    if policy.unknown == "deny":
+        # What cannot be judged of the stack as a whole refuses each of its deployments.
+        beside = policy.beside_sums([resource], facts)  # type: ignore[attr-defined]
+        found += [finding for finding in beside if finding.kind is Kind.UNKNOWN]
+    exemption = policy.exemption(resource.name)
+    if exemption is not None and exemption.holds(facts.today):
+        return [_not_counted(resource, exemption)]
+    return [
+        _exempted(finding, exemption, facts.today)
+        for finding in _denied(found, policy, LATER)
+    ]
 
 
 def judge_stack(
-    spec: PolicySpec,
-    resources: Sequence[Resource],
-    settings: Settings,
-    today: dt.date,
-    *,
-    later: str = STACK_LATER,
+    policy: Policy, resources: Sequence[Resource], facts: Facts, *, later: str = LATER
 ) -> list[Finding]:
     """
-    What a stack policy says about a stack.
+    Return what a quota says about a whole stack; other policies say nothing.
 
     A deployment that is exempt is left out of the sums, and named.
     """
-    counted: list[Resource] = []
-    findings: list[Finding] = []
+    if policy.judges != "quota":
+        return []
+    exempt: list[Finding] = []
     ended: list[str] = []
     for resource in resources:
-        exemption = (
-            settings.exemption(resource.name) if resource.is_deployment else None
-        )
-        if exemption is not None and exemption.holds(today):
-            findings.append(
-                advice(
-                    f"The deployment {shown(resource.name)} is exempt until "
-                    f"{exemption.expires} ({exemption.reason}) and not counted.",
-                    urn=resource.urn,
-                    name=resource.name,
-                )
-            )
-            continue
-        if exemption is not None:
-            ended.append(f"{shown(resource.name)} on {exemption.expires}")
-        counted.append(resource)
-    found = _denied(spec.judge_stack(counted, settings, today), settings, later)
-    for finding in found:
-        if ended and finding.kind is Kind.VIOLATION:
-            note = f"{finding.message} (Exemptions that ended: {', '.join(ended)}.)"
-            findings.append(finding.but(message=note))
-        else:
-            findings.append(finding)
-    return findings
+        exemption = policy.exemption(resource.name) if resource.is_deployment else None
+        if exemption is not None and exemption.holds(facts.today):
+            exempt.append(_not_counted(resource, exemption))
+        elif exemption is not None:
+            ended.append(f"{resource.label} on {exemption.expires}")
+    found = _denied(policy.judge_together(resources, facts, None), policy, later)
+    if ended:
+        note = f" (Exemptions that ended: {', '.join(ended)}.)"
+        found = [
+            f.but(message=f.message + note) if f.kind is Kind.VIOLATION else f
+            for f in found
+        ]
+    return [*exempt, *found]
 
 
-def _denied(
-    findings: Iterable[Finding], settings: Settings, later: str
-) -> list[Finding]:
-    refusal = (
-        "This environment refuses what cannot be judged: make the value known, or have "
-        "`unknown` set to warn."
+def worded(finding: Finding, level: str) -> str:
+    """Return a finding's message: "must" only where it stops the run."""
+    if finding.kind is Kind.VIOLATION and level == "mandatory":
+        return finding.message
+    return finding.message.replace(" must ", " should ", 1)
+
+
+def _not_counted(resource: Resource, exemption: Exemption) -> Finding:
+    return advice(
+        f"{resource.subject} is exempt {exemption.note} and not counted.",
+        urn=resource.urn,
+        name=resource.name,
     )
-    deny = settings.unknown == "deny"
+
+
+def _denied(findings: Iterable[Finding], policy: Policy, later: str) -> list[Finding]:
+    deny = policy.unknown == "deny"
     return [
         finding.but(
             kind=Kind.VIOLATION if deny else Kind.UNKNOWN,
-            message=f"{finding.message} {refusal if deny else later}",
+            message=f"{finding.message} {_REFUSAL if deny else later}",
         )
         if finding.kind is Kind.UNKNOWN
         else finding
@@ -128,9 +145,7 @@ def _exempted(finding: Finding, exemption: Exemption | None, today: dt.date) -> 
         return finding
     if exemption.holds(today):
         return finding.but(
-            kind=Kind.ADVICE,
-            message=f"Exempt until {exemption.expires} ({exemption.reason}): "
-            f"{finding.message}",
+            kind=Kind.ADVICE, message=f"Exempt {exemption.note}: {finding.message}"
         )
     if finding.kind is Kind.VIOLATION:
         return finding.but(

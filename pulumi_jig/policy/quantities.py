@@ -1,9 +1,9 @@
 """
-Numbers as policies meet them, and amounts that know what they miss.
+Numbers as policies meet them, and quantities that know what they miss.
 
-All numbers arrive as floats, some as text, and some are none. This module refuses to
-compare what is not a number: NaN is smaller than no limit and larger than none, so it
-would pass all of them.
+All numbers arrive as floats, some as text, and some are none. What is not a number is
+never compared: NaN is smaller than no limit and larger than none, so it would pass all of
+them. Sums are decimal: 0.1 + 0.1 + 0.1 USD are 0.3 USD.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ZERO: Final = Decimal(0)
 
 def read_number(value: Any) -> Decimal | None:
     """
-    The finite number that a value means, or None.
+    Return the finite number that a value means, or None.
 
     Floats (all numbers arrive as floats) and numeric text are numbers. Booleans, NaN,
     infinities and everything that only Python reads as a number are not.
@@ -33,15 +33,13 @@ def read_number(value: Any) -> Decimal | None:
         return None
     if isinstance(value, int):
         return Decimal(value) if abs(value) < _ABSURD else None
-    if isinstance(value, float):
+    if isinstance(value, float | Decimal):
         # NaN and the infinities have no digits, so the pattern below refuses them.
-        value = repr(value)
-    if isinstance(value, Decimal):
-        value = str(value)
+        value = repr(value) if isinstance(value, float) else str(value)
     if not isinstance(value, str):
         return None
     text = value.strip()
-    if _NUMERAL.fullmatch(text) is None:
+    if not text.isascii() or _NUMERAL.fullmatch(text) is None:
         return None
     number = Decimal(text)
     return number if abs(number) < _ABSURD else None
@@ -49,7 +47,7 @@ def read_number(value: Any) -> Decimal | None:
 
 def quantity_fault(value: Any, *, whole: bool) -> str | None:
     """
-    Why a value is not a quantity, as the end of a sentence, or None if it is one.
+    Say why a value is not a quantity, as the end of a sentence, or None if it is one.
 
     The value itself is shown only where it is a number: text may be anything, a secret
     included.
@@ -79,20 +77,20 @@ def _kind(value: Any) -> str:
 
 
 def show(number: Decimal | int) -> str:
-    """A number as people write it: `8`, `0.5`, never `8.0`."""
+    """Write a number as people do: `8`, `0.5`, never `8.0`."""
     text = format(Decimal(number), "f")
     return text.rstrip("0").rstrip(".") or "0" if "." in text else text
 
 
 @dataclass(frozen=True, slots=True)
-class Amount:
+class Quantity:
     """
     How much of something, as far as it is known.
 
     Attributes:
-        low: The least that it can be; the amount itself where nothing is missing.
-        unknown: Properties that are not known yet, of which it depends.
-        invalid: Properties that are not quantities, of which it depends.
+        low: The least that it can be; the quantity itself where nothing is missing.
+        unknown: Properties that are not known yet, on which it depends.
+        invalid: Properties that are no quantities, on which it depends.
     """
 
     low: Decimal = ZERO
@@ -101,44 +99,46 @@ class Amount:
 
     @property
     def exact(self) -> bool:
-        """True where nothing is missing."""
+        """Whether nothing is missing."""
         return not self.unknown and not self.invalid
 
-    def __add__(self, other: Amount) -> Amount:
-        """The sum, which misses what either part misses."""
-        return Amount(
+    @property
+    def is_zero(self) -> bool:
+        """Whether it is certainly nothing."""
+        return self.low == 0 and self.exact
+
+    @property
+    def text(self) -> str:
+        """The quantity for a sentence: `8`, or `at least 8` where something is missing."""
+        return show(self.low) if self.exact else f"at least {show(self.low)}"
+
+    def __add__(self, other: Quantity) -> Quantity:
+        """Return the sum, which misses what either part misses."""
+        return Quantity(
             self.low + other.low,
             _merged(self.unknown, other.unknown),
             _merged(self.invalid, other.invalid),
         )
 
-    def __mul__(self, other: Amount) -> Amount:
-        """The product; nothing times anything, known or not, is nothing."""
+    def __mul__(self, other: Quantity) -> Quantity:
+        """Return the product; nothing times anything, known or not, is nothing."""
         if self.is_zero or other.is_zero:
-            return Amount()
-        return Amount(
+            return Quantity()
+        return Quantity(
             self.low * other.low,
             _merged(self.unknown, other.unknown),
             _merged(self.invalid, other.invalid),
         )
 
-    @property
-    def is_zero(self) -> bool:
-        """True where it is certainly nothing."""
-        return self.exact and self.low == 0
+    def scaled(self, factor: Decimal) -> Quantity:
+        """Return the quantity times a known factor."""
+        return self * Quantity(factor)
 
-    @property
-    def text(self) -> str:
-        """The amount for a sentence: `8`, or `at least 8` where something is missing."""
-        return show(self.low) if self.exact else f"at least {show(self.low)}"
-
-    def scaled(self, factor: Decimal) -> Amount:
-        """The amount times a known factor."""
-        return self * Amount(factor)
-
-    def at(self, prefix: str) -> Amount:
-        """The same amount, with its properties named from further away."""
-        return Amount(
+    def at(self, prefix: str) -> Quantity:
+        """Return the same quantity with its properties named from further away."""
+        if self.exact:
+            return self
+        return Quantity(
             self.low,
             tuple(f"{prefix}{path}" for path in self.unknown),
             tuple(f"{prefix}{path}" for path in self.invalid),
@@ -149,14 +149,14 @@ def _merged(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
     return one if one == other else tuple(dict.fromkeys(one + other))
 
 
-def read_amount(value: Any, path: str, *, whole: bool, default: int = 0) -> Amount:
-    """The amount that one property holds; unset means `default`."""
+def read_quantity(value: Any, path: str, *, whole: bool, default: int = 0) -> Quantity:
+    """Read the quantity that one property holds; unset means `default`."""
     if value is None:
-        return Amount(Decimal(default))
+        return Quantity(Decimal(default))
     if value is UNKNOWN:
-        return Amount(unknown=(path,))
+        return Quantity(unknown=(path,))
     if quantity_fault(value, whole=whole) is not None:
-        return Amount(invalid=(path,))
+        return Quantity(invalid=(path,))
     number = read_number(value)
     assert number is not None
-    return Amount(number)
+    return Quantity(number)

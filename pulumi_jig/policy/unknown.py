@@ -48,33 +48,40 @@ _WIRE_UNKNOWNS: Final = frozenset(
 )
 _SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
 _SECRET_SIGNATURE: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - a tag
+#: No input of the API is nested nearly as deep; Python's stack ends at about 1,000.
+MAX_DEPTH: Final = 100
 
 
-def plain(value: Any) -> Any:
+def plain(value: Any, depth: int = 0) -> Any:
     """
-    The same value as dicts, lists and scalars, with UNKNOWN where nothing is known.
+    Return the same value as dicts, lists and scalars, UNKNOWN where nothing is known.
 
-    Takes what policies are handed (proxies that raise on unknown values), what stands
-    in an exported state (secrets as tagged mappings; one that is encrypted is UNKNOWN
-    here, since nobody can read it), and what a provider's check is handed (unknown
-    values as the protocol's own strings).
+    Takes what policies are handed (proxies that raise on unknown values) and what is in
+    an exported state (secrets as tagged mappings; one that is encrypted is UNKNOWN here,
+    since nobody can read it).
+
+    Raises:
+        ValueError: It is nested deeper than `MAX_DEPTH`.
     """
     if isinstance(value, str):
         return UNKNOWN if value in _WIRE_UNKNOWNS else value
     if value is None or isinstance(value, (bool, int, float)):
         return value
+    if depth > MAX_DEPTH:
+        msg = f"nested deeper than {MAX_DEPTH} levels"
+        raise ValueError(msg)
     if isinstance(value, Mapping):
-        result = {str(key): item(value, key) for key in value}
+        result = {str(key): item(value, key, depth) for key in value}
         if result.get(_SIGNATURE) == _SECRET_SIGNATURE:
             return _secret(result)
         return result
     if isinstance(value, Sequence):
-        return [item(value, index) for index in range(len(value))]
+        return [item(value, index, depth) for index in range(len(value))]
     return value
 
 
-def item(container: Any, key: Any) -> Any:
-    """One element, through `plain`; UNKNOWN where a proxy refuses to say."""
+def item(container: Any, key: Any, depth: int = 0) -> Any:
+    """Return one element through `plain`; UNKNOWN where a proxy refuses to say."""
     try:
         value = container[key]
     except Exception as error:
@@ -83,7 +90,7 @@ def item(container: Any, key: Any) -> Any:
         if type(error).__name__ == "UnknownValueError":
             return UNKNOWN
         raise
-    return plain(value)
+    return plain(value, depth + 1)
 
 
 def _secret(tagged: Mapping[str, Any]) -> Any:

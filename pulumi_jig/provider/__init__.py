@@ -17,44 +17,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pulumi.dynamic import (
-    CheckFailure,
-    CheckResult,
-    ConfigureRequest,
-    CreateResult,
-    DiffResult,
-    ReadResult,
-    ResourceProvider,
-    UpdateResult,
-)
-
-from pulumi_jig import host
 from pulumi_jig.provider.adapter import Provider
-from pulumi_jig.provider.session import base_url, configure
+from pulumi_jig.provider.session import base_url
 from pulumi_jig.values import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-#: Key under which a program tells a deployment's check how its budget counts it. It is
-#: never stored. (Older plugin hosts drop keys that begin with two underscores.)
-COUNTED = "counted_by_budget"
 
 
 class DeploymentProvider(Provider):
     """Deployments of the service, for Pulumi's plugin host."""
 
     life = "deployment"
-
-    def more_faults(self, declared: dict[str, Any]) -> list[tuple[str, str]]:
-        """What the deployment's budget did not count; see `lifecycle.budget`."""
-        counted = declared.pop(COUNTED, None)
-        if counted is None:
-            # Most deployments have no budget, and loading what judges one takes time.
-            return []
-        from pulumi_jig.lifecycle.budget import uncounted
-
-        return uncounted(counted, declared)
 
     def derived(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """Where it answers: whatever sends the request says, so a preview knows it."""
@@ -78,62 +52,6 @@ class SecretProvider(Provider):
         from pulumi_jig.lifecycle.secret.expiry import remarks
 
         return remarks(state)
-
-
-class GpuBudgetProvider(ResourceProvider):
-    """Budgets, which exist in the state only: their check is what they are for."""
-
-    # Nothing secret is inside, so it need not be encrypted in every resource.
-    serialize_as_secret_always = False
-
-    def configure(self, req: ConfigureRequest) -> None:
-        """Take the configuration and widen the host, once per process."""
-        configure(req)
-
-    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
-        """Hold the members to the budget's limits; see `lifecycle.budget`."""
-
-        def run() -> CheckResult:
-            from pulumi_jig.lifecycle.budget import check
-
-            checked = check(host.from_pulumi(news))
-            return CheckResult(
-                host.to_pulumi(checked.inputs),
-                [CheckFailure(path, reason) for path, reason in checked.faults],
-            )
-
-        result: CheckResult = host.guarded(host.current_call(), run)
-        return result
-
-    def diff(
-        self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]
-    ) -> DiffResult:
-        """Say whether limits or members change; never a replacement."""
-        call = host.current_call()
-
-        def run() -> DiffResult:
-            from pulumi_jig.lifecycle.budget import diff
-
-            found = diff(host.from_pulumi(_olds), host.from_pulumi(_news))
-            return DiffResult(changes=found.changes, replaces=[])
-
-        result: DiffResult = host.guarded(call, run)
-        return result
-
-    def create(self, props: dict[str, Any]) -> CreateResult:
-        """Keep the inputs; the check has let them pass."""
-        inputs = host.from_pulumi(props)
-        return CreateResult(inputs["name"], host.to_pulumi(inputs))
-
-    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
-        """Echo the state: there is nothing else that could have changed."""
-        return ReadResult(id_, host.to_pulumi(host.from_pulumi(props)))
-
-    def update(
-        self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]
-    ) -> UpdateResult:
-        """Keep the new inputs."""
-        return UpdateResult(host.to_pulumi(host.from_pulumi(_news)))
 
 
 class VolumeProvider(Provider):

@@ -62,10 +62,6 @@ class Provider(ResourceProvider):
 
     # --- What a kind may add -----------------------------------------------------
 
-    def more_faults(self, _declared: dict[str, Any]) -> list[tuple[str, str]]:
-        """Faults that only this kind knows; what is no input is taken out here."""
-        return []
-
     def derived(self, _inputs: dict[str, Any]) -> dict[str, Any]:
         """Inputs that follow from the others and from whatever sends the requests."""
         return {}
@@ -81,26 +77,26 @@ class Provider(ResourceProvider):
         call = host.current_call()
 
         def run() -> CheckResult:
-            declared = host.from_pulumi(news)
-            more = self.more_faults(declared)
             checked = self._step("check")(
                 host.from_pulumi(_olds),
-                declared,
+                host.from_pulumi(news),
                 old_outputs=call.old_outputs,
                 urn=call.urn,
                 log=call.log,
                 config_faults=config_faults(),
             )
-            faults = [*checked.faults, *more]
             if (warning := config_warning()) is not None:
                 # About the stack, not about the resource that happens to come first.
                 host.Call().log("warning", warning)
-            if not faults and not _olds:
+            if not checked.faults and not _olds:
                 self._announce_adoption(checked.inputs, call)
             inputs = {**checked.inputs, **self.derived(checked.inputs)}
             return CheckResult(
                 host.to_pulumi(inputs),
-                [CheckFailure(path, safe_message(reason)) for path, reason in faults],
+                [
+                    CheckFailure(path, safe_message(reason))
+                    for path, reason in checked.faults
+                ],
             )
 
         result: CheckResult = host.guarded(call, run)

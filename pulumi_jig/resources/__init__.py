@@ -12,7 +12,6 @@ from pulumi_jig.resources.deployment import (
     DeploymentArgs,
     DeploymentArgsDict,
 )
-from pulumi_jig.resources.gpu_budget import GpuBudget
 from pulumi_jig.resources.interrupt import leave_out_tracebacks
 from pulumi_jig.resources.parts import (
     CustomMetricAutoscalingArgs,
@@ -53,7 +52,6 @@ __all__ = [
     "DeploymentArgsDict",
     "EnvironmentVariableArgs",
     "EnvironmentVariableArgsDict",
-    "GpuBudget",
     "HTTPAutoscalingArgs",
     "HTTPAutoscalingArgsDict",
     "ModelMountArgs",

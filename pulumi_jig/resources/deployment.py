@@ -23,7 +23,6 @@ from pulumi_jig.resources.arguments import (
     typed,
 )
 from pulumi_jig.resources.forms import Where, plain
-from pulumi_jig.resources.gpu_budget import join_active_budget
 from pulumi_jig.resources.parts import environment, mounts
 
 if TYPE_CHECKING:
@@ -177,9 +176,6 @@ class DeploymentArgs:
     ownership_mark: pulumi.Input[bool] | None = None
     """Whether to append the mark to the description (default true). Without it, only
     the service's id tells whose a deployment is."""
-    budget: pulumi.Input[str] | None = None
-    """Name of the `GpuBudget` that this deployment counts against. Set by the `with`
-    block of a budget; policies read it."""
 
 
 class DeploymentArgsDict(TypedDict, total=False):
@@ -211,7 +207,6 @@ class DeploymentArgsDict(TypedDict, total=False):
     restart_on_rotation: bool | None
     adopt: pulumi.Input[bool] | None
     ownership_mark: pulumi.Input[bool] | None
-    budget: pulumi.Input[str] | None
 
 
 @typed
@@ -321,7 +316,6 @@ class Deployment(dynamic.Resource, module=MODULE, name="Deployment"):
             opts,
             instead="Set `adopt=True` and `name`, or use `pulumi-jig import`.",
         )
-        opts = join_active_budget(self, resource_name, props, opts)
         super().__init__(DeploymentProvider(), resource_name, props, opts)
         # The check makes it, in the process that sends the requests.
         self.endpoint_url = pulumi.Output.all(self.name, self.endpoint_url).apply(

@@ -31,18 +31,17 @@ ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "images"
 KEY = "acct:demo:any-key"
 
-PROGRAM = """from pulumi_jig import Deployment, GpuBudget
+PROGRAM = """from pulumi_jig import Deployment
 
-with GpuBudget("team", max_gpus={{"h100-80gb": 8}}):
-    Deployment(
-        "llm",
-        image="registry.together.ai/proj_demo/llm@sha256:{digest}",
-        gpu_type="h100-80gb",
-        gpu_count={gpus},
-        memory=64,
-        port=8000,
-        health_check_path="/health",
-    )
+Deployment(
+    "llm",
+    image="registry.together.ai/proj_demo/llm@sha256:{digest}",
+    gpu_type="h100-80gb",
+    gpu_count={gpus},
+    memory=64,
+    port=8000,
+    health_check_path="/health",
+)
 """
 FLEET = """from pulumi_jig import Deployment
 

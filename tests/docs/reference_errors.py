@@ -58,12 +58,6 @@ ROWS: dict[str, list[tuple[str, str, str]]] = {
             "it, and in the service it goes on.",
             "Leave the option out.",
         ),
-        (
-            "hangs on …, which is known only after the budget",
-            "A member's size comes from another member of the same budget, which waits "
-            "for the budget.",
-            "Give it a value of its own, or one of a resource outside the block.",
-        ),
     ],
     "Whose is it": [
         (

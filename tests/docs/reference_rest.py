@@ -13,8 +13,8 @@ from pulumi_jig import config
 from pulumi_jig.fields import FIELDS
 from pulumi_jig.lifecycle.deployment.inputs import EXTRA, OPTIONS
 from pulumi_jig.policy import docs
-from pulumi_jig.policy.catalogue import CATALOGUE
-from pulumi_jig.policy.settings import COMMON
+from pulumi_jig.policy.declaration import COMMON
+from pulumi_jig.policy.registry import POLICIES
 from pulumi_jig.rollout.goal import PULL_GRACE
 
 #: What the page says of each; a key that the code reads and this lacks is an error.
@@ -102,33 +102,36 @@ def policies() -> str:
         "The pack [`policies/gpu-guardrails`](../../policies/gpu-guardrails/README.md) "
         "tells how to run them and how to write a profile. Here: each policy, what it "
         "can be told, what the three profiles tell it, and what to do when it speaks.",
-        "## Keys of every policy",
+        "## Settings of every policy",
         table(
-            ("key", "what it says", "left out"),
+            ("key", "what it says", "value", "left out"),
             [
-                (f"`{name}`", declared.text, f"`{docs._text(declared.default)}`")
-                for name, declared in COMMON.items()
+                (f"`{name}`", one.text, one.says, f"`{docs.written(one.default)}`")
+                for name, one in COMMON.items()
             ],
         ),
     ]
-    for spec in CATALOGUE:
-        parts += [f"## {spec.name}", spec.description]
+    for policy in POLICIES:
+        parts += [f"## {policy.name}", policy.says]
         parts.append(
-            f"Judges {docs._JUDGES[spec.judges]}. Severity: {spec.severity}. "
-            f"What to do: {spec.remedy[0].lower()}{spec.remedy[1:]}"
+            f"Judges {docs.JUDGES[policy.judges]}. Severity: {policy.severity}; level "
+            f"where nobody says one: {policy.level}. What to do: "
+            f"{policy.fix[0].lower()}{policy.fix[1:]}"
         )
         rows = [
             (
-                f"`{key['key']}`",
-                key["help"],
-                *(_told(profiles[name], spec.name, key["key"]) for name in names),
-                f"`{key['default']}`",
+                f"`{key}`",
+                one.text,
+                one.says,
+                *(_told(profiles[name], policy.name, key) for name in names),
+                f"`{docs.written(one.default)}`",
             )
-            for key in docs.keys_of(spec)
+            for key, one in policy.settings.items()
+            if key not in COMMON
         ]
-        level = tuple(_level(profiles[name], spec.name) for name in names)
-        rows.insert(0, ("enforcement level", "how loud it is", *level, ""))
-        parts.append(table(("key", "what it says", *names, "left out"), rows))
+        level = tuple(_level(profiles[name], policy.name) for name in names)
+        rows.insert(0, ("enforcement level", "how loud it is", "level", *level, ""))
+        parts.append(table(("key", "what it says", "value", *names, "left out"), rows))
     return page("Policies", *parts)
 
 

@@ -52,23 +52,6 @@ def test_the_first_program_comes_up_and_goes(shop: Path, jig_rehearsal) -> None:
     stack.destroy().raise_if_failed()
 
 
-def test_the_budget_holds_its_members(tmp_path: Path, jig_rehearsal) -> None:  # type: ignore[no-untyped-def]
-    """The budget's program comes up as it stands, and not with a third member."""
-    found = re.search(
-        r"```python\n(from pulumi_jig import Deployment, GpuBudget.*?)```",
-        README,
-        re.DOTALL,
-    )
-    assert found is not None
-    (tmp_path / "Pulumi.yaml").write_text("name: shop\nruntime: python\n")
-    program = tmp_path / "__main__.py"
-    program.write_text(found[1])
-    stack = jig_rehearsal(tmp_path)
-    stack.up().raise_if_failed()
-    program.write_text(found[1].replace('("chat", "search")', '("a", "b", "c")'))
-    assert not stack.preview().ok
-
-
 def test_the_volume_rolls_what_mounts_it(tmp_path: Path, jig_rehearsal) -> None:  # type: ignore[no-untyped-def]
     """A fresh snapshot makes a version, and the deployment follows in the same update."""
     found = re.search(

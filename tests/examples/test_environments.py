@@ -40,7 +40,7 @@ def test_the_tour_goes_from_nothing_to_nothing(reader: Reader) -> None:
         "staging: dev has not served any image yet, so there is nothing to promote; "
         "bring dev up first.",
         f"prod: staging has not served {IMAGE}@sha256:",
-        "must not use more than 4 GPUs of type",
+        "must not have more than 4 GPUs when all its replicas run",
         "# Done.",
     ):
         assert sentence in said

@@ -33,7 +33,6 @@ def test_its_page_is_true(reader: Reader) -> None:
         (r"^ +scale_on: .*$", "", "models.rerank: replicas may vary, so scale_on must"),
         (r"^models:", "models: {}\nspare:", "models: dictionary should have at least"),
         (r"^models:", "models: {}\nspare:", "spare: there is no such key."),
-        (r"max_gpus: .*", "max_gpus: [8]", "budget.max_gpus: input should be a valid"),
         (r"(?s)\A.*\Z", "", "the file: input should be a valid dictionary"),
         (r"(?s)\A.*\Z", "a: [", "fleet.yaml cannot be read: "),
     ],

@@ -348,7 +348,7 @@ def test_every_program_says_what_it_was_made_from(
 
 
 @pytest.mark.parametrize("protocol", [4, 5])
-@pytest.mark.parametrize("provider", ["DeploymentProvider", "GpuBudgetProvider"])
+@pytest.mark.parametrize("provider", ["DeploymentProvider", "VolumeProvider"])
 def test_an_import_file_refers_to_the_provider_as_programs_do(
     monkeypatch: pytest.MonkeyPatch, provider: str, protocol: int
 ) -> None:

@@ -22,9 +22,15 @@ if TYPE_CHECKING:
 
 
 class Shop(Stage):
-    """A stage whose program makes deployments and a budget, by their types only."""
+    """A stage whose program makes deployments, by their types only."""
 
-    def __init__(self, folder: Path, engine: str, profile: str | None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        engine: str,
+        profile: str | None,
+        **changes: dict[str, Any] | str,
+    ) -> None:
         self.folder = folder
         self.program_dir = folder / "program"
         shutil.copytree(HERE / "shop", self.program_dir)
@@ -42,25 +48,30 @@ class Shop(Stage):
         config = None
         if profile is not None:
             config = folder / f"{profile}.json"
-            config.write_text(json.dumps(wire.profile_of_today(profile)))
+            given = wire.profile_of_today(profile)
+            for key, change in changes.items():
+                name = f"jig-{key.replace('_', '-')}"
+                given[name] = (
+                    change if isinstance(change, str) else {**given[name], **change}
+                )
+            config.write_text(json.dumps(given))
         self.policy_packs = [(wire.PACK, config)]
         self.acts: list[Act] = []
         self.deployments()
         engines = {"rehearsal": RehearsalEngine, "pulumi": PulumiEngine}
         self._engine = engines[engine](folder, self)
 
-    def deployments(
-        self, budget: list[dict[str, Any]] | None = None, **items: dict[str, Any]
-    ) -> None:
-        """What the program is to build; with a budget, all wait for it."""
-        data: dict[str, Any] = {"deployments": items}
-        if budget is not None:
-            data["budget"] = {"members": budget}
-        (self.program_dir / "plan.json").write_text(json.dumps(data))
+    def deployments(self, **items: dict[str, Any]) -> None:
+        """What the program is to build."""
+        (self.program_dir / "plan.json").write_text(json.dumps({"deployments": items}))
 
     def made(self) -> list[str]:
         """What was created and is not deleted."""
         return sorted(path.name for path in self.world.iterdir())
+
+
+#: The rehearsal has no command that could be asked for the state.
+ON_PULUMI = pytest.mark.parametrize("engine", ENGINES[1:], indirect=True)
 
 
 @pytest.fixture(params=ENGINES)
@@ -79,22 +90,16 @@ def shop(engine: str, tmp_path: Path) -> Iterator[Shop]:
 
 
 def sound(**patch: Any) -> dict[str, Any]:
-    """A deployment that dev accepts."""
-    inputs = wire.good(**patch)
+    """A deployment that dev accepts without a word."""
+    queue = {"metric": "QueueBacklogPerWorker"}
+    inputs = wire.good(**{"min_replicas": 0, "autoscaling": queue, **patch})
     inputs.pop("name")
     return inputs
 
 
-def member(name: str, **patch: Any) -> dict[str, Any]:
-    """Its entry in a budget."""
-    sizes = {
-        "gpu_type": "h100-80gb",
-        "gpu_count": 1,
-        "min_replicas": 1,
-        "max_replicas": 2,
-        "memory_gib": 64,
-    }
-    return {"name": name, **sizes, **patch}
+def two(**patch: Any) -> dict[str, Any]:
+    """One of two GPUs when it runs."""
+    return sound(**{"gpu_count": 2, "max_replicas": 1, **patch})
 
 
 def stopped_by(act: Act) -> list[str]:
@@ -106,31 +111,35 @@ def stopped_by(act: Act) -> list[str]:
 
 def test_a_sound_program_comes_up_under_the_pack(shop: Shop) -> None:
     """Preview, up and destroy pass, and no policy says anything."""
-    shop.deployments([member("a")], a=sound())
+    shop.deployments(a=sound())
 
     assert shop.preview().violations == []
     act = shop.up()
     assert act.ok
     assert act.violations == []
-    assert shop.made() == ["a", "team"]
+    assert shop.made() == ["a"]
     assert shop.destroy().ok
     assert shop.made() == []
 
 
 def test_a_mandatory_violation_stops_a_preview(shop: Shop) -> None:
-    """The preview fails and names policy and deployment."""
+    """The preview fails and names policy and deployment, and what else is wrong."""
     shop.deployments(
-        [member("a")], a=sound(gpu_count=8, max_replicas=None, autoscaling=None)
+        a=sound(gpu_count=8, max_replicas=0, autoscaling=None),
+        b=sound(),
+        c=sound(gpu_type="b200-192gb"),
     )
     act = shop.preview()
 
     assert not act.ok
     assert "jig-gpu-count Deployment a" in stopped_by(act)
+    assert "jig-gpu-types Deployment c" in stopped_by(act)
+    assert not any(line.endswith("Deployment b") for line in stopped_by(act))
 
 
 def test_without_a_preview_the_resource_is_not_created(shop: Shop) -> None:
     """A resource policy speaks before the create, with --skip-preview too."""
-    shop.deployments(a=sound(gpu_count=8, max_replicas=None, autoscaling=None))
+    shop.deployments(a=sound(gpu_count=8, max_replicas=0, autoscaling=None))
     act = shop.up()
 
     assert not act.ok
@@ -138,29 +147,80 @@ def test_without_a_preview_the_resource_is_not_created(shop: Shop) -> None:
     assert shop.made() == []
 
 
-def test_a_budget_stops_every_member(shop: Shop) -> None:
-    """Each member is sound by itself; together they are over, and none is created."""
-    names = [f"a{i}" for i in range(5)]
-    shop.deployments([member(n) for n in names], **{n: sound() for n in names})
+def test_a_quota_creates_what_fits_and_nothing_more(shop: Shop) -> None:
+    """Of 20 deployments of 2 GPUs under a limit of 8, 4 are created without a preview."""
+    shop.deployments(**{f"d{i:02}": two() for i in range(20)})
     act = shop.up()
 
     assert not act.ok
-    assert stopped_by(act) == ["jig-gpu-budget GpuBudget team"]
-    assert shop.made() == []
+    assert {line.split()[0] for line in stopped_by(act)} == {"jig-stack-gpus"}
+    assert len(shop.made()) == 4
 
 
-def test_a_stack_policy_stops_a_preview_only(shop: Shop) -> None:
-    """Without a budget and a preview everything is created, then the run fails."""
-    names = [f"a{i}" for i in range(5)]
-    shop.deployments(**{n: sound() for n in names})
-    preview = shop.preview()
-    seen = shop.made()
-    up = shop.up()
+@ON_PULUMI
+def test_a_quota_counts_what_is_there_already(shop: Shop) -> None:
+    """Deployments of the run before count, whether the engine has named them or not."""
+    shop.deployments(**{f"d{i}": two() for i in range(4)})
+    assert shop.up().ok
+    shop.deployments(**{f"d{i}": two() for i in range(5)})
+    act = shop.up()
 
-    assert (preview.ok, seen) == (False, [])
-    assert any(v.startswith("jig-stack-gpus") for v in stopped_by(preview))
+    assert not act.ok
+    assert len(shop.made()) == 4
+
+
+def test_a_quota_lets_one_grow_when_another_has_shrunk(shop: Shop) -> None:
+    """What was given back in one run can be used in the next."""
+    shop.deployments(**{n: two() for n in ("a", "b", "c", "d")})
+    assert shop.up().ok
+    shop.deployments(a=two(), b=two(), c=two(gpu_count=1), d=two(gpu_count=1))
+    assert shop.up().ok
+    shop.deployments(
+        a=two(max_replicas=2), b=two(), c=two(gpu_count=1), d=two(gpu_count=1)
+    )
+
+    assert shop.up().ok
+
+
+@ON_PULUMI
+def test_what_goes_in_the_same_run_still_counts(shop: Shop) -> None:
+    """A new deployment is refused while the one that it replaces still runs."""
+    shop.deployments(**{n: two() for n in ("a", "b", "c", "d")})
+    assert shop.up().ok
+    shop.deployments(**{n: two() for n in ("a", "b", "c", "e")})
+    preview, up = shop.preview(), shop.up()
+
+    assert preview.ok
     assert not up.ok
-    assert names == shop.made()
+    assert shop.made() == ["a", "b", "c", "d"]
+
+
+def test_a_target_is_judged_by_itself(shop: Shop) -> None:
+    """What a run leaves out is neither refused nor counted for sizes it does not show."""
+    shop.deployments(a=sound(), **{f"d{i}": two() for i in range(4)})
+    act = shop.up(targets=[wire.urn_of(wire.DEPLOYMENT, "a", STACK)])
+
+    assert act.ok, act.errors
+    assert shop.made() == ["a"]
+
+
+def test_a_group_has_a_quota_of_its_own(engine: str, tmp_path: Path) -> None:
+    """Two of team a are over its limit, and team b is not touched by that."""
+    stage = Shop(
+        tmp_path,
+        engine,
+        "dev",
+        stack_gpus={"groups": {"a-*": {"max_total_gpus": 2}}},
+    )
+    small = two()
+    stage.deployments(**{"a-1": small, "a-2": small, "b-1": small, "b-2": small})
+    act = stage.preview()
+    stage.close()
+
+    assert not act.ok
+    refused = set(stopped_by(act))
+    assert refused
+    assert refused <= {"jig-stack-gpus Deployment a-1", "jig-stack-gpus Deployment a-2"}
 
 
 def test_an_unknown_value_is_judged_before_its_create(shop: Shop) -> None:
@@ -170,7 +230,7 @@ def test_an_unknown_value_is_judged_before_its_create(shop: Shop) -> None:
     """
     shop.deployments(
         a=sound(),
-        b=sound(gpu_count="unknown until created", max_replicas=None, autoscaling=None),
+        b=sound(gpu_count="unknown until created", max_replicas=0, autoscaling=None),
     )
     preview = shop.preview()
     up = shop.up()
@@ -182,41 +242,77 @@ def test_an_unknown_value_is_judged_before_its_create(shop: Shop) -> None:
     assert shop.made() == ["a"]
 
 
-def test_a_lost_type_token_is_an_escape(shop: Shop) -> None:
+def test_an_unknown_size_is_counted_when_it_is_known(shop: Shop) -> None:
+    """A quota names an unknown in the preview and adds it up in the update."""
+    small = two()
+    shop.deployments(
+        a=small,
+        b=small,
+        c=small,
+        d=sound(gpu_count="one, unknown until created", max_replicas=3),
+    )
+    preview = shop.preview()
+    up = shop.up()
+
+    assert preview.ok
+    assert "advisory jig-stack-gpus Deployment d" in preview.violations
+    assert not up.ok
+    assert shop.made() == ["a", "b", "c"]
+
+
+def test_a_secret_size_counts(shop: Shop) -> None:
+    """A size that the program marks as secret is added up like any other."""
+    hidden = two(gpu_count={"secret": 2})
+    shop.deployments(**{f"d{i}": hidden for i in range(5)})
+    act = shop.up()
+
+    assert not act.ok
+    assert len(shop.made()) == 4
+
+
+def test_a_lost_type_token_is_no_way_around(shop: Shop) -> None:
     """A subclass without its token is refused before it is created."""
     shop.deployments(a=sound(kind="lost"))
     act = shop.up()
 
-    assert "jig-no-escape Resource a" in stopped_by(act)
+    assert "jig-no-bypass Resource a" in stopped_by(act)
     assert shop.made() == []
 
 
-def test_a_budget_grows_before_its_new_member(shop: Shop) -> None:
-    """A member is added by an update of the budget; over the limit, nothing changes."""
-    shop.deployments([member("a")], a=sound())
-    shop.up()
-    names = [f"a{i}" for i in range(4)]
-    shop.deployments(
-        [member("a"), *(member(n) for n in names)],
-        a=sound(),
-        **{n: sound() for n in names},
-    )
-    act = shop.up()
+@pytest.mark.parametrize("path", ["*", "[*]", ".gpu_count", '["gpu_count"]'])
+def test_an_ignored_change_is_refused(shop: Shop, path: str) -> None:
+    """However `ignore_changes` names a governed field, the pack refuses it."""
+    shop.deployments(a=sound(options={"ignore_changes": [path]}))
+    act = shop.preview()
 
-    assert not act.ok
-    assert "jig-gpu-budget GpuBudget team" in stopped_by(act)
-    assert shop.made() == ["a", "team"]
+    assert "jig-protect Deployment a" in stopped_by(act)
 
 
 def test_the_stack_chooses_the_profile(engine: str, tmp_path: Path) -> None:
     """Without a configuration file, the stack `dev` gets the limits of dev."""
     stage = Shop(tmp_path, engine, None)
-    stage.deployments(
-        [member("a"), member("b", gpu_count=4, max_replicas=1)],
-        a=sound(),
-        b=sound(gpu_count=4, max_replicas=None, autoscaling=None),
-    )
+    stage.deployments(a=sound(), b=sound(gpu_count=4, max_replicas=0, autoscaling=None))
     act = stage.preview()
     stage.close()
 
     assert "jig-gpu-count Deployment b" in stopped_by(act)
+
+
+def test_a_faulty_profile_refuses_the_run(engine: str, tmp_path: Path) -> None:
+    """A pack whose profile for the stack cannot be read lets nothing pass."""
+    pack = tmp_path / "policies"
+    shutil.copytree(wire.PACK, pack / "gpu-guardrails")
+    (pack / "profiles").mkdir()
+    (pack / "profiles" / f"{STACK}.json").write_text('{"jig-gpu-count": {"max": 1}}')
+    stage = Shop(tmp_path, engine, None)
+    stage.policy_packs = [(pack / "gpu-guardrails", None)]
+    stage.deployments(a=sound())
+    try:
+        ok = stage.up().ok
+    except RuntimeError as error:
+        ok = False
+        assert "max is not a key of this policy" in str(error)
+    stage.close()
+
+    assert not ok
+    assert stage.made() == []

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import wire
 from pulumi.runtime import proto
 from pulumi_policy import EnforcementLevel, ResourceValidationPolicy
 from wire import (
-    BUDGET,
     DEPLOYMENT,
     PROFILES,
     UNKNOWN,
@@ -22,11 +22,17 @@ from wire import (
 )
 
 from pulumi_jig.errors import ConfigError
-from pulumi_jig.policy import advisory as bridge
-from pulumi_jig.policy import guardrails, packs, policies
-from pulumi_jig.policy.catalogue import CATALOGUE, find
+from pulumi_jig.policy import guardrails, policies
+from pulumi_jig.policy import pack as packs
+from pulumi_jig.policy import sdk_bridge as bridge
+from pulumi_jig.policy.registry import POLICIES, find
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NO_VARIABLES: dict[str, str] = {}
+QUEUE = {"metric": "QueueBacklogPerWorker"}
+FOUR = good(gpu_count=2, min_replicas=0, autoscaling=QUEUE)
 RAW = "pulumi-python:dynamic:Resource"
 
 
@@ -41,32 +47,12 @@ def pack() -> wire.Analyzer:
     return wire.local(guardrails(profiles=PROFILES, environ=NO_VARIABLES))
 
 
-def member(name: str, gpus: int, high: int) -> dict[str, Any]:
-    """A budget's member."""
-    return {
-        "name": name,
-        "gpu_type": "h100-80gb",
-        "gpu_count": gpus,
-        "min_replicas": 0,
-        "max_replicas": high,
-        "memory_gib": 8,
-    }
-
-
-def budget(*members: dict[str, Any], name: str = "team") -> dict[str, Any]:
-    """A budget's inputs."""
-    return {"name": name, "members": list(members)}
-
-
 # --- The pack as a whole ---------------------------------------------------------------
 
 
-def test_there_are_at_most_twelve_and_four(pack: wire.Analyzer) -> None:
-    """Each policy costs every resource, so there are 12 for resources and 4 stack ones."""
-    kinds = [policy.policy_type for policy in pack.info.policies]
-
-    assert kinds.count(proto.PolicyType.POLICY_TYPE_RESOURCE) == 12
-    assert kinds.count(proto.PolicyType.POLICY_TYPE_STACK) == 4
+def test_there_are_at_most_eighteen(pack: wire.Analyzer) -> None:
+    """Each policy costs every resource, so there are not more than 18."""
+    assert len(pack.info.policies) == len(POLICIES) <= 18
 
 
 def test_every_policy_is_presentable(pack: wire.Analyzer) -> None:
@@ -98,7 +84,7 @@ def test_foreign_resources_are_not_applicable(pack: wire.Analyzer) -> None:
     )
 
     assert list(answer.diagnostics) == []
-    assert len(answer.not_applicable) == 12
+    assert len(answer.not_applicable) == 18
 
 
 # --- The twelve facts that decided the design -------------------------------------------
@@ -106,8 +92,8 @@ def test_foreign_resources_are_not_applicable(pack: wire.Analyzer) -> None:
 
 def test_fact_1_building_policies_does_not_block() -> None:
     """`PolicyPack` blocks for ever; the list of policies and the arguments do not."""
-    assert len(policies(environ=NO_VARIABLES)) == 16
-    assert len(guardrails(environ=NO_VARIABLES)["policies"]) == 16
+    assert len(policies(environ=NO_VARIABLES)) == 18
+    assert len(guardrails(environ=NO_VARIABLES)["policies"]) == 18
 
 
 def test_fact_2_floats_read_as_whole_numbers(pack: wire.Analyzer) -> None:
@@ -159,7 +145,7 @@ def test_fact_4_an_exception_does_not_abort_the_run(
     pack = wire.local(guardrails(environ=NO_VARIABLES)).configure({})
     said = pack.resource(good())
 
-    assert len(mandatory(said)) == 11
+    assert len(mandatory(said)) == 15
     assert "jig-gpu-count could not be evaluated (KeyError), so it does not pass." in (
         next(d.message for d in said if d.policyName == "jig-gpu-count")
     )
@@ -170,12 +156,23 @@ def test_fact_4_an_exception_does_not_abort_the_run(
     assert "hunter2" not in printed.err
 
 
-def test_fact_5_a_budget_is_judged_as_a_resource(pack: wire.Analyzer) -> None:
-    """Before any member is created, and without the stack policies."""
+def test_fact_5_a_quota_is_held_before_creation(pack: wire.Analyzer) -> None:
+    """A deployment that takes the stack over a limit is refused as a resource."""
     pack.profile("dev")
-    said = pack.resource(budget(member("a", 2, 8)), type_=BUDGET, name="team")
+    for name in ("a", "b"):
+        assert mandatory(pack.resource(FOUR, name=name)) == []
+    (said,) = [
+        d
+        for d in pack.resource(FOUR, name="c")
+        if d.policyName == "jig-stack-gpus" and "of type" in d.message
+    ]
 
-    assert mandatory(said) == ["jig-gpu-budget"]
+    assert said.enforcementLevel == proto.MANDATORY
+    assert said.message.endswith(
+        'The deployment "c" must not take the stack over 8 GPUs of type "h100-80gb": 8 '
+        "admitted already (a 4, b 4), and it asks for 4. Lower gpu_count or "
+        "max_replicas, or have jig-stack-gpus.max_gpus raised."
+    )
 
 
 def test_fact_6_stack_policies_read_inputs_and_outputs(pack: wire.Analyzer) -> None:
@@ -192,7 +189,7 @@ def test_fact_7_a_lost_type_token_loses_no_limit(pack: wire.Analyzer) -> None:
     pack.profile("dev")
     said = pack.resource(good(gpu_count=8), type_=RAW)
 
-    assert mandatory(said) == ["jig-gpu-count", "jig-no-escape"]
+    assert mandatory(said) == ["jig-gpu-count", "jig-no-bypass"]
 
 
 def test_fact_8_configured_keys_keep_the_level() -> None:
@@ -232,7 +229,6 @@ def test_fact_10_no_message_shows_a_secret(pack: wire.Analyzer) -> None:
             memory=secret(canary),
             autoscaling={"metric": secret(canary + "!")},
             extra={"gpu_count": secret(canary)},
-            budget=secret(canary + "?"),
         ),
         provider={"jig:apiKey": canary, "jig:baseUrl": f"https://u:{canary}@evil.com"},
     )
@@ -267,12 +263,16 @@ def test_the_sdk_keeps_the_response_where_it_is_looked_for() -> None:
     policy = ResourceValidationPolicy(
         name="probe",
         description="A probe.",
-        validate=lambda _, report: seen.append(bridge.diagnostics_of(report)),
+        validate=lambda _, report: seen.append(bridge.cells_of(report)),
     )
     arguments["policies"] = [policy]
     wire.local(arguments).configure({}).resource(good())
 
-    assert [list(found) for found in seen] == [[]]
+    (cells,) = seen
+    assert list(cells["response"].diagnostics) == []
+    assert cells["enforcement_level"] is EnforcementLevel.MANDATORY
+    assert bridge.Reporter(lambda _m, _u=None: None).configuration() is None
+    assert set(getattr(cells["self"], bridge._CONFIG)) == {"probe"}
 
 
 def test_an_unknown_is_named_and_stops_nothing(pack: wire.Analyzer) -> None:
@@ -281,7 +281,8 @@ def test_an_unknown_is_named_and_stops_nothing(pack: wire.Analyzer) -> None:
     61).
     """
     pack.profile("dev")
-    (only,) = pack.resource(good(memory=UNKNOWN))
+    said = pack.resource(good(memory=UNKNOWN))
+    (only,) = [d for d in said if d.policyName == "jig-memory"]
 
     assert only.enforcementLevel == proto.ADVISORY
     assert "memory is not known yet" in only.message
@@ -292,9 +293,10 @@ def test_without_the_bridge_advice_is_still_advice(
     pack: wire.Analyzer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the SDK hides its response, its own way to tell unknowns is used."""
-    monkeypatch.setattr(bridge, "diagnostics_of", lambda _: None)
+    monkeypatch.setattr(bridge, "cells_of", lambda _: {})
     pack.profile("dev")
-    (only,) = pack.resource(good(memory=UNKNOWN))
+    said = pack.resource(good(memory=UNKNOWN))
+    (only,) = [d for d in said if d.policyName == "jig-memory"]
 
     assert only.enforcementLevel == proto.ADVISORY
     assert "memory is not known yet" in only.message
@@ -304,7 +306,7 @@ def test_without_the_bridge_a_violation_stays_one(
     pack: wire.Analyzer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The clumsy way loses no violation of the same policy."""
-    monkeypatch.setattr(bridge, "diagnostics_of", lambda _: None)
+    monkeypatch.setattr(bridge, "cells_of", lambda _: {})
     pack.profile("dev")
     said = pack.resource(good(max_replicas=9, min_replicas=UNKNOWN))
 
@@ -317,7 +319,7 @@ def test_without_the_bridge_a_violation_stays_one(
 )
 def test_the_bridge_is_looked_for_never_assumed(report: Any) -> None:
     """Any other reporting function is answered with "not found"."""
-    assert bridge.diagnostics_of(report) is None
+    assert "response" not in bridge.cells_of(report)
 
 
 # --- Environments, levels, configuration ---------------------------------------------------
@@ -345,7 +347,8 @@ def test_the_environment_key_names_another_profile(pack: wire.Analyzer) -> None:
     """A stack of any name can be told which environment it is."""
     pack.configure({"jig-gpu-count": {"environment": "prod"}})
 
-    assert mandatory(pack.resource(good(gpu_count=8), stack="dev")) == []
+    said = mandatory(pack.resource(good(gpu_count=8), stack="dev"))
+    assert "jig-gpu-count" not in said
 
 
 def test_a_file_wins_over_the_profile_key_by_key(pack: wire.Analyzer) -> None:
@@ -447,7 +450,9 @@ def test_policies_of_a_team_stand_beside_ours() -> None:
 )
 def test_an_exemption_ends_on_the_day_after(today: str, level: str) -> None:
     """It is shown as an advisory while it lasts, and is a violation from then on."""
-    exempt = [{"name": "ll?", "reason": "load test", "expires": "2026-12-31"}]
+    exempt = [
+        {"name": "ll?", "reason": "load test", "owner": "ml", "expires": "2026-12-31"}
+    ]
     pack = wire.local(
         guardrails(
             {"gpu-count": {"exempt": exempt}},
@@ -469,21 +474,31 @@ def test_an_exemption_ends_on_the_day_after(today: str, level: str) -> None:
     [
         ({}, {}, []),
         ({"jig:baseUrl": "https://api.together.ai/v1"}, {}, []),
-        ({"jig:baseUrl": "https://evil.example"}, {}, ["jig-no-escape"]),
-        ({}, {"TOGETHER_BASE_URL": "https://evil.example"}, ["jig-no-escape"]),
+        ({"jig:baseUrl": "https://evil.example"}, {}, ["jig-no-bypass"]),
+        ({}, {"TOGETHER_BASE_URL": "https://evil.example"}, ["jig-no-bypass"]),
         (
             {"jig:baseUrl": "https://evil.example"},
             {"TOGETHER_BASE_URL": "https://api.together.ai"},
+            ["jig-no-bypass"],
+        ),
+        (
+            {"jig:baseUrl": "https://api.together.ai"},
+            {"TOGETHER_BASE_URL": "https://evil.example"},
             [],
         ),
-        ({"jig:baseUrl": secret("https://evil.example")}, {}, ["jig-no-escape"]),
-        ({"jig:baseUrl": "https://u:p@api.together.ai"}, {}, ["jig-no-escape"]),
+        (
+            {},
+            {"PULUMI_CONFIG": '{"jig:baseUrl": "https://evil.example"}'},
+            ["jig-no-bypass"],
+        ),
+        ({"jig:baseUrl": secret("https://evil.example")}, {}, ["jig-no-bypass"]),
+        ({"jig:baseUrl": "https://u:p@api.together.ai"}, {}, ["jig-no-bypass"]),
     ],
 )
 def test_the_address_is_the_one_that_will_be_used(
     provider: dict[str, Any], environ: dict[str, str], expected: list[str]
 ) -> None:
-    """The environment wins over the provider's configuration, as in the provider."""
+    """A provider's own address comes first, then the stack's, then the environment's."""
     arguments = guardrails(profiles=PROFILES, environ=environ)
     pack = wire.local(arguments).configure({})
 
@@ -495,7 +510,7 @@ def test_an_unknown_address_is_named(pack: wire.Analyzer) -> None:
     pack.profile("dev")
     said = pack.resource(good(), provider={"jig:baseUrl": UNKNOWN})
 
-    assert advisory(said) == ["jig-no-escape"]
+    assert advisory(said) == ["jig-no-bypass"]
 
 
 def test_protection_and_ignored_changes_are_read(pack: wire.Analyzer) -> None:
@@ -508,51 +523,126 @@ def test_protection_and_ignored_changes_are_read(pack: wire.Analyzer) -> None:
     ]
 
 
-# --- Budgets ---------------------------------------------------------------------------------------
+# --- Quotas -----------------------------------------------------------------------------------------
 
 
-def test_two_budgets_do_not_each_use_the_whole_limit(pack: wire.Analyzer) -> None:
-    """Budgets of one run count together; the one that comes over the limit is refused."""
+def test_what_is_refused_counts_nothing(pack: wire.Analyzer) -> None:
+    """After a refusal, what fits is still admitted."""
     pack.profile("dev")
-    first = pack.resource(budget(member("a", 1, 4)), type_=BUDGET, name="one")
-    rest = budget(member("b", 1, 3), member("c", 1, 2), name="two")
-    second = pack.resource(rest, type_=BUDGET, name="two")
-
-    assert mandatory(first) == []
-    assert mandatory(second) == ["jig-gpu-budget"]
-    assert 'The budget "two" with "team" must not use more than 8' in second[0].message
+    assert mandatory(pack.resource(FOUR, name="a")) == []
+    assert mandatory(pack.resource(good(gpu_count=8), name="b")) == ["jig-gpu-count"]
+    assert mandatory(pack.resource(FOUR, name="c")) == []
+    assert "jig-stack-gpus" in mandatory(pack.resource(FOUR, name="d"))
+    assert mandatory(pack.resource(good(gpu_type="none", gpu_count=0), name="e")) == []
 
 
-def test_a_budget_asked_twice_counts_once(pack: wire.Analyzer) -> None:
-    """The running total goes by URN, so that asking again changes nothing."""
+def test_a_deployment_that_is_asked_about_twice_counts_once(
+    pack: wire.Analyzer,
+) -> None:
+    """The running total goes by URN."""
     pack.profile("dev")
-    inputs = budget(member("a", 1, 4))
 
-    for _ in range(3):
-        assert mandatory(pack.resource(inputs, type_=BUDGET, name="one")) == []
+    for _ in range(5):
+        assert mandatory(pack.resource(FOUR, name="a")) == []
 
 
-def test_a_stack_in_its_budget_passes(pack: wire.Analyzer) -> None:
-    """Coverage is silent where the budget was told the truth."""
-    pack.profile("prod")
-    listed = {**member("llm", 1, 2), "min_replicas": 1, "memory_gib": 64}
-    said = pack.stack(
-        (BUDGET, "team", budget(listed)), (DEPLOYMENT, "llm", good()), stack="prod"
+def test_what_one_quota_refuses_counts_in_no_other() -> None:
+    """A deployment that costs too much leaves its GPUs to others."""
+    arguments = guardrails(
+        {"stack-cost": {"max_deployment_usd_per_hour": 20}},
+        profiles=PROFILES,
+        environ=NO_VARIABLES,
+    )
+    pack = wire.local(arguments)
+    pack.configure({"jig-stack-cost": {"enforcementLevel": "mandatory"}})
+    assert mandatory(pack.resource(FOUR, name="a")) == ["jig-stack-cost"]
+    for name in ("b", "c"):
+        small = good(max_replicas=3)
+        assert mandatory(pack.resource(small, name=name)) == []
+
+
+def test_an_advisory_quota_counts_what_it_lets_pass(pack: wire.Analyzer) -> None:
+    """What an advisory says and does not stop is created, and so it counts."""
+    pack.profile("dev")
+    pack.configure(
+        {
+            **wire.profile_of_today("dev"),
+            "jig-stack-gpus": {"enforcementLevel": "advisory"},
+            "jig-stack-memory": "disabled",
+            "jig-stack-cost": "disabled",
+        }
+    )
+    for name in ("a", "b"):
+        pack.resource(FOUR, name=name)
+    over = [pack.resource(FOUR, name=name) for name in ("c", "d")]
+
+    assert all("jig-stack-gpus" in advisory(said) for said in over)
+    (message,) = [
+        d.message
+        for d in over[1]
+        if "in total" in d.message
+        and "GPUs" in d.message
+        and d.policyName == "jig-stack-gpus"
+    ]
+    assert "12 admitted already" in message
+    assert " should not " in message
+    assert " must " not in message
+
+
+def test_a_run_without_properties_is_not_judged(pack: wire.Analyzer) -> None:
+    """What `--target` leaves out comes without its properties and breaks no limit."""
+    answer = pack.profile("prod").analyze(wire.request({}))
+
+    assert list(answer.diagnostics) == []
+    assert len(answer.not_applicable) == 18
+
+
+def test_the_end_of_an_update_says_that_it_bills() -> None:
+    """A violation that is found when everything runs says so."""
+    for dry, expected in (("false", True), ("true", False)):
+        environ = {"PULUMI_STACK": "dev", "PULUMI_DRY_RUN": dry}
+        pack = wire.local(guardrails(profiles=PROFILES, environ=environ)).configure({})
+        said = pack.stack((DEPLOYMENT, "llm", good(gpu_count=8, max_replicas=2)))
+        over = [d for d in said if d.policyName == "jig-stack-gpus"]
+        assert over
+        assert all(("runs and bills" in d.message) is expected for d in over)
+
+
+def test_growth_is_judged_against_the_state(tmp_path: Path) -> None:
+    """The file that PULUMI_JIG_BASELINE names says what there was."""
+    state = tmp_path / "before.json"
+    entry = {"urn": wire.urn_of(DEPLOYMENT, "a"), "type": DEPLOYMENT, "outputs": good()}
+    state.write_text(json.dumps({"version": 3, "deployment": {"resources": [entry]}}))
+    environ = {"PULUMI_JIG_BASELINE": str(state)}
+    config = {"stack-gpus": {"max_growth": 1}}
+    pack = wire.local(guardrails(config, profiles=PROFILES, environ=environ))
+    pack.configure({})
+
+    assert mandatory(pack.resource(good(max_replicas=3))) == []
+    (said,) = [
+        d
+        for d in pack.resource(good(max_replicas=4))
+        if d.policyName == "jig-stack-gpus"
+    ]
+    assert (
+        "must not grow by more than 1 GPUs in one run; the state holds 2"
+        in said.message
     )
 
-    assert said == []
+
+def test_growth_without_a_state_is_not_known() -> None:
+    """A limit on growth is named where nobody says what there was, or refuses."""
+    for unknown, expected in (("warn", []), ("deny", ["jig-stack-gpus"])):
+        config = {"stack-gpus": {"max_growth": 1, "unknown": unknown}}
+        pack = wire.local(guardrails(config, profiles=PROFILES, environ=NO_VARIABLES))
+        pack.configure({})
+        assert mandatory(pack.resource(good())) == expected
+        assert "jig-stack-gpus" in {
+            d.policyName for d in pack.stack((DEPLOYMENT, "llm", good()))
+        }
 
 
-def test_coverage_points_at_the_deployment(pack: wire.Analyzer) -> None:
-    """A stack policy's violation carries the URN of the resource that it is about."""
-    pack.profile("prod")
-    said = pack.stack((DEPLOYMENT, "llm", good()), stack="prod")
-
-    assert mandatory(said) == ["jig-budget-coverage"]
-    assert [wire.urn_of(DEPLOYMENT, "llm", "prod")] == [d.urn for d in said]
-
-
-@pytest.mark.parametrize("spec", CATALOGUE, ids=lambda spec: spec.name)
+@pytest.mark.parametrize("spec", POLICIES, ids=lambda spec: spec.name)
 def test_every_policy_can_be_configured_away_or_on(spec: Any) -> None:
     """Each takes a level and common keys through the engine's own file."""
     assert find(spec.name) is spec

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 import wire
 import yaml
-from wire import BUDGET, DEPLOYMENT, PACK, PROFILES, ROOT, good, mandatory
+from wire import DEPLOYMENT, PACK, PROFILES, ROOT, good, mandatory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +41,7 @@ def start(folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
 def test_the_first_line_is_the_port(pack: wire.Analyzer) -> None:
     """Nothing stands on stdout before the port, or there would be no answer."""
     assert pack.info.name == "gpu-guardrails"
-    assert len(pack.info.policies) == 16
+    assert len(pack.info.policies) == 18
 
 
 @pytest.mark.parametrize("profile", ["dev", "staging", "prod"])
@@ -71,20 +71,15 @@ def test_the_profile_of_the_stack_is_found_without_a_file() -> None:
     """The language host tells the process its stack; the profile beside the pack holds."""
     with wire.process(PULUMI_STACK="dev") as analyzer:
         analyzer.configure({})
-        members = [
-            {"name": "a", "gpu_type": "h100-80gb", "gpu_count": 2, "max_replicas": 8}
-        ]
-        said = analyzer.resource(
-            {"name": "team", "members": members}, type_=BUDGET, name="team"
-        )
+        said = analyzer.stack((DEPLOYMENT, "llm", good(gpu_count=2, max_replicas=8)))
 
-    assert mandatory(said) == ["jig-gpu-budget"]
+    assert mandatory(said) == ["jig-stack-gpus", "jig-stack-memory"]
 
 
 def test_the_pack_loads_no_client_library() -> None:
     """A pack starts fast: it imports neither httpx nor pydantic nor yaml of ours."""
     code = (
-        "import sys, pulumi_jig.policy.packs\n"
+        "import sys, pulumi_jig.policy.pack\n"
         "print([m for m in ('httpx', 'pydantic', 'tenacity') if m in sys.modules])"
     )
     done = subprocess.run(
@@ -100,9 +95,9 @@ def test_the_pack_loads_no_client_library() -> None:
 
 
 def test_facts_and_rules_need_no_policy_sdk() -> None:
-    """Rules, budgets, audits and profiles load without pulumi and its policy SDK."""
+    """Rules, audits and profiles load without pulumi and its policy SDK."""
     code = (
-        "import sys, pulumi_jig.policy, pulumi_jig.policy.budget\n"
+        "import sys, pulumi_jig.policy\n"
         "import pulumi_jig.policy.commands, pulumi_jig.policy.judge\n"
         "print([m for m in ('pulumi', 'pulumi_policy', 'grpc') if m in sys.modules])"
     )
@@ -123,7 +118,7 @@ def test_a_faulty_profile_stops_the_pack_with_one_sentence(tmp_path: Path) -> No
     shutil.copytree(PACK, tmp_path / "gpu-guardrails")
     (tmp_path / "profiles").mkdir()
     (tmp_path / "profiles" / "dev.json").write_text('{"jig-gpu-cuont": "mandatory"}')
-    done = start(tmp_path / "gpu-guardrails")
+    done = start(tmp_path / "gpu-guardrails", PULUMI_STACK="dev")
 
     assert done.returncode != 0
     assert done.stdout == ""

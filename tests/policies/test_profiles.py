@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -10,21 +11,25 @@ import pytest
 from wire import PROFILES
 
 from pulumi_jig.errors import ConfigError
-from pulumi_jig.policy.catalogue import CATALOGUE
+from pulumi_jig.policy.declaration import Facts
 from pulumi_jig.policy.findings import Kind
 from pulumi_jig.policy.judge import judge_resource, judge_stack
-from pulumi_jig.policy.profiles import (
+from pulumi_jig.policy.profile import (
     STRICTEST,
+    Profile,
     Profiles,
     gaps,
     load,
+    notes,
     read_file,
     stack_of,
 )
+from pulumi_jig.policy.registry import POLICIES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+TODAY = dt.date(2026, 11, 22)
 NAMES = ("dev", "staging", "prod")
 
 
@@ -41,7 +46,7 @@ def test_shipped_profiles_have_no_fault(name: str) -> None:
     profile, faults = read_file(PROFILES / f"{name}.json")
 
     assert faults == []
-    assert list(gaps(profile)) == []
+    assert list(gaps(profile, TODAY)) == []
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -49,50 +54,31 @@ def test_shipped_profiles_say_something_about_every_policy(name: str) -> None:
     """An owner sees every policy with its level in the file."""
     given = json.loads((PROFILES / f"{name}.json").read_text())
 
-    assert {spec.name for spec in CATALOGUE} == set(given) - {"all"}
-    assert all("enforcementLevel" in given[spec.name] for spec in CATALOGUE)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_budgets_have_the_limits_of_the_stack(name: str) -> None:
-    """
-    What the stack may use and what a budget may use is one limit, written twice.
-
-    Where cost is only advised about, a budget, which stops a run, has no cost limit.
-    """
-    profile = load(PROFILES / f"{name}.json")
-    keys = profile.keys
-    budget = dict(keys["jig-gpu-budget"])
-    for policy in ("jig-stack-gpus", "jig-stack-memory", "jig-stack-cost"):
-        advised = profile.level(policy) == "advisory"
-        for key, value in keys[policy].items():
-            if advised and key.endswith("_usd_per_hour"):
-                value = None  # noqa: PLW2901 - what the budget has instead
-            assert value == budget[key], (policy, key)
+    assert {spec.name for spec in POLICIES} == set(given)
+    assert all("enforcementLevel" in given[spec.name] for spec in POLICIES)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_where_no_profile_holds_nothing_is_looser(name: str) -> None:
     """Whatever any profile refuses, the strictest values refuse too."""
     profile = load(PROFILES / f"{name}.json")
-    today = corpus.dt.date.fromisoformat(corpus.TODAY)
     for case in (*corpus.load("resources"), *corpus.load("stacks")):
-        for spec in CATALOGUE:
+        for policy in POLICIES:
             said = []
             for one in (profile, STRICTEST):
-                settings = one.settings(spec)
-                if spec.is_stack and "resources" in case:
-                    resources = [corpus.resource_of(r) for r in case["resources"]]
-                    found = judge_stack(spec, resources, settings, today)
-                elif not spec.is_stack and "resources" not in case:
-                    resource = corpus.resource_of(case)
-                    found = judge_resource(spec, resource, settings, today)
+                configured = one.policy(policy.name, today=TODAY)
+                # What GPUs cost is no limit, and only a profile knows it.
+                facts = Facts(TODAY, profile.facts(TODAY).gpu_types)
+                if policy.judges == "quota" and "resources" in case:
+                    found = judge_stack(configured, corpus.stack_of(case), facts)
+                elif policy.judges != "quota" and "resources" not in case:
+                    found = judge_resource(configured, corpus.resource_of(case), facts)
                 else:
                     continue
                 said.append(any(f.kind is Kind.VIOLATION for f in found))
             assert said in ([], [False, False], [False, True], [True, True]), (
                 case["id"],
-                spec.name,
+                policy.name,
             )
 
 
@@ -101,14 +87,14 @@ def test_levels_grow_from_dev_to_prod() -> None:
     levels = [
         {
             s.name
-            for s in CATALOGUE
+            for s in POLICIES
             if load(PROFILES / f"{n}.json").level(s.name) == "mandatory"
         }
         for n in NAMES
     ]
 
     assert levels[0] <= levels[1] <= levels[2]
-    assert {spec.name for spec in CATALOGUE} == levels[2]
+    assert {spec.name for spec in POLICIES} == levels[2]
 
 
 @pytest.mark.parametrize(
@@ -145,11 +131,11 @@ def test_levels_grow_from_dev_to_prod() -> None:
         ),
         (
             '{"jig-gpu-count": {"max_per_replica": 4, "max_per_replica": 8}}',
-            "jig-gpu-count.max_per_replica stands there twice",
+            "jig-gpu-count.max_per_replica is there twice",
         ),
         (
             '{"jig-image": "advisory", "jig-image": "mandatory"}',
-            "jig-image stands there twice",
+            "jig-image is there twice",
         ),
         (
             '{"jig-image": "remediate"}',
@@ -190,44 +176,102 @@ def test_a_missing_profile_is_named(tmp_path: Path) -> None:
         read_file(tmp_path / "x.json")
 
 
-def test_an_empty_file_is_an_empty_profile(tmp_path: Path) -> None:
-    """As the engine takes it."""
-    assert (
-        read_file(written(tmp_path, " "))[1],
-        read_file(written(tmp_path, ""))[0].keys,
-    ) == ([], {})
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", "is empty; write the limits into it."),
+        (b" \n", "is empty; write the limits into it."),
+        (b"\xff\xfe{}", "is not UTF-8 text."),
+        (b'{"all": "mandatory", "x": "' + b"x" * (10 << 20) + b'"}', "is larger than"),
+        (b"[" * 2000 + b"]" * 2000, "is nested too deep"),
+        (b"[" * 200_000 + b"]" * 200_000, "is nested too deep"),
+        (b'{"jig-image": [[]]}', "a level or a mapping"),
+    ],
+)
+def test_what_cannot_be_read_is_one_sentence(
+    tmp_path: Path, content: bytes, expected: str
+) -> None:
+    """Empty, in another encoding, too large, too deep: refused with the file's name."""
+    path = tmp_path / "dev.json"
+    path.write_bytes(content)
+
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+
+    assert expected in caught.value.message
+    assert str(path) in caught.value.message
 
 
-def test_a_price_table_without_an_allowed_type_is_a_gap(tmp_path: Path) -> None:
+def test_a_type_without_a_price_is_a_gap(tmp_path: Path) -> None:
     """Whoever allows a type and forgets its price learns it from the check."""
     given: dict[str, Any] = json.loads((PROFILES / "dev.json").read_text())
-    del given["jig-stack-cost"]["prices"]["h100-80gb"]
+    del given["jig-gpu-types"]["types"]["h100-80gb"]["usd_per_hour"]
     profile, faults = read_file(written(tmp_path, json.dumps(given)))
 
     assert faults == []
-    assert list(gaps(profile)) == [
-        "jig-stack-cost: prices lacks a price for h100-80gb, which jig-gpu-types allows"
+    assert list(gaps(profile, TODAY)) == [
+        "jig-gpu-types: types lacks a price (usd_per_hour) for h100-80gb, which allow "
+        "names and jig-stack-cost counts"
     ]
 
 
 def test_no_gap_without_a_limit(tmp_path: Path) -> None:
     """Without a cost limit no price is needed."""
     given: dict[str, Any] = json.loads((PROFILES / "dev.json").read_text())
-    for policy in ("jig-stack-cost", "jig-gpu-budget"):
-        given[policy]["prices"] = {}
-        for key in ("peak", "floor", "deployment"):
-            given[policy][f"max_{key}_usd_per_hour"] = None
+    for numbers in given["jig-gpu-types"]["types"].values():
+        del numbers["usd_per_hour"]
+    for key in ("peak", "floor", "deployment"):
+        given["jig-stack-cost"][f"max_{key}_usd_per_hour"] = None
     profile, _ = read_file(written(tmp_path, json.dumps(given)))
 
-    assert list(gaps(profile)) == []
+    assert list(gaps(profile, TODAY)) == []
 
 
-def test_a_folder_with_a_faulty_profile_is_refused(tmp_path: Path) -> None:
-    """One faulty file stops the pack: nobody knows which stack would need it."""
+def test_a_faulty_profile_stops_only_its_own_stacks(tmp_path: Path) -> None:
+    """Another environment's profile is read as if the faulty one were not there."""
     written(tmp_path, '{"jig-nope": "mandatory"}')
+    written(tmp_path, '{"jig-image": "advisory"}', "prod")
+    profiles = Profiles(tmp_path)
 
+    assert profiles.of("prod").level("jig-image") == "advisory"
     with pytest.raises(ConfigError, match="jig-nope is not a policy"):
-        Profiles(tmp_path)
+        profiles.of("dev")
+
+
+def test_a_profile_that_disables_everything_is_refused(tmp_path: Path) -> None:
+    """A pack in which nothing judges holds nothing."""
+    _, faults = read_file(written(tmp_path, '{"all": "disabled"}'))
+
+    assert faults == ["every policy is disabled, so nothing would be held"]
+
+
+def test_all_is_told_what_it_makes_mandatory() -> None:
+    """Advisory policies do not become mandatory by `all` without a word."""
+    (note,) = notes(Profile("x", "mandatory", {"jig-metadata": "advisory"}), [])
+
+    assert "jig-capacity-type" in note
+    assert "jig-metadata" not in note
+
+
+def test_an_environment_that_no_stack_has_is_named() -> None:
+    """A misspelt environment gets the defaults, and its owner a note."""
+    profile = Profile("x", keys={"jig-image": {"environment": "prdo"}})
+    (note,) = notes(profile, ["dev", "prod"])
+
+    assert 'no profile for the environment prdo (did you mean "prod"?)' in note
+
+
+def test_what_is_left_out_says_where_it_is_from() -> None:
+    """Every setting that holds is listed, with its source."""
+    profiles = Profiles(PROFILES)
+    own = Profile("team", keys={"jig-gpu-count": {"max_per_replica": 1}})
+    rows = own.over(profiles.of("dev")).effective(TODAY)
+    sources = {row.key: row.source for row in rows if row.policy == "jig-gpu-count"}
+
+    assert sources["max_per_replica"] == "team"
+    assert sources["max_per_deployment"] == "dev"
+    assert sources["exempt"] == "default"
+    assert len(rows) == sum(len(policy.settings) for policy in POLICIES)
 
 
 def test_an_unknown_environment_gets_the_strictest() -> None:
@@ -235,8 +279,10 @@ def test_an_unknown_environment_gets_the_strictest() -> None:
     profiles = Profiles(PROFILES)
 
     assert profiles.of("qa") is STRICTEST
-    for spec in CATALOGUE:
-        assert vars(spec.settings()) == vars(STRICTEST.settings(spec))
+    for spec in POLICIES:
+        held = STRICTEST.policy(spec.name, today=TODAY)
+        for key in spec.settings:
+            assert getattr(held, key) == getattr(spec(), key)
         assert STRICTEST.level(spec.name) == "mandatory"
 
 

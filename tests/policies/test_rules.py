@@ -8,41 +8,44 @@ is. A rule without a limit has no row for it, and the last test says which these
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from wire import good
 
-from pulumi_jig.policy.catalogue import CATALOGUE, find
-from pulumi_jig.policy.facts import Resource
+from pulumi_jig.policy.declaration import Facts, GpuType
 from pulumi_jig.policy.findings import Kind
 from pulumi_jig.policy.judge import judge_resource, judge_stack
-from pulumi_jig.policy.settings import read_settings
+from pulumi_jig.policy.registry import POLICIES, find
+from pulumi_jig.policy.resource import Resource
 from pulumi_jig.policy.unknown import UNKNOWN
 
-TODAY = dt.date(2026, 11, 22)
+FACTS = Facts(
+    dt.date(2026, 11, 22),
+    {"h100-80gb": GpuType(usd_per_hour=Decimal(6), vram_gib=Decimal(80))},
+)
 DEPLOYMENT = "pulumi-python:dynamic/jig:Deployment"
-BUDGET = "pulumi-python:dynamic/jig:GpuBudget"
 V, U, A, OK = "violation", "unknown", "advice", ""
 
 LIMITS: dict[str, dict[str, Any]] = {
     "gpu-count": {"max_per_replica": 4, "max_per_deployment": 8, "allowed_counts": []},
     "gpu-types": {"allow": ["h100-80gb"]},
     "memory": {"max_gib": 64, "max_gib_per_gpu": None, "max_gib_cpu_only": None},
-    "replicas": {"max_min_replicas": 2, "max_max_replicas": 4, "max_spread": 3},
+    "replicas": {
+        "max_min_replicas": 2,
+        "max_max_replicas": 4,
+        "max_spread": 3,
+        "unset": "allow",
+    },
     "image": {"require": "digest"},
     "protect": {"require_protect": True},
-    "budget-membership": {"budgets": ["team"]},
-    "gpu-budget": {
-        "max_gpus": {"h100-80gb": 8},
-        "max_total_gpus": None,
-        "max_floor_gpus": None,
-        "max_memory_gib": None,
-        "max_vram_gib": None,
-        "max_peak_usd_per_hour": None,
-        "max_floor_usd_per_hour": None,
-        "max_deployment_usd_per_hour": None,
-    },
+    "storage": {"max_gib": 200, "unset": "deny"},
+    "cpu": {"max_cores": 8, "unset": "deny"},
+    "termination-grace": {"max_seconds": 600, "min_seconds": None},
+    "capacity-type": {"allow": ["stable"], "unset": "deny"},
+    "metadata": {"description_pattern": ".{5,}"},
+    "no-bypass": {"extra_keys": ["newer_field"]},
     "stack-gpus": {
         "max_gpus": {"h100-80gb": 8},
         "max_total_gpus": None,
@@ -50,7 +53,6 @@ LIMITS: dict[str, dict[str, Any]] = {
     },
     "stack-memory": {"max_memory_gib": 128, "max_vram_gib": None},
     "stack-cost": {
-        "prices": {"h100-80gb": 6},
         "prices_as_of": "2026-11-01",
         "max_peak_usd_per_hour": 12,
         "max_floor_usd_per_hour": None,
@@ -59,6 +61,7 @@ LIMITS: dict[str, dict[str, Any]] = {
 }
 DIGEST = "@sha256:" + "0f" * 32
 
+GRACE = "termination_grace_period_seconds"
 # Policy, case, patch of a sound deployment, expected. A patch of None removes a key.
 ROWS: list[tuple[str, str, dict[str, Any], str]] = [
     ("valid-quantities", "right", {"storage": 100}, OK),
@@ -111,16 +114,42 @@ ROWS: list[tuple[str, str, dict[str, Any], str]] = [
     ("health-check", "left out", {"health_check_path": None}, V),
     ("health-check", "unknown", {"health_check_path": UNKNOWN}, U),
     ("health-check", "no number", {"health_check_path": 5}, V),
-    ("no-escape", "right", {"extra": {"newer_field": 1}}, OK),
-    ("no-escape", "wrong", {"extra": {"gpu_count": 8}}, V),
-    ("no-escape", "left out", {}, OK),
-    ("no-escape", "unknown", {"extra": UNKNOWN}, U),
-    ("no-escape", "no number", {"extra": 5}, V),
-    ("budget-membership", "right", {}, OK),
-    ("budget-membership", "wrong", {"budget": "mine"}, V),
-    ("budget-membership", "left out", {"budget": None}, V),
-    ("budget-membership", "unknown", {"budget": UNKNOWN}, U),
-    ("budget-membership", "no number", {"budget": 5}, V),
+    ("no-bypass", "right", {"extra": {"newer_field": 1}}, OK),
+    ("no-bypass", "wrong", {"extra": {"gpu_count": 8}}, V),
+    ("no-bypass", "left out", {}, OK),
+    ("no-bypass", "unknown", {"extra": UNKNOWN}, U),
+    ("no-bypass", "no number", {"extra": 5}, V),
+    ("storage", "right", {"storage": 100}, OK),
+    ("storage", "wrong", {"storage": 900}, V),
+    ("storage", "limit", {"storage": 200}, OK),
+    ("storage", "over", {"storage": 201}, V),
+    ("storage", "left out", {"storage": None}, V),
+    ("storage", "unknown", {"storage": UNKNOWN}, U),
+    ("storage", "no number", {"storage": "10Gi"}, V),
+    ("cpu", "right", {"cpu": 4}, OK),
+    ("cpu", "wrong", {"cpu": 64}, V),
+    ("cpu", "limit", {"cpu": 8}, OK),
+    ("cpu", "over", {"cpu": 8.1}, V),
+    ("cpu", "left out", {"cpu": None}, V),
+    ("cpu", "unknown", {"cpu": UNKNOWN}, U),
+    ("cpu", "no number", {"cpu": "4000m"}, V),
+    ("termination-grace", "right", {GRACE: 30}, OK),
+    ("termination-grace", "wrong", {GRACE: 9000}, V),
+    ("termination-grace", "limit", {GRACE: 600}, OK),
+    ("termination-grace", "over", {GRACE: 601}, V),
+    ("termination-grace", "left out", {GRACE: None}, OK),
+    ("termination-grace", "unknown", {GRACE: UNKNOWN}, U),
+    ("termination-grace", "no number", {GRACE: "5m"}, V),
+    ("capacity-type", "right", {"capacity_type": "stable"}, OK),
+    ("capacity-type", "wrong", {"capacity_type": "preemptible"}, V),
+    ("capacity-type", "left out", {"capacity_type": None}, V),
+    ("capacity-type", "unknown", {"capacity_type": UNKNOWN}, U),
+    ("capacity-type", "no number", {"capacity_type": 5}, V),
+    ("metadata", "right", {"description": "serves"}, OK),
+    ("metadata", "wrong", {"description": "x"}, V),
+    ("metadata", "left out", {"description": None}, V),
+    ("metadata", "unknown", {"description": UNKNOWN}, U),
+    ("metadata", "no number", {"description": 5}, V),
     ("stack-gpus", "right", {"max_replicas": 4}, OK),
     ("stack-gpus", "wrong", {"max_replicas": 100}, V),
     ("stack-gpus", "limit", {"max_replicas": 8}, OK),
@@ -142,25 +171,16 @@ ROWS: list[tuple[str, str, dict[str, Any], str]] = [
     ("stack-cost", "left out", {"gpu_count": None}, OK),
     ("stack-cost", "unknown", {"gpu_count": UNKNOWN}, U),
     ("stack-cost", "no number", {"gpu_count": "many"}, V),
-    ("budget-coverage", "right", {}, OK),
-    ("budget-coverage", "wrong", {"budget": "ghost"}, V),
-    ("budget-coverage", "limit", {"max_replicas": 2}, OK),
-    ("budget-coverage", "over", {"max_replicas": 3}, V),
-    ("budget-coverage", "left out", {"budget": None}, OK),
-    ("budget-coverage", "unknown", {"budget": UNKNOWN}, U),
-    ("budget-coverage", "no number", {"max_replicas": "many"}, V),
 ]
 
 
 def strongest(policy: str, resources: list[Resource]) -> str:
     """What a policy says about a deployment, or about the stack that it is in."""
-    spec = find(policy)
-    given = {"unknown": "warn", **LIMITS.get(policy, {})}
-    settings = read_settings(spec.settings, given, where=policy)
-    if spec.is_stack:
-        findings = judge_stack(spec, resources, settings, TODAY)
+    configured = find(policy).read({"unknown": "warn", **LIMITS.get(policy, {})})
+    if configured.judges == "quota":
+        findings = judge_stack(configured, resources, FACTS)
     else:
-        findings = judge_resource(spec, resources[0], settings, TODAY)
+        findings = judge_resource(configured, resources[0], FACTS)
     kinds = sorted((f.kind for f in findings), key=lambda kind: kind.strength)
     return kinds[-1].value if kinds else OK
 
@@ -175,37 +195,9 @@ def test_a_rule_at_its_edges(
 ) -> None:
     """The rule says of this case what the table says."""
     del case
-    listed = {"name": "llm", "gpu_type": "h100-80gb", "gpu_count": 1, "max_replicas": 2}
-    stack = [
-        Resource(DEPLOYMENT, "llm", inputs=good(**patch), protect=True),
-        Resource(BUDGET, "team", inputs={"name": "team", "members": [listed]}),
-    ]
+    stack = [Resource(DEPLOYMENT, "llm", inputs=good(**patch), protect=True)]
 
     assert strongest(policy, stack) == expected
-
-
-@pytest.mark.parametrize(
-    ("case", "member", "expected"),
-    [
-        ("right", {"gpu_count": 1}, OK),
-        ("wrong", {"gpu_count": 64}, V),
-        ("limit", {"gpu_count": 8}, OK),
-        ("over", {"gpu_count": 9}, V),
-        ("left out", {"gpu_count": None}, OK),
-        ("unknown", {"gpu_count": UNKNOWN}, U),
-        ("no number", {"gpu_count": "many"}, V),
-    ],
-)
-def test_a_budget_at_its_edges(
-    case: str, member: dict[str, Any], expected: str
-) -> None:
-    """The policy on budgets says of this member what the table says."""
-    del case
-    inputs = {"members": [{"name": "a", "gpu_type": "h100-80gb", **member}]}
-
-    assert (
-        strongest("gpu-budget", [Resource(BUDGET, "team", inputs=inputs)]) == expected
-    )
 
 
 @pytest.mark.parametrize(
@@ -237,15 +229,13 @@ def test_every_rule_has_its_rows() -> None:
         "jig-gpu-types",
         "jig-no-plaintext-secrets",
         "jig-health-check",
-        "jig-no-escape",
-        "jig-budget-membership",
+        "jig-no-bypass",
+        "jig-capacity-type",
+        "jig-metadata",
     }
     every = {"right", "wrong", "left out", "unknown", "no number"}
 
-    assert {s.name for s in CATALOGUE} - cases.keys() == {
-        "jig-protect",
-        "jig-gpu-budget",
-    }
+    assert {policy.name for policy in POLICIES} - cases.keys() == {"jig-protect"}
     for policy, found in cases.items():
         limit = set() if policy in without_limit else {"limit", "over"}
         assert found == every | limit, policy

@@ -8,19 +8,15 @@ from typing import Any
 import pytest
 
 from pulumi_jig.errors import ConfigError
-from pulumi_jig.policy.catalogue import CATALOGUE, find
-from pulumi_jig.policy.schema import json_schema
-from pulumi_jig.policy.settings import (
-    Exemption,
-    Settings,
-    faults_in,
-    read_settings,
-)
+from pulumi_jig.policy.declaration import Exemption
+from pulumi_jig.policy.registry import POLICIES, find
+
+TODAY = dt.date(2026, 11, 22)
 
 
 def faults(policy: str, given: dict[str, Any]) -> list[str]:
     """Sentences about a configuration."""
-    return [text for _, text in faults_in(find(policy).settings, given)]
+    return [text for _, text in find(policy).faults_in(given, TODAY)]
 
 
 @pytest.mark.parametrize(
@@ -56,9 +52,23 @@ def faults(policy: str, given: dict[str, Any]) -> list[str]:
             {"per_type": {"h100-80gb": {"max": 1}}},
             'per_type at "h100-80gb" has an unknown key "max"',
         ),
-        ("stack-cost", {"prices": {"a": "6"}}, 'prices at "a" must be a number'),
-        ("stack-cost", {"prices": {"a": 1, "A": 2}}, 'prices names "a" twice'),
-        ("stack-cost", {"prices": [6]}, "prices must be a mapping"),
+        (
+            "gpu-types",
+            {"types": {"a": {"usd_per_hour": "6"}}},
+            'types at "a" at usd_per_hour must be a number',
+        ),
+        (
+            "gpu-types",
+            {"types": {"a": {"usd_per_hour": 0}}},
+            'types at "a" at usd_per_hour must be above 0',
+        ),
+        (
+            "gpu-types",
+            {"types": {"a": {"weight": 0}}},
+            'types at "a" at weight must be above 0',
+        ),
+        ("gpu-types", {"types": {"a": {}, "A": {}}}, 'types names "a" twice'),
+        ("gpu-types", {"types": [6]}, "types must be a mapping"),
         (
             "stack-cost",
             {"prices_as_of": "June"},
@@ -74,11 +84,11 @@ def faults(policy: str, given: dict[str, Any]) -> list[str]:
         (
             "image",
             {"exempt": [{"name": "a", "reason": "b"}]},
-            "exempt at [0] lacks expires; an exemption needs name, reason, expires",
+            "exempt at [0] lacks owner; all of name, reason, owner, expires are needed",
         ),
         (
             "image",
-            {"exempt": [{"name": "a", "reason": "b", "expires": "soon"}]},
+            {"exempt": [{"name": "a", "reason": "b", "owner": "c", "expires": "soon"}]},
             "exempt at [0] at expires must be a date, written YYYY-MM-DD",
         ),
         (
@@ -90,7 +100,7 @@ def faults(policy: str, given: dict[str, Any]) -> list[str]:
         (
             "replicas",
             {"targets": {"X": {"min": 2, "max": 1}}},
-            "targets at [0] has min above max",
+            'targets at "X" has min above max',
         ),
         ("replicas", {"targets": []}, "targets must be a mapping"),
     ],
@@ -112,11 +122,7 @@ def test_a_bad_pattern_is_refused() -> None:
 def test_all_faults_come_at_once() -> None:
     """One reading of a profile finds everything that is wrong with a policy."""
     with pytest.raises(ConfigError) as caught:
-        read_settings(
-            find("gpu-count").settings,
-            {"max_per_replica": "x", "foo": 1},
-            where="jig-gpu-count",
-        )
+        find("gpu-count").read({"max_per_replica": "x", "foo": 1})
 
     assert caught.value.message == (
         "jig-gpu-count is configured wrongly: max_per_replica must be a number; foo is "
@@ -126,10 +132,8 @@ def test_all_faults_come_at_once() -> None:
 
 def test_floats_from_the_engine_are_counts() -> None:
     """All numbers of a configuration arrive as floats; 4.0 is 4."""
-    settings: Any = read_settings(
-        find("gpu-count").settings,
-        {"max_per_replica": 4.0, "allowed_counts": [1.0, 2.0]},
-        where="x",
+    settings: Any = find("gpu-count").read(
+        {"max_per_replica": 4.0, "allowed_counts": [1.0, 2.0]}
     )
 
     assert (settings.max_per_replica, settings.allowed_counts) == (4, (1, 2))
@@ -138,29 +142,26 @@ def test_floats_from_the_engine_are_counts() -> None:
 
 def test_types_are_compared_without_case() -> None:
     """GPU types of a configuration are folded as those of resources are."""
-    settings: Any = read_settings(
-        find("stack-gpus").settings, {"max_gpus": {" H100-80GB ": 4}}, where="x"
-    )
+    settings: Any = find("stack-gpus").read({"max_gpus": {" H100-80GB ": 4}})
 
     assert list(settings.max_gpus) == ["h100-80gb"]
 
 
-@pytest.mark.parametrize("spec", CATALOGUE, ids=lambda spec: spec.name)
+@pytest.mark.parametrize("spec", POLICIES, ids=lambda spec: spec.name)
 def test_every_key_has_a_schema_and_a_sentence(spec: Any) -> None:
     """The engine's own check knows each key, and each is explained."""
-    schema = json_schema(spec.settings)
-
-    for name, declared in spec.settings.keys.items():
+    for name, declared in spec.settings.items():
         assert declared.text.endswith("."), name
-        assert schema[name]["description"] == declared.text
-        assert "type" in schema[name]
-    assert not any("default" in one for one in schema.values())
-    assert "enforcementLevel" not in schema
+        assert declared.says
+        assert declared.schema["description"] == declared.text
+        assert "type" in declared.schema
+        assert "default" not in declared.schema
+    assert "enforcementLevel" not in spec.settings
 
 
 def test_an_exemption_holds_through_its_last_day() -> None:
     """It holds on `expires` and has ended on the day after."""
-    exemption = Exemption("llm-*", "why", dt.date(2026, 12, 31))
+    exemption = Exemption("llm-*", "why", "us", dt.date(2026, 12, 31))
 
     assert exemption.holds(dt.date(2026, 12, 31))
     assert not exemption.holds(dt.date(2027, 1, 1))
@@ -168,10 +169,10 @@ def test_an_exemption_holds_through_its_last_day() -> None:
 
 def test_of_several_exemptions_the_longest_counts() -> None:
     """An old exemption does not shorten a new one."""
-    settings = Settings(
+    settings = find("gpu-count")(
         exempt=(
-            Exemption("llm", "old", dt.date(2026, 1, 1)),
-            Exemption("l*", "new", dt.date(2027, 1, 1)),
+            Exemption("llm", "old", "us", dt.date(2026, 1, 1)),
+            Exemption("l*", "new", "us", dt.date(2027, 1, 1)),
         )
     )
     found = settings.exemption("llm")
@@ -189,9 +190,86 @@ def test_a_policy_is_found_with_or_without_prefix() -> None:
 
 def test_settings_cannot_be_changed_nor_misspelt() -> None:
     """Rules of several threads read them, and code may misspell a key too."""
-    settings = find("gpu-count").settings(max_per_replica=4)
+    settings = find("gpu-count")(max_per_replica=4)
 
     with pytest.raises(AttributeError, match="cannot be changed"):
         settings.max_per_replica = 8
     with pytest.raises(TypeError, match="has no max_per_replcia"):
-        find("gpu-count").settings(max_per_replcia=4)
+        find("gpu-count")(max_per_replcia=4)
+
+
+EXEMPT = {"name": "llm", "reason": "load test", "owner": "ml", "expires": "2027-06-30"}
+
+
+@pytest.mark.parametrize(
+    ("policy", "given", "expected"),
+    [
+        ("image", {"exempt": [{**EXEMPT, "name": "*"}]}, "which matches every name"),
+        ("image", {"exempt": [{**EXEMPT, "name": "?*"}]}, "which matches every name"),
+        ("image", {"exempt": [{**EXEMPT, "name": "[!_]*"}]}, "matches every name"),
+        ("image", {"exempt": [{**EXEMPT, "owner": ""}]}, "at owner must be text"),
+        (
+            "image",
+            {"exempt": [{**EXEMPT, "expires": "9999-12-31"}]},
+            "must end within 366 days; it expires on 9999-12-31",
+        ),
+        ("image", {"exempt": [{**EXEMPT, "expires": "20270101"}]}, "YYYY-MM-DD"),
+        ("image", {"exempt": [{**EXEMPT, "expires": "2027-W01-1"}]}, "YYYY-MM-DD"),
+        ("image", {"registries": ["https://ghcr.io"]}, "host without scheme"),
+        ("image", {"registries": ["ghcr.io/team"]}, "host without scheme and path"),
+        ("image", {"repositories": ["https://ghcr.io/team"]}, "without scheme"),
+        ("no-bypass", {"base_urls": ["*"]}, "without wildcards"),
+        ("no-bypass", {"base_urls": ["https://*"]}, "without wildcards"),
+        ("no-bypass", {"base_urls": ["api.together.ai"]}, "with scheme and host"),
+        ("no-plaintext-secrets", {"value_patterns": ["(a+)+$"]}, "take for ever"),
+        ("no-plaintext-secrets", {"value_patterns": ["(a|aa)+$"]}, "take for ever"),
+        ("no-plaintext-secrets", {"value_patterns": ["(.*)*x"]}, "take for ever"),
+        (
+            "no-plaintext-secrets",
+            {"value_patterns": ["^(\\w+\\s?)*$"]},
+            "take for ever",
+        ),
+        ("no-plaintext-secrets", {"name_patterns": [".*a.*b.*c"]}, "take for ever"),
+        ("no-plaintext-secrets", {"name_patterns": ["(x)\\1+"]}, "take for ever"),
+        ("metadata", {"name_pattern": "(([a-z])+.)+[A-Z]([a-z])+$"}, "take for ever"),
+        ("metadata", {"owner_pattern": "team-[a-z]+"}, "needs owner_variable"),
+        ("stack-cost", {"prices_as_of": "2027-01-01"}, "must not be in the future"),
+        ("stack-cost", {"prices_as_of": "20260101"}, "written YYYY-MM-DD"),
+        ("gpu-types", {"allow": ["a"], "deny": ["A"]}, "refuses every type"),
+        (
+            "termination-grace",
+            {"min_seconds": 9, "max_seconds": 8},
+            "above max_seconds",
+        ),
+        ("stack-gpus", {"groups": {"*": {"max_total_gpus": 1}}}, "every name"),
+        (
+            "stack-gpus",
+            {"groups": {"a*": {"max_totl_gpus": 1}}},
+            'mean "max_total_gpus"',
+        ),
+    ],
+)
+def test_nonsense_is_refused(policy: str, given: dict[str, Any], expected: str) -> None:
+    """What would hold nothing, or for ever, is one sentence that names the key."""
+    (fault,) = faults(policy, given)
+
+    assert any(fault.startswith(key) for key in given)
+    assert expected in fault
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "ACME-\\d{4}",
+        "^LICEN[CS]E$",
+        "[a-z]+-dev-[0-9]{4}",
+        ".{10,}",
+        "team-[a-z]+",
+        "(?:dev|prod)-.*",
+        "(ab){3}c+",
+        "a.*b.*c",
+    ],
+)
+def test_an_ordinary_pattern_is_taken(pattern: str) -> None:
+    """Patterns that cannot run away are compiled."""
+    assert faults("no-plaintext-secrets", {"name_patterns": [pattern]}) == []

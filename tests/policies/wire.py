@@ -31,7 +31,6 @@ ROOT = Path(__file__).parents[2]
 PACK = ROOT / "policies" / "gpu-guardrails"
 PROFILES = ROOT / "policies" / "profiles"
 DEPLOYMENT = "pulumi-python:dynamic/jig:Deployment"
-BUDGET = "pulumi-python:dynamic/jig:GpuBudget"
 SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
 UNKNOWN = UNKNOWN_NUMBER_VALUE
 LEVELS = {
@@ -51,7 +50,6 @@ GOOD: dict[str, Any] = {
     "port": 8000,
     "health_check_path": "/health",
     "environment_variables": {"LOG_LEVEL": "info"},
-    "budget": "team",
 }
 
 
@@ -161,9 +159,7 @@ def profile_of_today(name: str) -> dict[str, Any]:
     """A shipped profile as if its prices were looked up today: older ones are noted."""
     profile: dict[str, Any] = json.loads((PROFILES / f"{name}.json").read_text())
     today = dt.datetime.now(tz=dt.UTC).date().isoformat()
-    for settings in profile.values():
-        if isinstance(settings, dict) and "prices_as_of" in settings:
-            settings["prices_as_of"] = today
+    profile["jig-stack-cost"]["prices_as_of"] = today
     return profile
 
 

@@ -298,7 +298,6 @@ WRONG = [
     ("on_failed_update", True, "must be one of keep, rollback"),
     ("adopt", "yes", "must be true or false"),
     ("ownership_mark", 0, "must be true or false"),
-    ("budget", 5, "must be the name of a budget"),
     ("extra", [1], "must be a mapping of field names to values"),
 ]
 

@@ -32,12 +32,10 @@ def test_type_tokens_are_what_every_state_holds():
         "deployment": "pulumi-python:dynamic/jig:Deployment",
         "secret": "pulumi-python:dynamic/jig:Secret",
         "volume": "pulumi-python:dynamic/jig:Volume",
-        "budget": "pulumi-python:dynamic/jig:GpuBudget",
     } == {
         "deployment": naming.DEPLOYMENT_TYPE,
         "secret": naming.SECRET_TYPE,
         "volume": naming.VOLUME_TYPE,
-        "budget": naming.GPU_BUDGET_TYPE,
     }
 
 

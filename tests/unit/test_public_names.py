@@ -44,7 +44,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 def test_a_program_loads_neither_http_nor_models() -> None:
     """Importing a resource in a program loads neither httpx nor pydantic (Case G2)."""
     code = (
-        "import sys; from pulumi_jig import Deployment, GpuBudget, Provider; "
+        "import sys; from pulumi_jig import Deployment, Provider; "
         "print([m for m in ('httpx', 'pydantic', 'tenacity') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

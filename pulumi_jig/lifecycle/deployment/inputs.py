@@ -27,7 +27,6 @@ OPTIONS: Final = (
     "on_failed_update",
     "adopt",
     "ownership_mark",
-    "budget",
 )
 #: Fields of the API that are newer than this package, passed through.
 EXTRA: Final = "extra"

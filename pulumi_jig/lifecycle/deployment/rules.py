@@ -126,9 +126,6 @@ def _option_faults(inputs: Mapping[str, Any]) -> Iterator[Fault]:
         if value is not None and value not in words:
             yield name, "must be one of " + ", ".join(words)
     yield from claim_option_faults("deployment", inputs)
-    budget = _known(inputs, "budget")
-    if budget is not None and not isinstance(budget, str):
-        yield "budget", "must be the name of a budget"
 
 
 def _extra_faults(inputs: Mapping[str, Any]) -> Iterator[Fault]:

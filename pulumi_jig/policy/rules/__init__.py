@@ -1,1 +1,1 @@
-"""The rules: pure functions on facts, one module per concern; none knows Pulumi."""
+"""The rules, one module per concern; none knows Pulumi."""

@@ -11,13 +11,36 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from pulumi_jig.policy.facts import Resource, shown
-from pulumi_jig.policy.findings import Finding, advice, not_known, violation, within
-from pulumi_jig.policy.quantities import Amount, read_amount, read_number, show
-from pulumi_jig.policy.settings import Range, Settings, key, near
+from pulumi_jig.policy.declaration import Facts, Policy
+from pulumi_jig.policy.findings import (
+    Finding,
+    Kind,
+    advice,
+    graded,
+    not_known,
+    violation,
+    within,
+)
+from pulumi_jig.policy.quantities import Quantity, read_number, read_quantity, show
+from pulumi_jig.policy.resource import Resource, shown
+from pulumi_jig.policy.settings import (
+    GRADE,
+    NUMBER,
+    TEXT,
+    WHOLE,
+    Setting,
+    choice,
+    limit,
+    many,
+    near,
+    record,
+    setting,
+    table,
+)
 from pulumi_jig.policy.unknown import UNKNOWN
 
 # Source: the API's three kinds of autoscaling configuration.
@@ -37,54 +60,131 @@ _EVERYWHERE: Final = frozenset({"metric", "model"})
 _METRIC_NAME: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 
 
-class ReplicaSettings(Settings):
-    """Limits of `jig-replicas`."""
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Bounds of a number, both included; None is no bound."""
 
-    max_min_replicas: int | None = key(
-        "count?", 1, "Replicas that always run, at most; null for no limit."
-    )
-    max_max_replicas: int | None = key(
-        "count?", 4, "Replicas that may run at once, at most."
-    )
-    max_spread: int | None = key("count?", 3, "max_replicas - min_replicas, at most.")
-    allowed_metrics: tuple[str, ...] = key(
-        "words", tuple(_KEYS), "Autoscaling metrics that are allowed."
-    )
-    targets: dict[str, Range] = key(
-        "ranges by metric", {}, "Bounds of the autoscaling target: `min`, `max`."
-    )
+    min: Decimal | None = None
+    max: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse bounds between which no number is."""
+        if self.min is not None and self.max is not None and self.min > self.max:
+            msg = "has min above max"
+            raise ValueError(msg)
 
 
-def replicas(resource: Resource, settings: ReplicaSettings) -> Iterator[Finding]:
-    """Replica bounds are in order and within the limits, and autoscaling fits them."""
-    subject = f"The deployment {shown(resource.name)}"
-    low = resource.size.floor_replicas
-    unset = resource.get("max_replicas") is None
-    high = (
-        low
-        if unset
-        else read_amount(resource.get("max_replicas"), "max_replicas", whole=True)
+class Replicas(
+    Policy,
+    name="jig-replicas",
+    title="Replica bounds and autoscaling",
+    says="Replica bounds are within the limits, and autoscaling fits them.",
+    severity="medium",
+    fix="Change min_replicas, max_replicas or autoscaling so that they agree.",
+):
+    """Left out, `min_replicas` is 1 and `max_replicas` is `min_replicas`."""
+
+    max_min_replicas: int | None = limit(
+        WHOLE, 1, "Replicas that always run, at most.", "replicas"
     )
-    yield from _bounds(low, high, settings, subject)
-    yield from _autoscaling(resource, low, high, settings, subject, fixed=unset)
+    max_max_replicas: int | None = limit(
+        WHOLE, 4, "Replicas that may run at once, at most.", "replicas"
+    )
+    max_spread: int | None = limit(
+        WHOLE, 3, "max_replicas - min_replicas, at most.", "replicas"
+    )
+    unset: str = setting(
+        GRADE, "deny", "Bounds (`min_replicas`, `max_replicas`) that are left out."
+    )
+    scale_to_zero: str = setting(
+        choice("allow", "advise", "require", "forbid"),
+        "allow",
+        "Whether `min_replicas` is to be 0, so that nothing bills while nobody asks, or "
+        "must not be, so that nobody waits for a cold start.",
+    )
+    allowed_metrics: tuple[str, ...] = setting(
+        many(TEXT), tuple(_KEYS), "Autoscaling metrics that are allowed."
+    )
+    targets: Mapping[str, Range] = setting(
+        table(
+            record(
+                Range,
+                False,
+                min=Setting(NUMBER, None, "Least.", null="no bound"),
+                max=Setting(NUMBER, None, "Most.", null="no bound"),
+            )
+        ),
+        {},
+        "Bounds of the autoscaling target, by metric: `min`, `max`.",
+    )
+
+    def judge(self, resource: Resource, facts: Facts) -> Iterator[Finding]:
+        """Bounds are in order and within the limits, and autoscaling fits them."""
+        del facts
+        low = resource.requirements.floor_replicas
+        unset = resource.get("max_replicas") is None
+        high = (
+            low
+            if unset
+            else read_quantity(resource.get("max_replicas"), "max_replicas", whole=True)
+        )
+        missing = [
+            name
+            for name in ("min_replicas", "max_replicas")
+            if resource.get(name) is None
+        ]
+        if missing:
+            yield from graded(
+                self.unset,
+                f"{resource.subject} must declare {' and '.join(missing)}; left out, it "
+                f"has {low.text} to {high.text} replicas. Set what is missing.",
+            )
+        yield from _bounds(low, high, self, resource.subject)
+        yield from self._zero(low, resource.subject)
+        yield from _autoscaling(
+            resource, low, high, self, resource.subject, fixed=unset
+        )
+
+    def _zero(self, low: Quantity, subject: str) -> Iterator[Finding]:
+        wanted = self.scale_to_zero
+        if wanted == "allow" or low.invalid:
+            return
+        if not low.exact:
+            yield not_known(subject, low.unknown, "whether it scales to zero")
+        elif wanted == "forbid" and low.low == 0:
+            yield violation(
+                f"{subject} must not scale to zero here, since a cold start takes "
+                "minutes; min_replicas is 0. Set it to 1 or more."
+            )
+        elif wanted != "forbid" and low.low > 0:
+            yield from graded(
+                "deny" if wanted == "require" else "warn",
+                f"{subject} must scale to zero here, so that nothing bills while nobody "
+                f"asks; min_replicas is {show(low.low)}. Set it to 0, with autoscaling.",
+            )
 
 
 def _bounds(
-    low: Amount, high: Amount, settings: ReplicaSettings, subject: str
+    low: Quantity, high: Quantity, settings: Replicas, subject: str
 ) -> Iterator[Finding]:
-    for name, amount, limit in (
+    found: list[Finding] = []
+    for name, quantity, most in (
         ("min_replicas", low, settings.max_min_replicas),
         ("max_replicas", high, settings.max_max_replicas),
     ):
-        yield from within(
-            amount,
-            limit,
+        found += within(
+            quantity,
+            most,
             subject=subject,
             what=f"the limit of {name}",
-            over=f"{subject} must not have {name} above {limit}; it is "
-            f"{show(amount.low)}. Lower {name}, or have jig-replicas.max_{name} raised.",
+            over=f"{subject} must not have {name} above {most}; it is "
+            f"{show(quantity.low)}. Lower {name}, or have jig-replicas.max_{name} raised.",
         )
+    yield from found
     if not low.exact or not high.exact:
+        unknown = (*low.unknown, *high.unknown)
+        if unknown and not any(f.kind is Kind.UNKNOWN for f in found):
+            yield not_known(subject, unknown, "what is between the bounds")
         return
     if low.low > high.low:
         yield violation(
@@ -104,9 +204,9 @@ def _bounds(
 
 def _autoscaling(
     resource: Resource,
-    low: Amount,
-    high: Amount,
-    settings: ReplicaSettings,
+    low: Quantity,
+    high: Quantity,
+    settings: Replicas,
     subject: str,
     *,
     fixed: bool,
@@ -142,7 +242,7 @@ def _autoscaling(
 
 
 def _metric(
-    given: Mapping[str, Any], low: Amount, settings: ReplicaSettings, subject: str
+    given: Mapping[str, Any], low: Quantity, settings: Replicas, subject: str
 ) -> Iterator[Finding]:
     metric = given.get("metric")
     allowed = ", ".join(settings.allowed_metrics) or "none"
@@ -190,7 +290,7 @@ def _custom_name(name: Any, subject: str) -> Iterator[Finding]:
 
 
 def _target(
-    value: Any, metric: str, settings: ReplicaSettings, subject: str
+    value: Any, metric: str, settings: Replicas, subject: str
 ) -> Iterator[Finding]:
     if value is UNKNOWN:
         yield not_known(subject, ["autoscaling.target"], "the autoscaling target")

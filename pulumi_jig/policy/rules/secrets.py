@@ -2,198 +2,363 @@
 Secrets that would reach a container in clear, and stay readable in the service.
 
 A value that Pulumi encrypts in its state is still sent, stored and shown by the service
-as a plain environment variable: only `value_from_secret` keeps it secret. So both names
-and values are judged, and this module refuses to repeat any value, whatever it is.
+as a plain environment variable: only `value_from_secret` keeps it secret. So names and
+values are judged, in variables, arguments, the command, the description and `extra`, and
+no message repeats a value, whatever it is.
 
-It is a net, not a proof: a secret in an ordinary name that looks like nothing known
-passes. The owner adds patterns of their own.
+It is a net, not a proof: a secret under an ordinary name that looks like nothing known
+passes. The owner adds patterns.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import fnmatch
 import functools
-import math
+import itertools
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from pulumi_jig.policy.facts import Resource, shown
+from pulumi_jig.policy.declaration import Facts, Policy
 from pulumi_jig.policy.findings import Finding, not_known, violation
-from pulumi_jig.policy.settings import Settings, key
+from pulumi_jig.policy.resource import Resource, shown
+from pulumi_jig.policy.rules.secret_names import is_secret_name
+from pulumi_jig.policy.settings import PATTERN, TEXT, many, setting
 from pulumi_jig.policy.unknown import UNKNOWN
 
-# Words that make a name a secret's, as whole words of it: TOKENIZER and MONKEY are not.
-_SECRET_WORDS: Final = frozenset(
-    {
-        "KEY", "APIKEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASS", "PWD",
-        "PASSPHRASE", "CREDENTIAL", "CREDENTIALS",
-    }
-)  # fmt: skip
-# A last word that makes the name one *about* a secret: where it lies, what it is called,
-# how long it lives. SECRET_VERSION is the way to roll out a rotated secret.
-_ABOUT: Final = frozenset(
-    {
-        "FILE", "PATH", "DIR", "NAME", "ID", "TTL", "SECONDS", "MINUTES", "COUNT",
-        "LENGTH", "LIMIT", "SIZE", "TYPE", "PREFIX", "HEADER", "ALGORITHM", "ROTATION",
-        "VERSION",
-    }
-)  # fmt: skip
-
-# What a value looks like, and what to call it. Left boundaries keep `risk-and-...` from
-# reading as `sk-and-...`.
+# What a value looks like, and what to call it. `@` in front of a pattern stands for "not
+# inside a longer word", so that `risk-and-...` does not read as `sk-and-...`; real keys
+# of most services hold a digit or an upper-case letter, which words of prose do not.
 _LOOKS: Final = (
-    (r"(?<![A-Za-z0-9])sk[-_][A-Za-z0-9_-]{16,}", "an API key"),
-    (r"(?<![A-Za-z0-9])hf_[A-Za-z0-9]{16,}", "a Hugging Face token"),
-    (r"(?<![A-Za-z0-9])(AKIA|ASIA)[0-9A-Z]{16}", "an AWS access key id"),
-    (r"(?<![A-Za-z0-9])gh[pousr]_[A-Za-z0-9]{20,}", "a GitHub token"),
-    (r"(?<![A-Za-z0-9])github_pat_[A-Za-z0-9_]{20,}", "a GitHub token"),
-    (r"(?<![A-Za-z0-9])glpat-[A-Za-z0-9_-]{16,}", "a GitLab token"),
-    (r"(?<![A-Za-z0-9])tgp_[A-Za-z0-9_]{16,}", "a Together key"),
-    (r"(?<![A-Za-z0-9])xox[abprs]-[A-Za-z0-9-]{10,}", "a Slack token"),
-    (r"(?<![A-Za-z0-9])AIza[A-Za-z0-9_-]{30,}", "a Google API key"),
+    (r"@sk[-_](?=[a-z_-]*[A-Z0-9])[A-Za-z0-9_-]{16,}", "an API key"),
+    (r"@(?:[sr]k_live|sk_test)_[A-Za-z0-9]{16,}", "a Stripe key"),
+    (r"@hf_(?=[a-z_]*[A-Z0-9])[A-Za-z0-9]{16,}", "a Hugging Face token"),
+    (r"@(?:AKIA|ASIA)[0-9A-Z]{16}", "an AWS access key id"),
+    (r"@gh[pousr]_[A-Za-z0-9]{20,}", "a GitHub token"),
+    (r"@github_pat_[A-Za-z0-9_]{20,}", "a GitHub token"),
+    (r"@gl(?:pat|dt|rt)-[A-Za-z0-9_-]{16,}", "a GitLab token"),
+    (r"@tgp_[A-Za-z0-9_]{16,}", "a Together key"),
+    (r"@r8_[A-Za-z0-9]{20,}", "a Replicate token"),
+    (r"@nvapi-[A-Za-z0-9_-]{20,}", "an NVIDIA key"),
+    (r"@gsk_[A-Za-z0-9]{20,}", "a Groq key"),
+    (r"@(?:xai|pplx|csk|tvly)-(?=[a-z-]*[A-Z0-9])[A-Za-z0-9-]{20,}", "an API key"),
     (
-        r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}",
-        "a signed web token",
+        r"@(?:fw|pcsk|lsv2_pt|figd|ntn)_(?=[a-z_]*[A-Z0-9])[A-Za-z0-9_]{20,}",
+        "an API key",
     ),
-    (r"-----BEGIN [A-Z ]*PRIVATE KEY-----", "a private key"),
+    (r"@xox[abeprs]-[A-Za-z0-9-]{10,}", "a Slack token"),
+    (r"@xapp-[A-Za-z0-9-]{10,}", "a Slack token"),
+    (r"hooks\.slack\.com/services/\w+/\w+/\w{8,}", "a Slack address that lets post"),
+    (r"discord(?:app)?\.com/api/webhooks/[0-9]+/[\w-]{16,}", "a Discord webhook"),
+    (r"@AIza[A-Za-z0-9_-]{30,}", "a Google API key"),
+    (r"@ya29\.[A-Za-z0-9_-]{20,}", "a Google access token"),
+    (r"@npm_[A-Za-z0-9]{30,}", "an npm token"),
+    (r"@pypi-AgEI[A-Za-z0-9_-]{16,}", "a PyPI token"),
+    (r"@dckr_(?:pat|oat)_[A-Za-z0-9_-]{16,}", "a Docker token"),
+    (r"@hv[sbr]\.[A-Za-z0-9_-]{20,}", "a Vault token"),
+    (r"@SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}", "a SendGrid key"),
+    (r"@dapi[0-9a-f]{32}", "a Databricks token"),
+    (r"@gl(?:sa|c)_[A-Za-z0-9]{20,}", "a Grafana token"),
+    (r"@dop_v1_[0-9a-f]{32,}", "a DigitalOcean token"),
+    (r"@shp(?:at|ca|pa|ss)_[0-9a-fA-F]{24,}", "a Shopify token"),
+    (r"@lin_api_[A-Za-z0-9]{24,}", "a Linear key"),
+    (r"@sntry[su]_[A-Za-z0-9_=]{24,}", "a Sentry token"),
+    (r"@key-[0-9a-f]{32}", "a Mailgun key"),
+    (r"@AGE-SECRET-KEY-1[0-9A-Z]{20,}", "an age key"),
+    (r"@eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}", "a signed web token"),
+    (r"-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----", "a private key"),
     (
-        r"[a-z][a-z0-9+.-]*://[^\s/:@]+:[^\s/@$][^\s/@]*@",
+        r"[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@]*:(?![${<%*])[^\s/@]+@",
         "an address with a password",
     ),
-    (r"(?i)\bbearer\s+[A-Za-z0-9._~+/-]{16,}", "a bearer token"),
+    (
+        r"(?i)[?&](?:sig|signature|x-amz-signature|x-goog-signature)=[\w%+/=-]{16,}",
+        "a signed address",
+    ),
+    (r"(?i)\bbearer\s+(?=[^\s]*[0-9])[A-Za-z0-9._~+/-]{16,}", "a bearer token"),
 )
 
 
 @functools.cache
 def _patterns() -> list[tuple[re.Pattern[str], str]]:
     # Compiled when the first value is judged: a pack's start pays for every pattern.
-    return [(re.compile(pattern), what) for pattern, what in _LOOKS]
+    boundary = r"(?<![A-Za-z0-9])"
+    return [(re.compile(p.replace("@", boundary, p[0] == "@")), w) for p, w in _LOOKS]
 
 
-_RUN: Final = re.compile(r"[A-Za-z0-9]{32,}")
-_ENTROPY_BITS: Final = 4.0
-_ASSIGNMENT: Final = re.compile(
-    r"(?<![A-Za-z0-9_])([A-Za-z_][A-Za-z0-9_]*)=([^\s;&|]+)"
+# What reads like a secret and is public: certificates, public keys, digests.
+_PUBLIC: Final = re.compile(
+    r"-----BEGIN (?P<kind>CERTIFICATE|[A-Z ]*PUBLIC KEY)-----[\s\S]*?-----END (?P=kind)-----"
+    r"|\b(?:ssh-[a-z0-9-]+|ecdsa-[a-z0-9-]+)\s+AAAA[A-Za-z0-9+/=]+"
+    r"|\b(?:sha(?:256|384|512)[-:]|SHA256:)[A-Za-z0-9+/=_-]+"
 )
-_FLAG: Final = re.compile(r"--?([A-Za-z][A-Za-z0-9_-]*)(?:=(.*))?", re.DOTALL)
+_RUN: Final = re.compile(r"[A-Za-z0-9+/_-]{32,}={0,2}")
+#: Of neighbouring letters in random text, about two thirds are of different classes.
+_RANDOM_CHANGES: Final = 0.42
+_BASIC: Final = re.compile(r"(?i)\bbasic\s+([A-Za-z0-9+/]{8,}={0,2})(?![A-Za-z0-9+/])")
+_REFERENCE: Final = re.compile(r"\$\{?[A-Z_][A-Z0-9_]*\}?|\$\([A-Z_][A-Z0-9_]*\)")
+_PATH: Final = re.compile(r"(?:~|\.)?(?:/[\w.-]+){2,}")
+# Yes and no, and how tokens of a vocabulary are written.
+_NO_SECRET: Final = re.compile(
+    r"(?i)true|false|yes|no|on|off|none|null|enabled|disabled|required|optional"
+    r"|<\|?[^<>|]{0,40}\|?>|\[[A-Z]{2,10}\]"
+)
+_ASSIGNMENT: Final = re.compile(
+    r"(?<![A-Za-z0-9_.-])-{0,2}([A-Za-z_][A-Za-z0-9_.-]*)\s?=\s?"
+    r"(\"[^\"]*\"|'[^']*'|[^\s;&|,\"']+)"
+)
+_JSON_PAIR: Final = re.compile(
+    r"[\"']([A-Za-z_][\w.-]*)[\"']\s*:\s*[\"']([^\"']+)[\"']"
+)
+_HEADER: Final = re.compile(r"(?<![\w\"'-])([A-Za-z][A-Za-z0-9-]*):\s+([^\s\"']{6,})")
+_PARAMETER: Final = re.compile(r"[?&;]([A-Za-z_][\w.-]*)=([^&;\s#\"']+)")
+_USER: Final = re.compile(
+    r"(?:^|\s)(?:-u|--user|--proxy-user)[\s=]+[\"']?[^\s:\"'$]+:([^\s\"']+)"
+)
+_FLAG: Final = re.compile(r"--?([A-Za-z][A-Za-z0-9_.-]*)(?:=(.*))?", re.DOTALL)
+# The variable of ours that rolls a deployment with its secrets: NAME=counter pairs.
+_ROTATIONS: Final = re.compile(r"(?:[A-Za-z_][\w.-]*=[0-9a-f]{1,16}-[0-9]+ ?)+")
+_STORE = (
+    "Store it with the service's secrets and use value_from_secret; revoke it if it was "
+    "ever deployed."
+)
 
 
-class SecretSettings(Settings):
-    """Patterns of `jig-no-plaintext-secrets`."""
+class NoPlaintextSecrets(
+    Policy,
+    name="jig-no-plaintext-secrets",
+    title="No secrets in clear",
+    says="No secret is in clear in variables, arguments, command, description or extra.",
+    severity="critical",
+    fix="Store the secret with the service and use value_from_secret.",
+):
+    """Names and values are judged; no message shows a value."""
 
-    name_patterns: tuple[re.Pattern[str], ...] = key(
-        "regexes", (), "More regular expressions for names of secrets."
+    name_patterns: tuple[re.Pattern[str], ...] = setting(
+        many(PATTERN), (), "More regular expressions for names of secrets."
     )
-    value_patterns: tuple[re.Pattern[str], ...] = key(
-        "regexes", (), "More regular expressions for values that are secrets."
+    value_patterns: tuple[re.Pattern[str], ...] = setting(
+        many(PATTERN), (), "More regular expressions for values that are secrets."
     )
-    allow_names: tuple[str, ...] = key(
-        "words",
+    allow_names: tuple[str, ...] = setting(
+        many(TEXT),
         (),
         "Globs of variable names that may hold a plain value in spite of their name.",
     )
 
+    def judge(self, resource: Resource, facts: Facts) -> Iterator[Finding]:
+        """No secret is in clear in what a deployment shows."""
+        del facts
+        subject = resource.subject
+        yield from self._variables(resource.get("environment_variables"), subject)
+        for name in ("args", "command"):
+            yield from self._words(resource.get(name), name, subject)
+        description = resource.get("description")
+        if description is UNKNOWN:
+            yield not_known(subject, ["description"], "whether it holds a secret")
+        elif isinstance(description, str):
+            yield from self._found(self._in_text(description), "description", subject)
+        yield from self._extra(resource.get("extra"), "extra", subject)
 
-def no_plaintext_secrets(
-    resource: Resource, settings: SecretSettings
-) -> Iterator[Finding]:
-    """No secret stands in clear in variables, arguments or command."""
-    subject = f"The deployment {shown(resource.name)}"
-    yield from _variables(resource.get("environment_variables"), settings, subject)
-    for name in ("args", "command"):
-        yield from _words(resource.get(name), name, settings, subject)
+    # --- Names and values ------------------------------------------------------------
 
+    def _is_name(self, name: str) -> bool:
+        if any(fnmatch.fnmatchcase(name, glob) for glob in self.allow_names):
+            return False
+        return is_secret_name(name) or any(p.search(name) for p in self.name_patterns)
 
-# --- Environment variables ------------------------------------------------------------
+    def _names_literal(self, name: str, value: Any) -> bool:
+        """Whether a name is a secret's and its value is one rather than a reference."""
+        if not self._is_name(name):
+            return False
+        if value is UNKNOWN:
+            return True
+        if isinstance(value, bool) or value is None:
+            return False
+        if isinstance(value, int | float):
+            # A number of tokens is a number; a number as a password is a password.
+            return "token" not in name.lower()
+        if not isinstance(value, str):
+            return False
+        text = value.strip().strip("\"'")
+        if not text or _NO_SECRET.fullmatch(text) or _REFERENCE.fullmatch(text):
+            return False
+        if name.upper() == "PWD" and text.startswith("/"):
+            return False  # The present folder.
+        if _PATH.fullmatch(text):
+            return re.search(r"(?i)pass|pwd|secret", name) is not None
+        return not (text.isdigit() and "token" in name.lower())
 
+    def _in_text(self, text: str) -> str | None:
+        """Say what secret a text holds, or None."""
+        what = looks_like_secret(text, self.value_patterns)
+        if what is not None:
+            return f"looks like {what}"
+        for pattern in (_PARAMETER, _ASSIGNMENT, _JSON_PAIR, _HEADER):
+            for name, value in pattern.findall(text):
+                if pattern is _HEADER and not re.search("[0-9]", value):
+                    continue
+                if value.startswith("-") and pattern is not _PARAMETER:
+                    continue
+                if value[:1] not in {"$", "<", "{"} and self._names_literal(
+                    name, value
+                ):
+                    return f"gives {name} a plain value"
+        return None
 
-def _variables(value: Any, settings: SecretSettings, subject: str) -> Iterator[Finding]:
-    path = "environment_variables"
-    if value is None:
-        return
-    if value is UNKNOWN:
-        yield not_known(subject, [path], "whether they hold secrets")
-    elif isinstance(value, Mapping):
-        for name, entry in value.items():
-            if entry is UNKNOWN or not isinstance(entry, Mapping):
-                entry = {"value": entry}  # noqa: PLW2901 - the same variable, spelt out
-            yield from _variable(name, entry, f'{path}["{name}"]', settings, subject)
-    elif isinstance(value, list):
-        for index, entry in enumerate(value):
+    def _found(self, what: str | None, where: str, subject: str) -> Iterator[Finding]:
+        if what is not None:
+            yield violation(
+                f"{subject} must not hold secrets in clear; {where} {what} (it is not "
+                "shown). Pass it as a variable with value_from_secret, and write $NAME "
+                "here."
+            )
+
+    # --- Environment variables ---------------------------------------------------------
+
+    def _variables(self, value: Any, subject: str) -> Iterator[Finding]:
+        path = "environment_variables"
+        if value is None:
+            return
+        if value is UNKNOWN:
+            yield not_known(subject, [path], "whether they hold secrets")
+        elif isinstance(value, Mapping):
+            for name, given in value.items():
+                entry = given if isinstance(given, Mapping) else {"value": given}
+                where = f"{path}[{shown(name)}]"
+                yield from self._variable(name, entry, where, subject)
+        elif isinstance(value, list):
+            for index, entry in enumerate(value):
+                where = f"{path}[{index}]"
+                if entry is UNKNOWN:
+                    yield not_known(subject, [where], "whether it holds a secret")
+                elif not isinstance(entry, Mapping) or entry.get("name") is None:
+                    yield violation(
+                        f"{subject} must give {where} as a mapping with a name; it is "
+                        "not one, so nobody can say whether it holds a secret. Name it."
+                    )
+                else:
+                    yield from self._variable(entry["name"], entry, where, subject)
+        else:
+            yield violation(
+                f"{subject} must give {path} as a mapping or a list; it is neither, so "
+                "nobody can say whether it holds a secret. Write NAME: value pairs."
+            )
+
+    def _variable(
+        self, name: Any, entry: Mapping[str, Any], where: str, subject: str
+    ) -> Iterator[Finding]:
+        value, source = entry.get("value"), entry.get("value_from_secret")
+        called = shown(name) if isinstance(name, str) else "(a name not known yet)"
+        if (value is None) == (source is None):
+            count = "neither" if value is None else "both"
+            yield violation(
+                f"{subject} must give the variable {called} either a value or a "
+                f"value_from_secret; {where} has {count}. Keep value_from_secret for "
+                "secrets, value for everything else."
+            )
+            return
+        if value is None:
+            return
+        if (
+            name == "PULUMI_JIG_ROTATIONS"
+            and isinstance(value, str)
+            and _ROTATIONS.fullmatch(value)
+        ):
+            return
+        what = self._in_text(value) if isinstance(value, str) else None
+        if isinstance(value, str) and what is None:
+            what = self._in_command_line(value)
+        if what is not None:
+            yield violation(
+                f"{subject} must not hold secrets in clear; the value of {called} {what} "
+                f"(it is not shown). {_STORE}"
+            )
+        elif isinstance(name, str) and self._names_literal(name, value):
+            yield violation(
+                f"{subject} must not hold secrets in clear; the variable {called} is "
+                f"named like one and has a plain value (not shown). {_STORE} If it is "
+                "none, add it to jig-no-plaintext-secrets.allow_names."
+            )
+        elif value is UNKNOWN or name is UNKNOWN:
+            yield not_known(subject, [where], "whether it holds a secret")
+
+    # --- Arguments and fields of extra ------------------------------------------------
+
+    def _words(self, value: Any, path: str, subject: str) -> Iterator[Finding]:
+        if value is None:
+            return
+        if value is UNKNOWN:
+            yield not_known(subject, [path], "whether it holds secrets")
+            return
+        if not isinstance(value, list):
+            yield violation(
+                f"{subject} must give {path} as a list; it is not one, so nobody can say "
+                "whether it holds a secret. Write one element per word."
+            )
+            return
+        words = list(value)
+        for index, word in enumerate(words):
             where = f"{path}[{index}]"
-            if entry is UNKNOWN:
+            following = words[index + 1] if index + 1 < len(words) else None
+            what = None
+            if isinstance(word, str):
+                what = self._flag(word, following) or self._in_text(word)
+                what = what or self._in_command_line(word)
+            if what is not None:
+                yield from self._found(what, where, subject)
+            elif word is UNKNOWN and not (
+                index and self._flag(words[index - 1], UNKNOWN) is not None
+            ):
                 yield not_known(subject, [where], "whether it holds a secret")
-            elif not isinstance(entry, Mapping) or entry.get("name") is None:
-                yield violation(
-                    f"{subject} must give {where} as a mapping with a name; it is not "
-                    "one, so nobody can say whether it holds a secret. Name it."
-                )
-            else:
-                yield from _variable(entry["name"], entry, where, settings, subject)
-    else:
-        yield violation(
-            f"{subject} must give {path} as a mapping or a list; it is neither, so "
-            "nobody can say whether it holds a secret. Write NAME: value pairs."
-        )
 
+    def _flag(self, word: Any, following: Any) -> str | None:
+        flag = _FLAG.fullmatch(word) if isinstance(word, str) else None
+        if flag is None:
+            return None
+        value = following if flag[2] is None else flag[2]
+        if isinstance(value, str) and value[:1] in {"$", "-", "<", "{"}:
+            return None
+        if value is not None and self._names_literal(flag[1], value):
+            return f"gives --{flag[1]} a plain value"
+        return None
 
-def _variable(
-    name: Any,
-    entry: Mapping[str, Any],
-    where: str,
-    settings: SecretSettings,
-    subject: str,
-) -> Iterator[Finding]:
-    value, source = entry.get("value"), entry.get("value_from_secret")
-    called = shown(name) if isinstance(name, str) else "(a name not known yet)"
-    if (value is None) == (source is None):
-        count = "neither" if value is None else "both"
-        yield violation(
-            f"{subject} must give the variable {called} either a value or a "
-            f"value_from_secret; {where} has {count}. Keep value_from_secret for "
-            "secrets, value for everything else."
-        )
-        return
-    if value is None:
-        return
-    remedy = (
-        "Store it with the service's secrets and use value_from_secret; revoke it if "
-        "it was ever deployed."
-    )
-    what = looks_like_secret(value, settings.value_patterns)
-    if what is not None:
-        yield violation(
-            f"{subject} must not hold secrets in clear; the value of {called} looks "
-            f"like {what} (it is not shown). {remedy}"
-        )
-    elif isinstance(name, str) and _name_counts(name, settings) and value != "":
-        yield violation(
-            f"{subject} must not hold secrets in clear; the variable {called} is named "
-            f"like one and has a plain value (not shown). {remedy} If it is none, add "
-            "it to jig-no-plaintext-secrets.allow_names."
-        )
-    elif value is UNKNOWN or name is UNKNOWN:
-        yield not_known(subject, [where], "whether it holds a secret")
+    def _in_command_line(self, text: str) -> str | None:
+        """Say what secret a line for a shell holds, or None."""
+        words = [word.strip("\"'") for word in text.split()]
+        if len(words) < 2:
+            return None
+        for word, following in zip(words, [*words[1:], None], strict=True):
+            what = self._flag(word, following)
+            if what is not None:
+                return what
+        if re.search(r"\b(?:curl|wget|http|https|xh)\b", text):
+            user = _USER.search(text)
+            if user and not user[1].startswith("$"):
+                return "gives a user with a plain password"
+        return None
 
-
-def _name_counts(name: str, settings: SecretSettings) -> bool:
-    if any(fnmatch.fnmatchcase(name, glob) for glob in settings.allow_names):
-        return False
-    return is_secret_name(name) or any(p.search(name) for p in settings.name_patterns)
-
-
-def is_secret_name(name: str) -> bool:
-    """Whether a variable or flag is named like a secret: `HF_TOKEN`, `api-key`."""
-    words = [word for word in re.split(r"[^A-Z0-9]+", name.upper()) if word]
-    if not words or words[-1] in _ABOUT or "PUBLIC" in words:
-        return False
-    return any(word in _SECRET_WORDS for word in words)
+    def _extra(self, value: Any, path: str, subject: str) -> Iterator[Finding]:
+        if isinstance(value, Mapping):
+            for name, item in value.items():
+                where = f"{path}[{shown(name)}]"
+                if not isinstance(item, str):
+                    yield from self._extra(item, where, subject)
+                elif self._names_literal(name, item):
+                    yield from self._found("has a plain value", where, subject)
+                else:
+                    yield from self._found(self._in_text(item), where, subject)
+        elif isinstance(value, list):
+            for index, item in enumerate(value):
+                yield from self._extra(item, f"{path}[{index}]", subject)
+        elif isinstance(value, str):
+            yield from self._found(self._in_text(value), path, subject)
 
 
 def looks_like_secret(value: Any, more: tuple[re.Pattern[str], ...] = ()) -> str | None:
-    """What a value looks like, in words, or None; the value is never part of it."""
+    """Say what a value looks like, or None; the value is never part of it."""
     if not isinstance(value, str):
         return None
     for pattern, what in _patterns():
@@ -201,79 +366,40 @@ def looks_like_secret(value: Any, more: tuple[re.Pattern[str], ...] = ()) -> str
             return what
     if any(pattern.search(value) for pattern in more):
         return "a secret, by a pattern of the owner"
-    for run in _RUN.findall(value):
+    for encoded in _BASIC.findall(value):
+        if ":" in (_decoded(encoded) or ""):
+            return "a user with a password"
+    for run in _RUN.findall(_PUBLIC.sub(" ", value)):
         if _is_random(run):
-            return "random letters and digits"
+            text = _decoded(run)
+            if text is None:
+                return "random letters and digits"
+            # What is encoded text is judged as that text.
+            found = looks_like_secret(text, more)
+            if found is not None:
+                return f"{found} in base64"
     return None
+
+
+def _decoded(text: str) -> str | None:
+    """Return the printable text that base64 stands for, or None."""
+    padded = text.rstrip("=").replace("-", "+").replace("_", "/")
+    padded += "=" * (-len(padded) % 4)
+    try:
+        found = base64.b64decode(padded, validate=True).decode("utf-8")
+    except (binascii.Error, ValueError):
+        return None
+    return found if found and found.isprintable() else None
 
 
 def _is_random(run: str) -> bool:
     # Lower-case hexadecimal (digests, ids) and words glued together are not random by
-    # this measure: it asks for both cases, digits, and few repetitions.
-    if not (
-        re.search("[a-z]", run) and re.search("[A-Z]", run) and re.search("[0-9]", run)
-    ):
+    # this measure: it asks for both cases, digits, and many changes between them.
+    classes = [
+        "a" if c.islower() else "A" if c.isupper() else "0" if c.isdigit() else "-"
+        for c in run.rstrip("=")
+    ]
+    if not {"a", "A", "0"} <= set(classes):
         return False
-    total = len(run)
-    counts = Counter(run).values()
-    bits = -sum(n / total * math.log2(n / total) for n in counts)
-    return bits >= _ENTROPY_BITS
-
-
-# --- Arguments ----------------------------------------------------------------------------
-
-
-def _words(
-    value: Any, path: str, settings: SecretSettings, subject: str
-) -> Iterator[Finding]:
-    if value is None:
-        return
-    if value is UNKNOWN:
-        yield not_known(subject, [path], "whether it holds secrets")
-        return
-    if not isinstance(value, list):
-        yield violation(
-            f"{subject} must give {path} as a list; it is not one, so nobody can say "
-            "whether it holds a secret. Write one element per word."
-        )
-        return
-    for index, word in enumerate(value):
-        where = f"{path}[{index}]"
-        following = value[index + 1] if index + 1 < len(value) else None
-        what = _word_fault(word, following, settings)
-        if what is not None:
-            yield violation(
-                f"{subject} must not hold secrets in clear; {where} {what} (it is not "
-                "shown). Pass it as a variable with value_from_secret, and write "
-                "$NAME here."
-            )
-        elif word is UNKNOWN and not _is_secret_flag(
-            value[index - 1] if index else None, settings
-        ):
-            yield not_known(subject, [where], "whether it holds a secret")
-
-
-def _is_secret_flag(word: Any, settings: SecretSettings) -> bool:
-    flag = _FLAG.fullmatch(word) if isinstance(word, str) else None
-    return flag is not None and flag[2] is None and _name_counts(flag[1], settings)
-
-
-def _word_fault(word: Any, following: Any, settings: SecretSettings) -> str | None:
-    if not isinstance(word, str):
-        return None
-    what = looks_like_secret(word, settings.value_patterns)
-    if what is not None:
-        return f"looks like {what}"
-    flag = _FLAG.fullmatch(word)
-    if flag is not None and _name_counts(flag[1], settings):
-        value = following if flag[2] is None else flag[2]
-        if value is UNKNOWN or (isinstance(value, str) and _is_literal(value)):
-            return f"gives --{flag[1]} a plain value"
-    for name, value in _ASSIGNMENT.findall(word):
-        if _name_counts(name, settings) and _is_literal(value.strip("\"'")):
-            return f"gives {name} a plain value"
-    return None
-
-
-def _is_literal(value: str) -> bool:
-    return bool(value) and not value.startswith(("$", "-"))
+    changes = sum(one != other for one, other in itertools.pairwise(classes))
+    return changes >= _RANDOM_CHANGES * (len(classes) - 1)

@@ -8,10 +8,7 @@ rule before the rule existed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from typing import Any
 
 V, U, A = "violation", "unknown", "advice"
 UNKNOWN: dict[str, Any] = {"$unknown": True}
@@ -209,7 +206,7 @@ ARGUMENTS = [
     (["sh", "-c", "export DB_PASSWORD=hunter2; app"], V, "a password that is exported"),
     (["sh", "-c", 'curl -H "Authorization: Bearer ' + MIXED * 2 + '" x'], V, "a bearer token for a request"),
     (["sh", "-c", "curl -u app:hunter2 https://x.example"], V, "a user with a password for a request"),
-    (["sh", "-c", "app --api-key \"$API_KEY\""], None, "taken from the environment"),
+    (["sh", "-c", 'app --api-key "$API_KEY"'], None, "taken from the environment"),
     (["sh", "-c", "app --api-key ${API_KEY} --port 1"], None, "taken from the environment"),
     (["sh", "-c", "app --max-tokens 4096"], None, "a number of tokens"),
     (["docker", "run", "-u", "1000:1000"], None, "a user and a group"),

@@ -1,26 +1,24 @@
 """Builds what `plan.json` beside it says."""
 
-import asyncio
 import json
 from pathlib import Path
 
 import pulumi
-from shopkeeper import Deployment, GpuBudget, Lost
+from shopkeeper import Deployment, Lost
 
 plan = json.loads((Path(__file__).parent / "plan.json").read_text())
 kinds = {"deployment": Deployment, "lost": Lost}
 
-# Members wait for the budget, which is registered last, with the sizes of all of them.
-budget = asyncio.get_event_loop().create_future()
-waiting = pulumi.Output.from_input(budget) if "budget" in plan else None
-opts = None if waiting is None else pulumi.ResourceOptions(depends_on=waiting)
 source = None
 for name, item in plan["deployments"].items():
     kind = kinds[item.pop("kind", "deployment")]
+    options = item.pop("options", {})
     for key, value in item.items():
         if value == "unknown until created" and source is not None:
             item[key] = source.id.apply(lambda _: 8)
-    made = kind(name, item, opts)
+        if value == "one, unknown until created" and source is not None:
+            item[key] = source.id.apply(lambda _: 1)
+        if isinstance(value, dict) and "secret" in value:
+            item[key] = pulumi.Output.secret(value["secret"])
+    made = kind(name, item, pulumi.ResourceOptions(**options))
     source = source or made
-if "budget" in plan:
-    budget.set_result([GpuBudget("team", plan["budget"])])

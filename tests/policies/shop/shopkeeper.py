@@ -1,5 +1,5 @@
 """
-Resources with the type tokens of deployments and budgets, kept as files.
+Resources with the type token of deployments, kept as files.
 
 Policies judge types and properties, so these scenarios need no service; whatever is
 created leaves a file, so that a test can say that nothing was.
@@ -41,13 +41,6 @@ class Deployment(dynamic.Resource, module="jig", name="Deployment"):
         self, name: str, props: dict[str, Any], opts: pulumi.ResourceOptions | None
     ) -> None:
         super().__init__(Keeper(), name, {**props, "name": name}, opts)
-
-
-class GpuBudget(dynamic.Resource, module="jig", name="GpuBudget"):
-    """A budget by its type only."""
-
-    def __init__(self, name: str, props: dict[str, Any]) -> None:
-        super().__init__(Keeper(), name, {**props, "name": name})
 
 
 class Lost(Deployment):

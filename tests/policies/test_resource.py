@@ -1,4 +1,4 @@
-"""Facts: plain data out of what policies are handed, and amounts that do not guess."""
+"""Resources: plain data out of what policies are handed, and amounts that do not guess."""
 
 from __future__ import annotations
 
@@ -10,13 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, unknown_checking_proxy
 
-from pulumi_jig.policy.facts import Resource, Size, is_deployment, shown
 from pulumi_jig.policy.quantities import (
-    Amount,
+    Quantity,
     quantity_fault,
-    read_amount,
     read_number,
+    read_quantity,
     show,
+)
+from pulumi_jig.policy.resource import (
+    Requirements,
+    Resource,
+    is_deployment,
+    label,
+    shown,
 )
 from pulumi_jig.policy.unknown import UNKNOWN, plain
 
@@ -137,11 +143,8 @@ def test_only_words_are_shown(text: str) -> None:
 @given(COUNTS, COUNTS, COUNTS)
 def test_a_peak_is_never_below_what_is_known(gpus: Any, low: Any, high: Any) -> None:
     """Whatever unknown values turn out to be, the lower bound of GPUs holds."""
-    size = Size.of(
-        "a",
-        "",
-        {"gpu_count": gpus, "min_replicas": low, "max_replicas": high},
-        memory="memory",
+    size = Requirements.of(
+        {"gpu_count": gpus, "min_replicas": low, "max_replicas": high}
     )
     for guess in (0, 1, 7, 1000):
         count = 0 if gpus is None else guess if gpus is UNKNOWN else gpus
@@ -156,9 +159,9 @@ def test_a_peak_is_never_below_what_is_known(gpus: Any, low: Any, high: Any) -> 
 @given(st.lists(st.one_of(KNOWN, st.just(UNKNOWN), st.just("x"))))
 def test_a_sum_misses_what_its_parts_miss(values: list[Any]) -> None:
     """A sum is exact only if all its parts are, and at least what is known."""
-    total = Amount()
+    total = Quantity()
     for index, value in enumerate(values):
-        total = total + read_amount(value, f"v{index}", whole=True)
+        total = total + read_quantity(value, f"v{index}", whole=True)
 
     assert total.low == sum(v for v in values if isinstance(v, int))
     assert len(total.unknown) == sum(v is UNKNOWN for v in values)
@@ -168,13 +171,13 @@ def test_a_sum_misses_what_its_parts_miss(values: list[Any]) -> None:
 @given(st.one_of(st.just(UNKNOWN), st.just("x"), KNOWN))
 def test_nothing_times_anything_is_nothing(value: Any) -> None:
     """No GPUs on an unknown number of replicas are exactly no GPUs."""
-    assert Amount() == Amount() * read_amount(value, "v", whole=True)
-    assert Amount() == read_amount(value, "v", whole=True) * Amount()
+    assert Quantity() == Quantity() * read_quantity(value, "v", whole=True)
+    assert Quantity() == read_quantity(value, "v", whole=True) * Quantity()
 
 
 def test_decimal_sums_do_not_drift() -> None:
     """Three times 0.1 is 0.3."""
-    tenth = read_amount(0.1, "v", whole=False)
+    tenth = read_quantity(0.1, "v", whole=False)
 
     assert Decimal("0.3") == (tenth + tenth + tenth).low
 
@@ -186,7 +189,8 @@ def test_decimal_sums_do_not_drift() -> None:
         ("pulumi-python:dynamic:Resource", ["gpu_type", "image"], True),
         ("pulumi-python:dynamic/acme:Model", ["gpu_type", "image"], True),
         ("pulumi-python:dynamic:Resource", ["image"], False),
-        ("pulumi-python:dynamic/jig:GpuBudget", ["gpu_type", "image"], False),
+        ("pulumi-python:dynamic/jig:Secret", ["gpu_type", "image"], True),
+        ("pulumi-python:dynamic/jig:Secret", ["name", "value"], False),
         ("aws:ec2:Instance", ["gpu_type", "image"], False),
     ],
 )
@@ -199,4 +203,23 @@ def test_deployments_are_known_by_type_or_shape(
 
 def test_memory_left_out_is_not_zero() -> None:
     """Unset memory is the platform's choice, which is not the same as none."""
-    assert Resource(DEPLOYMENT, "a").size.memory is None
+    assert Resource(DEPLOYMENT, "a").requirements.memory is None
+
+
+@given(st.text(max_size=200), st.text(max_size=200))
+def test_two_names_never_read_the_same(one: str, other: str) -> None:
+    """Whatever characters a resource's name has, its label is printable and its own."""
+    assert label(one).isascii()
+    assert label(one).isprintable()
+    assert "<{" not in label(one)
+    assert (label(one) == label(other)) == (one == other)
+
+
+def test_an_input_without_end_is_refused() -> None:
+    """An input that is nested 2,000 levels deep is an error, not a dead process."""
+    deep: Any = []
+    for _ in range(2000):
+        deep = [deep]
+
+    with pytest.raises(ValueError, match="nested deeper"):
+        plain(deep)
