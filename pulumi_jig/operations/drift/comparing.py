@@ -12,6 +12,7 @@ from pulumi_jig.errors import NotFoundError
 from pulumi_jig.operations import account, terminal
 from pulumi_jig.operations.drift.findings import Compared, Finding
 from pulumi_jig.operations.exported import (
+    at,
     is_sealed,
     opened,
     provider_inputs,
@@ -21,6 +22,7 @@ from pulumi_jig.operations.exported import (
 )
 from pulumi_jig.operations.kinds import ID_KEYS, kind_of
 from pulumi_jig.operations.together import gather
+from pulumi_jig.redaction import remember_secret
 from pulumi_jig.values import format_path, reveal
 
 if TYPE_CHECKING:
@@ -174,6 +176,8 @@ def readable(
     """
     sealed = dict(sealed_leaves({k: v for k, v in inputs.items() if k in names}))
     for path in sealed:
+        # What is live in the place of a secret is most likely it.
+        remember_secret(at(live, path))
         found.unknown.append(Finding(format_path(path), "is encrypted, not compared"))
     plain: Record = unsealed(inputs, live)
     return plain
