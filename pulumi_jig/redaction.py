@@ -102,7 +102,7 @@ class _Secrets:
                 parts = {value, *value.splitlines()}
                 raw = value.encode(errors="replace").decode("latin-1")
                 for part in parts | {raw}:
-                    self._index.add(_squeezed(part), marked=marked)
+                    self._index.add(part.strip(), marked=marked)
 
     def redact(self, text: str, *, marked_only: bool = False) -> str:
         """The text with `REDACTED` in the place of every value."""
@@ -132,7 +132,8 @@ class _Index:
     """
 
     def __init__(self) -> None:
-        self._whole: dict[str, list[tuple[str, bool]]] = {}
+        #: With how many characters it takes where it is in one piece.
+        self._whole: dict[str, list[tuple[str, int, bool]]] = {}
         self._beginnings: dict[str, list[tuple[str, bool]]] = {}
         self._pieces: set[str] = set()
         self._tiny: dict[str, bool] = {}
@@ -140,8 +141,9 @@ class _Index:
         #: passed over by them.
         self._hints: set[str] = set()
 
-    def add(self, value: str, *, marked: bool) -> None:
-        """Index one value, or one line of it, squeezed."""
+    def add(self, text: str, *, marked: bool) -> None:
+        """Index one value, or one line of it."""
+        value = _squeezed(text)
         if len(value) < (_SHORTEST if marked else _SHORTEST_UNMARKED):
             if value:
                 self._tiny[value] = marked or self._tiny.get(value, False)
@@ -157,7 +159,8 @@ class _Index:
             self._pieces.update(pieces)
             self._hints.update(piece[:_SHORTEST] for piece in pieces)
         else:
-            self._whole.setdefault(value[:_SHORTEST], []).append((value, marked))
+            entry = (value, len(text), marked)
+            self._whole.setdefault(value[:_SHORTEST], []).append(entry)
             self._hints.add(value[:_SHORTEST])
 
     def found(self, view: _View, *, marked_only: bool) -> Iterator[tuple[int, int]]:
@@ -169,12 +172,12 @@ class _Index:
             stop = at
             if letters[at : at + _PIECE] in pieces:
                 stop = at + _PIECE
-            for value, marked in whole.get(letters[at : at + _SHORTEST], ()):
+            for value, size, marked in whole.get(letters[at : at + _SHORTEST], ()):
                 end = at + len(value)
                 if (
                     (marked or not marked_only)
                     and letters.startswith(value, at)
-                    and (len(value) >= _BEGINNING or view.is_word(at, end))
+                    and (len(value) >= _BEGINNING or view.is_word(at, end, size))
                 ):
                     stop = max(stop, end)
             for value, marked in beginnings.get(letters[at : at + _BEGINNING], ()):
@@ -269,11 +272,11 @@ class _View:
         """Where a part of `letters` is in the text itself."""
         return self.plain_span(self.kept[start], self.kept[stop - 1] + 1)
 
-    def is_word(self, start: int, stop: int) -> bool:
-        """Whether a part of `letters` is in one piece and no part of a longer word."""
+    def is_word(self, start: int, stop: int, size: int) -> bool:
+        """Whether a part of `letters` has a size and is no part of a longer word."""
         first, last = self.kept[start], self.kept[stop - 1]
         around = self.plain[max(0, first - 1) : first], self.plain[last + 1 : last + 2]
-        return last - first == stop - start - 1 and not any(map(str.isalnum, around))
+        return last - first == size - 1 and not any(map(str.isalnum, around))
 
     def breaks_off(self, stop: int) -> bool:
         """Whether the text ends here, or says that something was left out."""

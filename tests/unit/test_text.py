@@ -198,10 +198,13 @@ def test_a_piece_of_a_secret_is_found_too(write) -> None:
     st.sampled_from(["", " end", '"', "...", ")"]),
 )
 @example("abababab-canary", "ab ", "")
+@example("a 1 c2", "", " end")
 def test_a_secret_never_survives(value: str, before: str, after: str) -> None:
     """Whatever the value, the text around it does not keep it."""
     forget_secrets()
-    assume(value not in f"{before}{REDACTED}{after}" and value.strip())
+    assume(value not in f"{before}{REDACTED}{after}")
+    # Of fewer visible characters only what is quoted is taken for it.
+    assume(sum(c.isprintable() and not c.isspace() for c in value) >= 4)
     remember_secret(value)
 
     assert value not in safe_text(f"{before}{value}{after}")
