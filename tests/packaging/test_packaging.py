@@ -128,7 +128,7 @@ def test_a_command_names_the_extra_it_misses(bare: Path) -> None:
     """A command whose packages are missing is one sentence that names the extra."""
     done = jig(bare, "drift")
     assert done.returncode == 2
-    assert "pip install 'pulumi-jig[cli]'" in done.stderr
+    assert "pip install 'pulumi-jig[cli]" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
@@ -136,7 +136,7 @@ def test_the_guardrails_name_the_extra_they_miss(bare: Path) -> None:
     """Importing the packs without their extra says what to install."""
     done = run(bare, "-c", "from pulumi_jig.policy import guardrails")
     last = done.stderr.splitlines()[-1]
-    assert "pip install 'pulumi-jig[policy]'" in last
+    assert "pip install 'pulumi-jig[policy]" in last
 
 
 GUARDRAILS = ["-c", "from pulumi_jig.policy import guardrails; guardrails({})"]

@@ -141,9 +141,9 @@ def test_wrong_options(
     theatre: Theatre,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Wrong options get one sentence on stderr and status 1."""
+    """Wrong options get one sentence on stderr and status 2, as in every command."""
     theatre.program('Toy("a")')
-    assert run_cli(arguments(theatre, *options)) == 1
+    assert run_cli(arguments(theatre, *options)) == 2
     err = capsys.readouterr().err
     assert err.startswith("error: ")
     assert words in err
