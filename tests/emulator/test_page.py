@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 
 import pytest
 
@@ -203,3 +204,34 @@ def test_a_thousand_deployments_are_one_answer(api, server):
     seen = look(api)
 
     assert (1000, 1000) == (seen["total"], len(seen["deployments"]))
+
+
+ODD = "\x1b[2J\x07\u202e\u2028\u200b"
+
+
+def test_what_a_client_wrote_is_visible_on_the_page(api):
+    """No text turns another one round or hides in it, whoever put it there."""
+    made = api.create(description=f"a{ODD}b", command=["x"])
+    api.send("GET", "/v1/deployments/%1b%5b2J")
+
+    told = json.dumps(look(api, deployment=made["id"]), ensure_ascii=False)
+
+    assert "a\\\\x1b[2J\\\\x07\\\\u202e\\\\u2028\\\\u200bb" in told
+    assert [] == [c for c in ODD if c in told and not c.isprintable()]
+
+
+def test_what_a_client_wrote_is_visible_in_the_log(capsys):
+    """Neither a path nor a method commands the terminal that shows the log."""
+    with EmulatorServer(time_scale=0, quiet=False) as server:
+        host, port = server.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port))) as sock:
+            sock.sendall(
+                b"\x1b[2J\x07 /v1/\xe2\x80\xae\x9b HTTP/1.1\r\nHost: localhost\r\n"
+                b"Connection: close\r\n\r\n"
+            )
+            while sock.recv(4096):
+                pass
+
+    said = capsys.readouterr().err
+    assert "\\x1b[2J\\x07" in said
+    assert said.replace("\n", "").isprintable()
