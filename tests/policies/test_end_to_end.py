@@ -195,6 +195,9 @@ def test_what_goes_in_the_same_run_still_counts(shop: Shop) -> None:
     assert shop.made() == ["a", "b", "c", "d"]
 
 
+@pytest.mark.parametrize(
+    "engine", [pytest.param("pulumi", marks=pytest.mark.engine)], indirect=True
+)
 def test_a_target_is_judged_by_itself(shop: Shop) -> None:
     """What a run leaves out is neither refused nor counted for sizes it does not show."""
     shop.deployments(a=sound(), **{f"d{i}": two() for i in range(4)})
