@@ -136,6 +136,17 @@ class Settings:
         return _URL_NAMES[self.url_source]
 
     @property
+    def key_fingerprint(self) -> str:
+        """
+        Tells whether two runs had the same key, and so the same account.
+
+        It is kept in the state, so it is short and one-way, and nothing else of ours
+        hashes a key like this. (Keys are random; no list of likely ones can be tried.)
+        """
+        raw = f"pulumi-jig key\0{self.api_key}"
+        return hashlib.sha256(raw.encode()).hexdigest()[:16]
+
+    @property
     def fingerprint(self) -> str:
         """Tells settings apart (one client for each) without showing the key."""
         raw = "\0".join((self.api_key, self.base_url, str(self.parallel)))
@@ -194,7 +205,20 @@ def _resolve(
     parts = _check_url(url, setting, faults)
     if parts is not None:
         host = parts.hostname or ""
-        if parts.scheme == "http" and not is_loopback(host) and not insecure:
+        # The key of the environment belongs to whoever runs this; a stack's
+        # configuration cannot have it sent readable, whatever the host.
+        carried = key_source == "environment" and url_source != "environment"
+        plain = parts.scheme == "http" and not is_loopback(host)
+        if plain and insecure and carried and key:
+            faults.append(
+                Fault(
+                    setting,
+                    f"{setting} is plain http to {host}, and jig:allowInsecureHttp does "
+                    f"not cover the key of {KEY_VARIABLE}, which it would show to the "
+                    f"network; use https://, or name the address in {URL_VARIABLE} too.",
+                )
+            )
+        elif plain and not insecure:
             faults.append(
                 Fault(
                     setting,
@@ -384,7 +408,7 @@ def _check_url(url: str, setting: str, faults: list[Fault]) -> SplitResult | Non
         return None
     if (
         parts.scheme not in {"http", "https"}
-        or not _is_host(host, parts.netloc)
+        or not is_host(host, parts.netloc)
         or port == 0
     ):
         fault(
@@ -404,7 +428,7 @@ def _check_url(url: str, setting: str, faults: list[Fault]) -> SplitResult | Non
     return parts
 
 
-def _is_host(host: str | None, netloc: str) -> bool:
+def is_host(host: str | None, netloc: str) -> bool:
     """Whether a host can be looked up at all; the rule of host names is RFC 1123's."""
     if not host:
         return False

@@ -10,8 +10,8 @@ Standard library only: the user's program and the policy pack load this module.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
-import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote
@@ -171,7 +171,8 @@ NONCE_PATTERN: Final = re.compile(r"[0-9a-z]{6,64}")
 
 def new_nonce() -> str:
     """A fresh nonce: 12 hexadecimal digits."""
-    return secrets.token_hex(6)
+    # Not `secrets`, which may be a file of the program's.
+    return os.urandom(6).hex()
 
 
 def join_description(text: str, mark: Mark | None) -> str:

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import base64
 import functools
-import html
 import re
 import threading
 from array import array
@@ -354,6 +353,9 @@ def _unescaped(found: str) -> str:
     if found[0] == "%":
         return _decoded(unquote_to_bytes(found))
     if found[0] == "&":
+        # Not at the top: beside a program, `html` may be a file of the program's.
+        import html
+
         return html.unescape(found)
     kind, digits = found[1], found[2:]
     if kind == "u":

@@ -7,12 +7,14 @@ gone, and to say in a message what was sent in confidence.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json as jsonlib
 import logging
 import random
 import threading
 import time
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final
 
@@ -36,15 +38,17 @@ from pulumi_jig.client.wire import Wire, WireAnswer, WireError, WireRequest, spa
 from pulumi_jig.errors import (
     AmbiguousError,
     APIError,
+    EngineGoneError,
     InputError,
     JigError,
     NotSentError,
+    TransportError,
 )
 from pulumi_jig.redaction import remember_environment, remember_secret
 from pulumi_jig.text import safe_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from pulumi_jig.config import Settings
     from pulumi_jig.context import CallContext
@@ -53,6 +57,7 @@ _LOG = logging.getLogger(__name__)
 
 #: The longest that one attempt may take, in seconds, to the last byte of its answer.
 ATTEMPT_TIMEOUT: Final = 60.0
+_WHOAMI: Final = "/v3/whoami"
 #: Statuses of `whoami` that mean: this server does not say who we are.
 _NO_WHOAMI: Final = frozenset({404, 405, 501})
 
@@ -87,7 +92,9 @@ class JigClient:
     - A certificate that is not trusted, an address that redirects, an answer beyond
       32 MiB are final: they need a person.
     - A server that cannot be reached is tried for 60 s; for 20 s where it never was,
-      since the address is more likely wrong. A complete answer that is not the API's
+      since the address is more likely wrong. One that takes a connection and never said
+      a word of HTTP (a TLS port that is addressed as plain http) was not reached. A
+      complete answer that is not the API's
       (a web page) is asked for at most twice more.
     - `Retry-After` (seconds or date) and `retry-after-ms` are obeyed; what is negative,
       past, garbage or beyond an hour is ignored. A wait that would pass the deadline
@@ -99,6 +106,9 @@ class JigClient:
       finds it empty waits for its turn.
     - Nothing that changes something is sent, and nothing is sent again, for an engine
       that is gone.
+
+    Whatever breaks on this side before a byte of a request has left (settings, imports,
+    certificates, proxies, names, files, memory) is a `NotSentError`: nothing happened.
 
     Args:
         settings: Key, address, number of connections.
@@ -139,6 +149,7 @@ class JigClient:
         self._identity: tuple[str | None] | None = None
         self._identity_lock = threading.Lock()
         self._reached = False
+        self._unreached: tuple[float, JigError] | None = None
         self.deployments = Deployments(self)
         self.secrets = Secrets(self)
         self.volumes = Volumes(self)
@@ -160,29 +171,64 @@ class JigClient:
         Raises:
             JigError: The service refused, or could not be asked.
         """
-        path = "/v3/whoami"
-        # One thread asks, the others wait for what it hears, but not for ever.
+        with self._turn(ctx):
+            return self._who(ctx)
+
+    def reach(self, ctx: CallContext) -> None:
+        """
+        Make sure that the server speaks HTTP, before something is asked of it.
+
+        A creation that meets a silent server would end as one of which nobody knows
+        whether it happened. So the first word to a server is a question.
+
+        Raises:
+            NotSentError: It has never said a word of HTTP.
+        """
+        if self._reached:
+            return
+        began = ctx.clock()
+        with self._turn(ctx, f"nobody there has answered yet; {self._address}"):
+            if self._unreached is not None and self._unreached[0] >= began:
+                # Another thread has just tried for as long as makes sense.
+                raise NotSentError(self._unreached[1].message)
+            try:
+                self._who(ctx.within(FIRST_CONTACT))
+            except APIError:
+                return
+            except EngineGoneError:
+                raise
+            except TransportError as error:
+                if not self._reached:
+                    raise NotSentError(error.message) from None
+
+    @contextlib.contextmanager
+    def _turn(
+        self, ctx: CallContext, why: str = "another thread has been asking"
+    ) -> Iterator[None]:
+        """One thread asks, the others wait for what it hears, but not for ever."""
         if not self._identity_lock.acquire(timeout=ctx.remaining()):
             raise NotSentError(
-                f"GET {path} was not sent: another thread has been asking for the "
-                f"whole time limit ({span(ctx.timeout)}).",
+                f"GET {_WHOAMI} was not sent within {span(ctx.timeout)}: {why}.",
                 method="GET",
-                path=path,
+                path=_WHOAMI,
             )
         try:
-            if self._identity is None:
-                self._identity = (self._ask(path, ctx),)
-            return self._identity[0]
+            yield
         finally:
             self._identity_lock.release()
 
-    def _ask(self, path: str, ctx: CallContext) -> str | None:
-        try:
-            return _identity(self.request("GET", path, ctx=ctx))
-        except APIError as error:
-            if error.status not in _NO_WHOAMI:
+    def _who(self, ctx: CallContext) -> str | None:
+        if self._identity is None:
+            try:
+                self._identity = (_identity(self.request("GET", _WHOAMI, ctx=ctx)),)
+            except APIError as error:
+                if error.status not in _NO_WHOAMI:
+                    raise
+                self._identity = (None,)
+            except TransportError as error:
+                self._unreached = (ctx.clock(), error)
                 raise
-            return None
+        return self._identity[0]
 
     def request(
         self,
@@ -214,6 +260,47 @@ class JigClient:
             APIError: The service refused.
         """
         asked = f"{method} {path}"
+        flight = _Flight()
+        try:
+            return self._request(
+                method,
+                path,
+                ctx=ctx,
+                json=json,
+                params=params,
+                adds=method == "POST" if adds is None else adds,
+                flight=flight,
+            )
+        except Exception as error:
+            if method == "GET" or isinstance(error, JigError):
+                raise
+            # Its text may quote anything, the body included.
+            _LOG.debug("%s broke", asked, exc_info=error)
+            broke = f"pulumi_jig met an internal error ({type(error).__name__})"
+            if flight.begun:
+                raise AmbiguousError(
+                    f"{asked} may have taken effect, but {broke}.",
+                    method=method,
+                    path=path,
+                ) from None
+            raise NotSentError(
+                f"{asked} was not sent: {broke}; set PULUMI_JIG_DEBUG=1 to see where.",
+                method=method,
+                path=path,
+            ) from None
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        ctx: CallContext,
+        json: Mapping[str, Any] | None,
+        params: Mapping[str, str] | None,
+        adds: bool,
+        flight: _Flight,
+    ) -> Any:
+        asked = f"{method} {path}"
         _remember(json or {})
         request = WireRequest(
             method=method,
@@ -228,12 +315,12 @@ class JigClient:
         def attempt() -> Any:
             if method != "GET":
                 ctx.require_engine(f"sending {asked}")
-            return self._attempt(request, ctx, asked)
+            return self._attempt(request, ctx, asked, flight)
 
         return Retries(
             ctx,
             method,
-            adds=method == "POST" if adds is None else adds,
+            adds=adds,
             budget=self._budget,
             rng=self._rng,
             patience=PATIENCE if self._reached else FIRST_CONTACT,
@@ -244,6 +331,7 @@ class JigClient:
         request: WireRequest,
         ctx: CallContext,
         asked: str,
+        flight: _Flight,
     ) -> Any:
         began = ctx.clock()
         where = {"method": request.method, "path": request.path}
@@ -255,16 +343,26 @@ class JigClient:
                 **where,
             )
             raise AttemptError(error, hopeless=True)
+        before, flight.begun = flight.begun, True
         try:
             answer = self._wire.send(request, timeout)
         except WireError as failure:
             _LOG.debug("%s: %s (%.3f s)", asked, failure.why, ctx.clock() - began)
+            flight.begun = before or failure.sent
+            self._reached = self._reached or failure.spoke is True
+            why = failure.why
+            if not self._reached and failure.sent:
+                why += f"; {self._address}"
             if failure.sent:
-                self._reached = True
-                error = AmbiguousError(f"{_lost(request)}: {failure.why}.", **where)
+                error = AmbiguousError(f"{_lost(request)}: {why}.", **where)
             else:
-                error = NotSentError(f"{asked} was not sent: {failure.why}.", **where)
-            raise AttemptError(error, hopeless=failure.hopeless) from None
+                error = NotSentError(f"{asked} was not sent: {why}.", **where)
+            strange = failure.spoke is False and not self._reached
+            raise AttemptError(
+                error,
+                hopeless=failure.hopeless or strange,
+                unreached=not self._reached,
+            ) from None
         self._reached = True
         _LOG.debug("%s: %d (%.3f s)", asked, answer.status, ctx.clock() - began)
         if answer.status >= 400:
@@ -281,10 +379,25 @@ class JigClient:
                 error, hopeless=failure.hopeless, unusable=True
             ) from None
 
+    @property
+    def _address(self) -> str:
+        """What to check where a server has never said a word of HTTP."""
+        setting = self.settings.url_setting
+        if self.settings.base_url.startswith("http:"):
+            return f"check {setting}, and use https:// there if the server speaks TLS"
+        return f"check {setting} and what stands between"
+
     def _refused(self, answer: WireAnswer, asked: str) -> AttemptError:
         refusal = decode_error(answer, asked=asked, settings=self.settings)
         refusal.retry_after = retry_after(answer.headers, self._wall_clock())
         return AttemptError(refusal, should_retry=should_retry(answer.headers))
+
+
+@dataclass
+class _Flight:
+    """Whether a byte of any attempt of one request may have left this machine."""
+
+    begun: bool = False
 
 
 def _remember(body: Mapping[str, Any]) -> None:

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 import certifi
 
+from pulumi_jig.config import is_host
 from pulumi_jig.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -60,6 +61,12 @@ def proxy_for(settings: Settings) -> str | None:
         return None
     if "://" not in proxy:
         proxy = f"http://{proxy}"
+    if not _is_address(proxy):
+        raise ConfigError(
+            f"{parts.scheme.upper()}_PROXY (or ALL_PROXY) is not the address of a proxy; "
+            "it must look like http://host:port. Correct it, unset it, or add "
+            f"{host} to NO_PROXY."
+        )
     scheme = urlsplit(proxy).scheme
     if scheme not in {"http", "https", "socks5", "socks5h"}:
         raise ConfigError(
@@ -72,6 +79,19 @@ def proxy_for(settings: Settings) -> str | None:
             f"`pip install 'httpx[socks]'`, or add {host} to NO_PROXY."
         )
     return proxy
+
+
+def _is_address(proxy: str) -> bool:
+    """Whether a proxy's address can be taken apart: it may hold a password."""
+    try:
+        parts = urlsplit(proxy)
+        port = parts.port
+        urlsplit(shown(proxy))
+    except ValueError:
+        return False
+    host = parts.hostname or ""
+    plain = proxy.isascii() and proxy.isprintable() and " " not in proxy
+    return plain and port != 0 and is_host(host, parts.netloc)
 
 
 def _bypassed(netloc: str) -> bool:

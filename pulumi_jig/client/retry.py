@@ -106,6 +106,7 @@ class AttemptError(Exception):
         error: What the caller would see.
         hopeless: Whether another attempt would only meet the same end.
         unusable: Whether a complete answer came that is not the API's.
+        unreached: Whether the server has never said a word of HTTP to this client.
         should_retry: What the service said about it, if it did.
     """
 
@@ -115,12 +116,14 @@ class AttemptError(Exception):
         *,
         hopeless: bool = False,
         unusable: bool = False,
+        unreached: bool = False,
         should_retry: bool | None = None,
     ) -> None:
         super().__init__(error.message)
         self.error = error
         self.hopeless = hopeless
         self.unusable = unusable
+        self.unreached = unreached
         self.should_retry = should_retry
 
 
@@ -198,12 +201,15 @@ class Retries:
         error = failure.error
         if failure.hopeless or failure.should_retry is False:
             return False
+        patient = self._ctx.clock() - self._started < self._patience
         if isinstance(error, NotSentError):
-            return self._ctx.clock() - self._started < self._patience
+            return patient
         if isinstance(error, RateLimitError):
             return True
         if self._adds or isinstance(error, ConflictError):
             return False
+        if failure.unreached:
+            return patient
         if failure.unusable:
             self._unusable += 1
             return self._unusable <= UNUSABLE

@@ -18,12 +18,12 @@ connections are not safe to share between threads there, and this client is shar
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import socket
 import ssl
 import sys
-import time
 import zlib
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Final
@@ -33,7 +33,7 @@ import httpcore
 
 from pulumi_jig.client.connections import Connections, ExclusiveBody
 from pulumi_jig.client.environment import proxy_for, shown
-from pulumi_jig.client.sockets import Backend, HandshakeTimeout
+from pulumi_jig.client.sockets import Backend, Exchange, HandshakeTimeout
 from pulumi_jig.client.wire import WireAnswer, WireError, WireRequest, span
 from pulumi_jig.text import safe_text
 
@@ -61,6 +61,8 @@ def _without(module: str) -> Iterator[None]:
 # without where they are not.
 with _without("httpx._main"):
     import httpx
+
+_LOG = logging.getLogger(__name__)
 
 #: The longest wait for a connection, in seconds, TLS handshake not included.
 CONNECT_TIMEOUT: Final = 10.0
@@ -104,7 +106,25 @@ class HttpWire:
         Raises:
             WireError: No complete answer came.
         """
-        self._backend.deadline = time.monotonic() + timeout
+        exchange = self._backend.begin(timeout)
+        try:
+            return self._exchange(request, timeout, exchange)
+        except WireError:
+            raise
+        except httpcore.PoolTimeout:
+            why = (
+                f"all {self._settings.parallel} connections were busy for "
+                f"{span(timeout)}; raise jig:parallel or run fewer operations at a time"
+            )
+            raise WireError(why, sent=False) from None
+        except Exception as error:
+            if exchange.sent:
+                raise self._interrupted(error, timeout, exchange) from None
+            raise self._not_sent(error, timeout) from None
+
+    def _exchange(
+        self, request: WireRequest, timeout: float, exchange: Exchange
+    ) -> WireAnswer:
         outgoing = self._client.build_request(
             request.method,
             request.path,
@@ -112,39 +132,13 @@ class HttpWire:
             headers=dict(request.headers),
             content=request.body,
             timeout=httpx.Timeout(timeout, connect=min(timeout, CONNECT_TIMEOUT)),
+            extensions={"trace": exchange.trace},
         )
+        response = self._client.send(outgoing, stream=True)
         try:
-            response = self._client.send(outgoing, stream=True)
-            try:
-                body = _read(response)
-            finally:
-                response.close()
-        except httpcore.ConnectError as error:
-            raise self._not_connected(error) from None
-        except httpcore.ConnectTimeout as error:
-            raise self._connect_timeout(error, timeout) from None
-        except httpcore.PoolTimeout:
-            why = (
-                f"all {self._settings.parallel} connections were busy for "
-                f"{span(timeout)}; raise jig:parallel or run fewer operations at a time"
-            )
-            raise WireError(why, sent=False) from None
-        except httpcore.ProxyError:
-            raise self._proxy_refused() from None
-        except httpcore.TimeoutException:
-            why = f"{self._where} did not finish its answer within {span(timeout)}"
-            raise WireError(why, sent=True) from None
-        except httpcore.RemoteProtocolError:
-            why = f"{self._where} closed the connection before its answer was complete"
-            raise WireError(why, sent=True) from None
-        except httpcore.NetworkError:
-            why = f"the connection to {self._where} was reset"
-            raise WireError(why, sent=True) from None
-        except (httpcore.ProtocolError, httpx.HTTPError, httpx.InvalidURL) as error:
-            # Nothing of ours should lead here. If something does, nobody knows how far
-            # the request got.
-            why = f"the HTTP library gave up ({type(error).__name__})"
-            raise WireError(why, sent=True) from None
+            body = _read(response)
+        finally:
+            response.close()
         return WireAnswer(
             status=response.status_code,
             headers={k.lower(): v for k, v in response.headers.items()},
@@ -161,11 +155,53 @@ class HttpWire:
     def _where(self) -> str:
         return urlsplit(self._settings.base_url).netloc
 
+    def _interrupted(
+        self, error: Exception, timeout: float, exchange: Exchange
+    ) -> WireError:
+        """What broke an exchange after its request had begun to leave this machine."""
+        spoke = _is_http(exchange.received)
+        if isinstance(error, httpcore.TimeoutException):
+            why = f"{self._where} did not finish its answer within {span(timeout)}"
+        elif spoke is False:
+            why = f"what listens at {self._where} does not speak HTTP"
+        elif isinstance(error, httpcore.RemoteProtocolError):
+            why = f"{self._where} closed the connection before its answer was complete"
+        elif isinstance(error, httpcore.NetworkError):
+            why = f"the connection to {self._where} was reset"
+        else:
+            # Nothing of ours should lead here. If something does, nobody knows what
+            # became of the request.
+            why = f"the HTTP library gave up ({type(error).__name__})"
+        return WireError(why, sent=True, spoke=spoke)
+
+    def _not_sent(self, error: Exception, timeout: float) -> WireError:
+        """Why no byte of a request has left this machine."""
+        if isinstance(error, httpcore.ConnectTimeout):
+            return self._connect_timeout(error, timeout)
+        if isinstance(error, httpcore.ProxyError):
+            return self._proxy_refused(error)
+        if isinstance(error, _UNCONNECTED):
+            return self._not_connected(error)
+        if isinstance(error, OSError) and error.errno in _EXHAUSTED:
+            return WireError(self._exhausted(error), sent=False)
+        why = (
+            f"this machine could not send it ({type(error).__name__}); set "
+            "PULUMI_JIG_DEBUG=1 to see where that happened"
+        )
+        _LOG.debug("not sent", exc_info=error)
+        return WireError(why, sent=False, hopeless=True)
+
+    def _exhausted(self, error: OSError) -> str:
+        what = "files" if error.errno in {errno.EMFILE, errno.ENFILE} else "memory"
+        return f"this machine has no more {what} to open a connection with"
+
     def _not_connected(self, error: Exception) -> WireError:
         setting = self._settings.url_setting
         cause = _root(error)
         if isinstance(cause, ssl.SSLError):
             return WireError(self._tls(cause), sent=False, hopeless=True)
+        if isinstance(cause, OSError) and cause.errno in _EXHAUSTED:
+            return WireError(self._exhausted(cause), sent=False)
         if self._proxy is not None:
             why = (
                 f"the proxy {shown(self._proxy)} cannot be reached; check "
@@ -238,12 +274,18 @@ class HttpWire:
             f"{urlsplit(self._settings.base_url).scheme.upper()}_PROXY (or ALL_PROXY)"
         )
 
-    def _proxy_refused(self) -> WireError:
+    def _proxy_refused(self, error: Exception) -> WireError:
+        status = str(error).partition(" ")[0]
+        said = f" (status {status})" if status.isdigit() else ""
+        if status == "407":
+            said = " (status 407: it wants a user name and a password that it knows)"
         why = (
-            f"the proxy {shown(self._proxy or '')} refused to connect; check "
+            f"the proxy {shown(self._proxy or '')} refused to connect{said}; check "
             f"{self._proxy_setting}, or add {self._settings.host} to NO_PROXY"
         )
-        return WireError(why, sent=False)
+        # A proxy that cannot reach the host may do so a moment later.
+        final = status in {"400", "401", "403", "407"}
+        return WireError(why, sent=False, hopeless=final)
 
 
 # --- Answers -----------------------------------------------------------------------
@@ -257,7 +299,7 @@ def _read(response: httpx.Response) -> bytes:
         inflate = zlib.decompressobj(16 + zlib.MAX_WBITS)
     else:
         why = f"its answer is compressed as '{safe_text(encoding, 40)}', which was not asked for"
-        raise WireError(why, sent=True)
+        raise WireError(why, sent=True, spoke=True)
     body = bytearray()
     try:
         for chunk in response.iter_raw():
@@ -268,13 +310,13 @@ def _read(response: httpx.Response) -> bytes:
                 body += inflate.decompress(chunk, MAX_ANSWER + 1 - len(body))
             if len(body) > MAX_ANSWER:
                 why = f"its answer is larger than {MAX_ANSWER // 2**20} MiB"
-                raise WireError(why, sent=True, hopeless=True)
+                raise WireError(why, sent=True, hopeless=True, spoke=True)
     except zlib.error:
         why = "its compressed answer is damaged"
-        raise WireError(why, sent=True) from None
+        raise WireError(why, sent=True, spoke=True) from None
     if inflate is not None and not inflate.eof:
         why = "its compressed answer ends too early"
-        raise WireError(why, sent=True)
+        raise WireError(why, sent=True, spoke=True)
     return bytes(body)
 
 
@@ -354,6 +396,19 @@ def _root(error: BaseException) -> BaseException:
         error = cause
 
 
+def _is_http(received: bytes) -> bool | None:
+    """Whether an answer began as HTTP; None where nothing was heard."""
+    return b"HTTP/".startswith(received[:5]) if received else None
+
+
+#: Failures between this machine and the server, or its proxy.
+_UNCONNECTED: Final = (
+    httpcore.NetworkError,
+    httpcore.TimeoutException,
+    httpcore.RemoteProtocolError,
+)
+#: What this machine may run out of: open files and memory for sockets.
+_EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 #: OpenSSL's numbers: a certificate past its time; one for another host name, address.
 _EXPIRED: Final = 10
 _OTHER_NAME: Final = frozenset({62, 64})

@@ -62,16 +62,26 @@ class WireError(Exception):
 
     Attributes:
         why: What happened and which setting to change; a clause without a full stop.
-        sent: Whether the server may have seen the request. False is a promise.
+        sent: Whether a byte of the request may have left this machine, so that the
+            server may have seen it. False is a promise.
         hopeless: Whether another attempt would only meet the same end (a certificate
             that is not trusted, an address that redirects).
+        spoke: Whether what came back began as HTTP; None where nothing came.
     """
 
-    def __init__(self, why: str, *, sent: bool, hopeless: bool = False) -> None:
+    def __init__(
+        self,
+        why: str,
+        *,
+        sent: bool,
+        hopeless: bool = False,
+        spoke: bool | None = None,
+    ) -> None:
         super().__init__(why)
         self.why = why
         self.sent = sent
         self.hopeless = hopeless
+        self.spoke = spoke
 
 
 class Wire(Protocol):

@@ -21,6 +21,7 @@ can do:
     engine still there?         taken to be there
     Ctrl-C heard                a wait goes on to its time limit
     leaving when alone          the process idles until somebody ends it
+    standard library first      a program's `secrets.py` stands in its way
 
 `PULUMI_JIG_PLAIN_HOST=1` turns all of them off. Every one is pinned by a test against
 the installed SDK. No other module knows that frames exist.
@@ -31,6 +32,7 @@ the installed SDK. No other module knows that frames exist.
     cancel      Ctrl-C
     alone       the end of a process whose engine is gone
     threads     the pool
+    imports     where modules are found
     values      Pulumi's form of data, and plain data
 """
 
@@ -40,6 +42,7 @@ from pulumi_jig.host.alone import leave_when_alone
 from pulumi_jig.host.calls import Call, HostError, current_call, guarded
 from pulumi_jig.host.cancel import cancelled, hear_cancel
 from pulumi_jig.host.frames import PLAIN_VARIABLE
+from pulumi_jig.host.imports import find_standard_library_first
 from pulumi_jig.host.threads import widen
 from pulumi_jig.host.values import from_pulumi, to_pulumi
 
@@ -49,6 +52,7 @@ __all__ = [
     "HostError",
     "cancelled",
     "current_call",
+    "find_standard_library_first",
     "from_pulumi",
     "guarded",
     "hear_cancel",

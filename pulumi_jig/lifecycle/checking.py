@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pulumi_jig.lifecycle.keys import (
     DECLARED,
+    KEY,
     NONCE,
     PROGRAM,
     SECRETS,
@@ -57,6 +58,10 @@ def completed(
     if isinstance(stated, str) and urn is not None:
         remember_stated(f"{what} {stated}", urn)
     told = {key: news[key] for key in (PROGRAM, SECRETS) if key in news}
+    # The key of the creation: what exists already was not made with the present one.
+    key = (olds if NONCE in olds else news).get(KEY)
+    if isinstance(key, str):
+        told[KEY] = key
     old = olds.get(NONCE)
     # One that no mark could carry would make the thing somebody else's.
     kept = isinstance(old, str) and NONCE_PATTERN.fullmatch(old) is not None

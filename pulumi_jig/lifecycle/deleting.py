@@ -25,7 +25,7 @@ from pulumi_jig.lifecycle.identity import (
     require_proof_of_absence,
     require_telling,
 )
-from pulumi_jig.lifecycle.keys import UNCONFIRMED, remember_secrets
+from pulumi_jig.lifecycle.keys import KEY, UNCONFIRMED, remember_secrets
 from pulumi_jig.lifecycle.kind import id_of
 from pulumi_jig.lifecycle.memory import name_lock, remember_deleted
 from pulumi_jig.lifecycle.sending import (
@@ -88,6 +88,8 @@ def _delete(
     except NotFoundError as error:
         require_proof_of_absence(kind, error, state, inv, ctx)
         return
+    # This key has seen it, so what it sees of it from now on is a proof.
+    state = {**state, KEY: inv.client.settings.key_fingerprint}
     if not _may_delete(kind, item, state, inv):
         return
     kind.require_unused(item, state, inv, ctx)
@@ -102,9 +104,7 @@ def _may_delete(
     if state.get(UNCONFIRMED):
         if is_ours(kind, item, state, inv, sent=1):
             return True
-        if kind.marked:
-            # (Of what never has a mark, values and time have told.)
-            require_telling(kind, item, state, inv)
+        require_telling(kind, item, state, inv)
         inv.log(
             "warning",
             f"{kind.what} {name} was never created by this program, so there is nothing "
@@ -113,7 +113,11 @@ def _may_delete(
         return False
     why = foreign(kind, item, state, inv.urn)
     if why:
-        inv.log("warning", f"{why} It is left alone, and this state lets it go.")
+        text = f"{why} It is left alone, and this state lets it go."
+        if kind.marked:
+            # What a killed run claimed for this very resource is in no state.
+            text += " If no other state has it, `pulumi-jig orphans` shows it."
+        inv.log("warning", text)
     return not why
 
 

@@ -18,9 +18,9 @@ from pulumi_jig.errors import (
     OwnershipError,
     TransportError,
 )
-from pulumi_jig.lifecycle.keys import ACCOUNT, NONCE, place_of
+from pulumi_jig.lifecycle.keys import ACCOUNT, KEY, NONCE, place_of
 from pulumi_jig.lifecycle.kind import id_of, mark_on
-from pulumi_jig.lifecycle.memory import holder_of
+from pulumi_jig.lifecycle.memory import holder_of, remember_stated_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,6 +70,21 @@ def _is_of_this_stack(item: Response, data: Mapping[str, Any], urn: str | None) 
         place.project,
         place.stack,
     )
+
+
+def remember_entry(kind: Kind[Any], state: Mapping[str, Any]) -> None:
+    """
+    Remember what the state gives to a resource that the program still has.
+
+    An older entry of the same URN may wait for its deletion, and what that one knows
+    (a name, because its own creation stayed unknown) may lead to this very thing.
+    """
+    remember_stated_id(state.get(kind.id_key), state.get(NONCE))
+
+
+def has_same_key(data: Mapping[str, Any], inv: Invocation) -> bool:
+    """Whether the key in use is the one that the data was made with."""
+    return data.get(KEY) == inv.client.settings.key_fingerprint
 
 
 def account_of(inv: Invocation, ctx: CallContext) -> str | None:
@@ -145,7 +160,7 @@ def require_proof_of_absence(
     Raises:
         NotFoundError: The answer was not the API's own.
         ConfigError: The key belongs to another account than the state remembers, or
-            the service would not say whose key it is.
+            nobody says whose key it is or was.
     """
     name = state.get("name")
     if not error.definitive:
@@ -158,7 +173,15 @@ def require_proof_of_absence(
         )
     remembered = state.get(ACCOUNT)
     if not isinstance(remembered, str):
-        return
+        if has_same_key(state, inv):
+            return
+        raise ConfigError(
+            f"The service says that {kind.what} {name} does not exist for this key, but "
+            "it never said which account created it, and the key that did was another "
+            f"one. The state is kept{kind.at_stake('; it may be running and billing')}. "
+            "Use a key of the account that created it; if you are sure that it is gone, "
+            "remove it from the state with `pulumi state delete`."
+        )
     now = account_of(inv, ctx)
     refuse_other_account(kind, state, now)
     if now is None:
@@ -191,12 +214,13 @@ def taken(
         case Whose.SAME_RESOURCE:
             text = (
                 f"{start}, and its mark names this very resource: it is left over from "
-                "an interrupted run, or it is what is being replaced right now. "
+                "an interrupted run, it is what is being replaced right now, or it "
+                "belongs to a stack of the same name on another backend. "
                 f"Nothing was changed{kind.at_stake('; it may be running and billing')}. "
-                "Left over: "
-                "`pulumi-jig recover` takes it back into the state. Being replaced: "
-                f"set `delete_before_replace`, since two {kind.what}s cannot share a "
-                "name."
+                f"Left over: {kind.returns}. Being replaced: set "
+                f"`delete_before_replace`, since two {kind.what}s cannot share a name. "
+                "Another backend's: leave it alone, and choose another `name` or set "
+                "`jig:namespace`."
             )
         case Whose.OTHERS:
             mark = mark_on(item)
@@ -279,9 +303,7 @@ def foreign(
         )
     holder = holder_of(live)
     if holder is not None and holder != state.get(NONCE):
-        return (
-            f"{kind.title(name)} was taken over by another resource in this very run."
-        )
+        return f"{kind.title(name)} was taken over by another resource of this program."
     verdict = whose(item, state, urn)
     marked = kind.marked and state.get("ownership_mark") is not False
     # A resource without a mark has no say in what the description holds, except where

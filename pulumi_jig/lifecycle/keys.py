@@ -26,6 +26,9 @@ NONCE: Final = "__nonce"
 PROGRAM: Final = "__program"
 #: Where among the arguments secrets are, as the program told it: a list of paths.
 SECRETS: Final = "__secrets"
+#: Which key asked for its creation, as `Settings.key_fingerprint`; kept like the nonce.
+#: Where the service never said whose key that is, only the same key proves an absence.
+KEY: Final = "__key"
 #: Whose key created it, in the API's own word.
 ACCOUNT: Final = "__account"
 #: The creation ended without an answer: true until an update has settled it.
@@ -41,7 +44,7 @@ ADDED: Final = "__added"
 ASKED_AT: Final = "__asked_at"
 
 #: Bookkeeping among the inputs. The other hidden keys live in the state only.
-HIDDEN_INPUTS: Final = (DECLARED, NONCE, PROGRAM, SECRETS)
+HIDDEN_INPUTS: Final = (DECLARED, NONCE, PROGRAM, SECRETS, KEY)
 
 
 def declared_keys(data: Mapping[str, Any], known: Collection[str]) -> set[str]:

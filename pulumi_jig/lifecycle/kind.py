@@ -50,6 +50,8 @@ class Kind(ABC, Generic[Item]):
         costs: Whether one that exists runs and bills.
         marked: Whether a description can carry the mark.
         takers: What takes an existing one over, for the message that one is taken.
+        returns: What takes one back that an interrupted run has left with our mark and
+            without an operation in the state.
         complete_at_once: Whether one that the service has accepted is all that it will
             be, so that nothing is waited for.
         reach: Within what its names are unique, for the message that one is taken.
@@ -64,6 +66,7 @@ class Kind(ABC, Generic[Item]):
     complete_at_once: bool = False
     marked: bool = True
     takers: str = "`adopt=True`"
+    returns: str = "`adopt=True` takes it over"
     reach: str = "within a project"
     create_timeout: float = CREATE_TIMEOUT
     update_timeout: float = UPDATE_TIMEOUT

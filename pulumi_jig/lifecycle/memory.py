@@ -6,7 +6,8 @@ whatever the engine does; names that this run deleted, because the service may t
 moment to release them; names that this run's resources claim, and those that the state
 gives them; and which resource of this run holds which deployment, because a mark may be
 turned off while the engine still deletes, a moment later, what another resource has
-just taken over. Also, for a minute, that an id in an answer is the name that the program
+just taken over, or has held since an earlier run. All of this can only forbid: what may
+be written to or deleted is proved by the state and the service. Also, for a minute, that an id in an answer is the name that the program
 wrote, because a roll-out looks many times.
 """
 
@@ -20,6 +21,7 @@ _claims: dict[str, str] = {}
 _stated: set[tuple[str, str]] = set()
 _deleted: dict[str, str | None] = {}
 _holders: dict[str, str] = {}
+_entries: dict[str, str] = {}
 _same: dict[tuple[str, str, str], float] = {}
 
 
@@ -54,10 +56,19 @@ def remember_held(deployment_id: str | None, nonce: object) -> None:
             _holders[deployment_id] = nonce
 
 
+def remember_stated_id(deployment_id: object, nonce: object) -> None:
+    """Remember that the state gives a deployment to a resource that the program has."""
+    if isinstance(deployment_id, str) and isinstance(nonce, str):
+        with _guard:
+            _entries.setdefault(deployment_id, nonce)
+
+
 def holder_of(deployment_id: str | None) -> str | None:
-    """The nonce of the resource for which this run made or took a deployment."""
+    """The nonce of the resource that this run made or took a deployment for, or has."""
+    if deployment_id is None:
+        return None
     with _guard:
-        return None if deployment_id is None else _holders.get(deployment_id)
+        return _holders.get(deployment_id) or _entries.get(deployment_id)
 
 
 def holds_any(nonce: object) -> bool:
@@ -107,4 +118,5 @@ def forget() -> None:
         _stated.clear()
         _deleted.clear()
         _holders.clear()
+        _entries.clear()
         _same.clear()

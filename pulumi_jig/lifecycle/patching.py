@@ -107,9 +107,10 @@ def _send(
     ctx: CallContext,
 ) -> Item:
     """One request; whatever breaks while its answer is read leaves its end unknown."""
+    reference, verbs = reference_of(kind, change), kind.noun(inv.client)
+    verbs.item.prepare()
     try:
-        reference = reference_of(kind, change)
-        item = kind.noun(inv.client).update(reference, body, ctx)
+        item = verbs.update(reference, body, ctx)
         return kind.recognise(item, change.inputs, inv, ctx)
     except JigError:
         raise

@@ -16,6 +16,7 @@ from pulumi_jig.errors import (
     EngineGoneError,
     JigError,
     NotFoundError,
+    NotSentError,
     OwnershipError,
     RateLimitError,
     ServerError,
@@ -84,6 +85,12 @@ def post(
     """
     name = required_name(kind, inputs)
     body = kind.create_body(inputs, inv.urn)
+    # All that may break on this side breaks now, while nothing has been sent.
+    kind.noun(inv.client).item.prepare()
+    try:
+        inv.client.reach(ctx)
+    except NotSentError as error:
+        raise _never_sent(kind, error, name) from None
 
     def change(item: Item, *, answered: bool) -> Change[Item]:
         return Change(inputs, item, account=account(), created=True, answered=answered)
@@ -126,14 +133,19 @@ def post(
         except JigError as error:
             ambiguous = is_ambiguous(error)
             if not ambiguous and not lost:
-                start = f"{kind.title(name)} was not created: "
-                raise replace_message(error, start + error.message) from None
+                raise _never_sent(kind, error, name) from None
             found = _settle(kind, inputs, inv, ctx, error, account=account)
             if found is not None:
                 return change(found, answered=False)
             lost += 1
             if not ambiguous or lost >= MAX_SENDS or ctx.expired:
                 raise _not_created(kind, error, name) from None
+
+
+def _never_sent(kind: Kind[Any], error: JigError, name: str) -> JigError:
+    return replace_message(
+        error, f"{kind.title(name)} was not created: {error.message}"
+    )
 
 
 def _send(
@@ -144,8 +156,9 @@ def _send(
     ctx: CallContext,
 ) -> Item:
     """One request; whatever breaks while its answer is read leaves its end unknown."""
+    verbs = kind.noun(inv.client)
     try:
-        item = kind.noun(inv.client).create(body, ctx)
+        item = verbs.create(body, ctx)
         return kind.recognise(item, inputs, inv, ctx)
     except JigError:
         raise

@@ -19,6 +19,7 @@ from pulumi_jig.lifecycle.identity import (
 )
 from pulumi_jig.lifecycle.invocation import READ_TIMEOUT, Stored
 from pulumi_jig.lifecycle.keys import (
+    KEY,
     UNCONFIRMED,
     UNREADY,
     remember_secrets,
@@ -67,7 +68,8 @@ def _read(
         with saying(start, "The state is kept." if stored_before else ""):
             item = show(kind, str(known or name), inv.old_inputs or state, inv, ctx)
     except NotFoundError as error:
-        require_proof_of_absence(kind, error, state, inv, ctx)
+        if stored_before or not error.definitive:
+            require_proof_of_absence(kind, error, state, inv, ctx)
         if not stored_before:
             # The engine takes a missing resource for a found one when it looks one up.
             raise NotFoundError(
@@ -89,6 +91,9 @@ def _read(
         inv.log("warning", f"{why} It is shown as it is and will not be changed.")
     inputs = with_added(inv.old_inputs or kind.inputs_in(state), state)
     outputs = kind.state_of({**kind.inputs_in(state), **inputs}, item, account=account)
+    if why is None:
+        # This key sees it, so a 404 to this key will prove that it is gone.
+        outputs[KEY] = inv.client.settings.key_fingerprint
     unready = state.get(UNREADY)
     waits = not kind.complete_at_once and inputs.get("wait_for") != "none"
     if state.get(UNCONFIRMED) and waits:

@@ -22,6 +22,13 @@ class Deferred(BaseModel):
     model_config = ConfigDict(defer_build=True)
 
     @classmethod
+    def prepare(cls) -> None:
+        """Build the model now, so that nothing is left to fail when an answer comes."""
+        if not cls.__pydantic_complete__:
+            with _building:
+                cls.model_rebuild()
+
+    @classmethod
     def parse(cls, data: Any) -> Self:
         """
         Validate plain data.
@@ -29,7 +36,5 @@ class Deferred(BaseModel):
         Raises:
             pydantic.ValidationError: With every fault at once.
         """
-        if not cls.__pydantic_complete__:
-            with _building:
-                cls.model_rebuild()
+        cls.prepare()
         return cls.model_validate(data)

@@ -63,7 +63,8 @@ class Wish:
         besides: Names to leave out of `everything`.
         place: The stack, where it is known.
         held: The stack's state, where it is known.
-        take_marked: Whether another stack's mark is no obstacle.
+        adopt_marked: Whether another stack's mark is no obstacle.
+        key: The fingerprint of the key in use.
     """
 
     names: Sequence[str] = ()
@@ -71,7 +72,8 @@ class Wish:
     besides: Sequence[str] = ()
     place: Place | None = None
     held: Export | None = None
-    take_marked: bool = False
+    adopt_marked: bool = False
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ def _wanted(item: DeploymentResponseItem, wish: Wish) -> bool:
     if item.name in wish.besides or _is_held(item, wish):
         return False
     mark = split_description(item.description)[1]
-    return mark is None or wish.take_marked or _is_ours(mark, wish)
+    return mark is None or wish.adopt_marked or _is_ours(mark, wish)
 
 
 def _is_ours(mark: Mark, wish: Wish) -> bool:
@@ -184,10 +186,10 @@ def _fault(item: DeploymentResponseItem, wish: Wish) -> str | None:
     if _is_held(item, wish):
         return f'Deployment "{item.name}" is a resource of {wish.place} already.'
     mark = split_description(item.description)[1]
-    if mark is not None and not wish.take_marked and not _is_ours(mark, wish):
+    if mark is not None and not wish.adopt_marked and not _is_ours(mark, wish):
         return (
             f'Deployment "{item.name}" belongs to {mark.owner}; if that stack is gone '
-            "or shall give it up (`pulumi state delete` there), use --take-marked."
+            "or shall give it up (`pulumi state delete` there), use --adopt-marked."
         )
     why = _failing(item)
     if why:
@@ -231,6 +233,8 @@ def _adopted(
         "__declared": sorted(declared),
         # A live mark's nonce is what update and delete ask for.
         "__nonce": mark.nonce if mark is not None else new_nonce(),
+        # This key has seen it.
+        "__key": wish.key,
     }
     checked = check(inputs, _revealed(declared))
     if checked.faults:

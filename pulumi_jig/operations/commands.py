@@ -135,6 +135,12 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     help="The explicit provider, by its name in the program, whose key is in use.",
 )
 @click.option("--yes", "-y", is_flag=True, help="Do it; otherwise only look.")
+@click.option(
+    "--adopt-marked",
+    is_flag=True,
+    help="With --yes, also what carries this stack's mark and is in no state, once you "
+    "know that no stack of this name on another backend has it.",
+)
 @_DIRECTORY
 @_JSON
 def recover(
@@ -143,6 +149,7 @@ def recover(
     state_file: Path | None,
     provider: str,
     yes: bool,
+    adopt_marked: bool,
     directory: Path,
     as_json: bool,
 ) -> int:
@@ -150,9 +157,10 @@ def recover(
     Settle what an interrupted run left.
 
     Looks up each pending operation of the state by name and nonce, and each
-    deployment that carries this stack's mark and stands in no state. With --yes, what
-    exists and is ours becomes a resource again; secrets stay encrypted, and the state
-    before is kept in a file.
+    deployment that carries this stack's mark and is in no state. With --yes, what an
+    operation of the state has made becomes a resource again; secrets stay encrypted, and
+    the state before is kept in a file. What only its mark connects with this stack takes
+    --adopt-marked as well: a stack of the same name on another backend marks alike.
 
     Exit code 0: nothing is left to do. 1: something is, or it failed. 3: could not find
     out.
@@ -163,7 +171,11 @@ def recover(
     from pulumi_jig.operations.recover import Recovery, show
 
     recovery = Recovery(
-        Pulumi(directory, stack), file=state_file, provider=provider, yes=yes
+        Pulumi(directory, stack),
+        file=state_file,
+        provider=provider,
+        yes=yes,
+        adopt_marked=adopt_marked,
     )
     try:
         outcome = recovery.run()
@@ -241,7 +253,7 @@ def orphans(
 @click.option("--stack", "-s", help="The stack (default: the selected one).")
 @click.option("--project", help="The project (default: that of the folder).")
 @click.option(
-    "--take-marked",
+    "--adopt-marked",
     is_flag=True,
     help="Also what another stack has marked; that stack must give it up.",
 )
@@ -274,7 +286,7 @@ def import_(
     besides: tuple[str, ...],
     stack: str | None,
     project: str | None,
-    take_marked: bool,
+    adopt_marked: bool,
     import_file: Path,
     program_file: Path,
     force: bool,
@@ -320,7 +332,8 @@ def import_(
                     besides=besides,
                     place=place,
                     held=held,
-                    take_marked=take_marked,
+                    adopt_marked=adopt_marked,
+                    key=client.settings.key_fingerprint,
                 ),
             )
         finally:

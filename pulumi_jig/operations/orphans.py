@@ -134,6 +134,7 @@ def show(found: Sequence[Stray]) -> None:
     billing = "; deployments may be running and billing"
     terminal.say(
         f"{len(found)} in all{billing if any(s.deployment for s in found) else ''}. "
-        "`pulumi-jig recover --stack STACK` takes the deployments of a stack back into "
-        "its state; a secret is taken over by a program with `adopt=True`."
+        "If no stack of that name on another backend has them, `pulumi-jig recover "
+        "--stack STACK --yes --adopt-marked` takes the deployments of a stack into its "
+        "state; a secret is taken over by a program with `adopt=True`."
     )

@@ -86,8 +86,9 @@ def judge(export: Export, index: int, desk: Desk) -> Finding:
     return _JUDGES[deed](kind, export, resource, desk, finding)
 
 
-def _other_account(export: Export, desk: Desk) -> str | None:
-    known = {
+def _accounts(export: Export, desk: Desk) -> set[str]:
+    """The accounts of the resources that stand at the provider whose key is in use."""
+    return {
         account
         for item in export.resources
         if item["type"] in ID_KEYS
@@ -95,6 +96,24 @@ def _other_account(export: Export, desk: Desk) -> str | None:
         and provider_name(item) == desk.provider
         and isinstance(account := (item.get("outputs") or {}).get("__account"), str)
     }
+
+
+def _proves_absence(export: Export, data: Record, desk: Desk) -> bool:
+    """
+    Whether a 404 to this key proves that something with this data does not exist.
+
+    It does where the key is the one that the data was made with, or where the service
+    says that it belongs to the account of the data, or of the stack's other resources.
+    """
+    if data.get("__key") == desk.client.settings.key_fingerprint:
+        return True
+    own = data.get("__account")
+    known = {own} if isinstance(own, str) else _accounts(export, desk)
+    return desk.account is not None and desk.account in known
+
+
+def _other_account(export: Export, desk: Desk) -> str | None:
+    known = _accounts(export, desk)
     if desk.account is None or not known or desk.account in known:
         return None
     return (
@@ -122,6 +141,15 @@ def _creating(
     if not isinstance(name, str):
         return _left(finding, "Its name is encrypted, so it cannot be looked up.")
     item = _find(kind, name, desk, patient=not _stale(export.written))
+    if item is None and not _proves_absence(export, inputs, desk):
+        words = (
+            f'There is no {kind.what} "{name}" for this key, and nothing tells whether '
+            "the interrupted run had a key of this account: what this key cannot see may "
+            f"exist{kind.at_stake(', run and bill')} all the same. Use the key of that "
+            "run; when you are sure that there is none, `pulumi refresh "
+            "--clear-pending-creates` drops the operation."
+        )
+        return _made(finding, Verdict.LEAVE, words, name)
     if item is None:
         words = (
             f'There is no {kind.what} "{name}": the run ended before it was created.'
@@ -294,6 +322,12 @@ def _deleting(
     name = str(state.get("name") or stored.get("id"))
     item = _find(kind, str(state.get(kind.id_key) or name), desk)
     thing = kind.title(f'"{name}"')
+    if item is None and not _proves_absence(export, state, desk):
+        words = (
+            f"{thing} does not exist for this key, which proves nothing: nobody says "
+            "whose the key is that made it. It stays in the state."
+        )
+        return _made(finding, Verdict.DROP, words, name)
     if item is not None:
         words = (
             f"{thing} still exists: it stays in the state"

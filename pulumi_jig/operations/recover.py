@@ -12,7 +12,7 @@ state from before in a file of its own.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_jig.errors import JigError
@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 
     from pulumi_jig.operations.exported import Export
     from pulumi_jig.operations.pulumi import Pulumi
+
+_WHOSE: Final = (
+    "a stack of this name on another backend carries the same mark, and the deployment "
+    "may be in its state: make sure that it is not, then"
+)
 
 _SIGNS = {
     Verdict.TAKE: ("+", "good"),
@@ -95,6 +100,8 @@ class Recovery:
         file: The state as a file, instead of the command.
         provider: The explicit provider whose key is in use; `default` for the stack's.
         yes: Whether to do it.
+        adopt_marked: Whether to take over as well what only its mark connects with the
+            stack; a stack of the same name on another backend marks alike.
     """
 
     def __init__(
@@ -104,6 +111,7 @@ class Recovery:
         file: Path | None = None,
         provider: str = "default",
         yes: bool = False,
+        adopt_marked: bool = False,
     ) -> None:
         self._pulumi = pulumi
         self._file = file
@@ -111,6 +119,7 @@ class Recovery:
         self._yes = yes
         # Whether something was done; what fails before that could not find out.
         self.began = False
+        self._adopt_marked = adopt_marked
 
     def run(self) -> Outcome:
         """
@@ -150,7 +159,8 @@ class Recovery:
             ]
         self._settle(export, outcome)
         if found:
-            self._take(found, whose, outcome)
+            key = client.settings.key_fingerprint
+            self._take(found, whose, key, outcome)
         return outcome
 
     def _export(self) -> Export:
@@ -211,7 +221,9 @@ class Recovery:
         files.prune(folder, prefix, left=_KEPT)
         return path
 
-    def _take(self, found: list[Stray], whose: str | None, outcome: Outcome) -> None:
+    def _take(
+        self, found: list[Stray], whose: str | None, key: str, outcome: Outcome
+    ) -> None:
         # The service shows no values, so no import could store one.
         why = "its value is not known; declare it with `adopt=True` to take it over"
         left = [Taken(stray, why) for stray in found if stray.deployment is None]
@@ -223,8 +235,11 @@ class Recovery:
         if not found:
             outcome.found = left
             return
-        route = Route(self._pulumi, found, whose)
+        route = Route(self._pulumi, found, whose, key)
         route.taken = once_each(route.taken)
+        if self._yes and not self._adopt_marked:
+            # Nothing in a mark tells this stack from one of its name on another backend.
+            route.taken = [_unasked(taken) for taken in route.taken]
         outcome.found = [*route.taken, *left]
         if not self._yes or all(taken.why_not for taken in route.taken):
             return
@@ -234,6 +249,10 @@ class Recovery:
         route.run()
         outcome.found = [*route.taken, *left]
         outcome.changed = True
+
+
+def _unasked(taken: Taken) -> Taken:
+    return replace(taken, why_not=taken.why_not or f"{_WHOSE} --adopt-marked takes it")
 
 
 def show(outcome: Outcome, *, yes: bool) -> None:
@@ -273,6 +292,6 @@ def show(outcome: Outcome, *, yes: bool) -> None:
         if any(taken.why_not is None for taken in outcome.found):
             # A mark names project and stack, not where their state is kept.
             terminal.say(
-                "Make sure first that no other backend has a stack of this name: its "
-                "deployments carry the same mark."
+                f"What is in no state takes a word of its own: {_WHOSE} --yes "
+                "--adopt-marked takes it."
             )

@@ -57,13 +57,19 @@ class Route:
         pulumi: The stack.
         strays: Its strays.
         account: Whose key it is, where the service says so.
+        key: The fingerprint of the key in use.
     """
 
     def __init__(
-        self, pulumi: Pulumi, strays: Sequence[Stray], account: str | None
+        self,
+        pulumi: Pulumi,
+        strays: Sequence[Stray],
+        account: str | None,
+        key: str,
     ) -> None:
         self._pulumi = pulumi
         self._account = account
+        self._key = key
         wanted, frame = _preview(pulumi)
         self._frame = frame
         self.taken = [_match(stray, wanted) for stray in strays]
@@ -92,6 +98,8 @@ class Route:
         declared = self._wanted[stray.mark.resource]["inputs"]
         inputs = _unmasked(declared, live_of(stray.item))
         inputs["__nonce"] = stray.mark.nonce
+        # What saw it, not what the preview of the program ran with.
+        inputs["__key"] = self._key
         filed = to_file(inputs)
         return {
             **entry,

@@ -37,6 +37,7 @@ from pulumi_jig.provider.session import (
     config_warning,
     configure,
     invocation,
+    key_fingerprint,
 )
 from pulumi_jig.text import safe_message
 
@@ -77,9 +78,12 @@ class Provider(ResourceProvider):
         call = host.current_call()
 
         def run() -> CheckResult:
+            from pulumi_jig.lifecycle.keys import KEY
+
+            declared = {**host.from_pulumi(news), KEY: key_fingerprint()}
             checked = self._step("check")(
                 host.from_pulumi(_olds),
-                host.from_pulumi(news),
+                declared,
                 old_outputs=call.old_outputs,
                 urn=call.urn,
                 log=call.log,
@@ -109,6 +113,7 @@ class Provider(ResourceProvider):
         call = host.current_call()
 
         def run() -> DiffResult:
+            from pulumi_jig.lifecycle.identity import remember_entry
             from pulumi_jig.lifecycle.preview import require_same_account
             from pulumi_jig.provider.changes import messages
 
@@ -125,6 +130,7 @@ class Provider(ResourceProvider):
 
             found = diff(declared)
             kind = self._step("kind", self.life.upper())
+            remember_entry(kind, state)
             require_same_account(kind, state, invocation(call))
             for message in messages(found, state, declared, call.old_inputs, diff):
                 call.log("info", message)

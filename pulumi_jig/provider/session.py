@@ -113,6 +113,7 @@ _session = _Session()
 
 def configure(request: ConfigureRequest) -> None:
     """Take the configuration and widen the host, once per process and kind."""
+    host.find_standard_library_first()
     config = request.config
     _session.configure(lambda key: config.get(f"{NAMESPACE}:{key}"), _names(config))
     # What is loaded by now, and nearly all that is loaded later, lives as long as the
@@ -128,6 +129,16 @@ def configure(request: ConfigureRequest) -> None:
     host.leave_when_alone()
     # One more than there are requests: a check must not wait behind the roll-outs.
     host.widen(min(max(threads, 1), MAX_PARALLEL) + 1)
+
+
+def key_fingerprint() -> str | None:
+    """Which key is in use; None where there is no usable one."""
+    from pulumi_jig.errors import ConfigError
+
+    try:
+        return _session.settings().key_fingerprint
+    except ConfigError:
+        return None
 
 
 def _names(config: Any) -> tuple[str, ...]:

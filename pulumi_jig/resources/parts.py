@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import (
     Any,
     Final,
@@ -231,24 +230,19 @@ def _variable_entry(value: Any, where: Where) -> Any:
     def known(value: Any) -> Any:
         if not isinstance(value, dict):
             return plain(value, where)
-        takes = {_SOURCE: _secret_name, "value": _text}
-        return {
-            key: when_known(item, partial(takes.get(key, plain), where=where / key))
-            for key, item in value.items()
-        }
+        found = plain({k: v for k, v in value.items() if k != _SOURCE}, where)
+        if _SOURCE in value:
+            found[_SOURCE] = when_known(
+                value[_SOURCE],
+                lambda source: (
+                    source.name
+                    if isinstance(source, Secret)
+                    else plain(source, where / _SOURCE)
+                ),
+            )
+        return found
 
     return when_known(value, known)
-
-
-def _secret_name(value: Any, where: Where) -> Any:
-    return value.name if isinstance(value, Secret) else plain(value, where)
-
-
-def _text(value: Any, where: Where) -> Any:
-    if isinstance(value, Secret):
-        # Its name would arrive as the value of the variable.
-        raise where.refused("is a whole `Secret`; give it as `value_from_secret`.")
-    return plain(value, where)
 
 
 def _by_name(entries: list[Any]) -> Any:

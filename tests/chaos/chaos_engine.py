@@ -17,11 +17,14 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from chaos_world import KEY, Killed, World
+from chaos_world import KEY as API_KEY
+from chaos_world import Killed, World
 
 from pulumi_jig.errors import JigError
 from pulumi_jig.lifecycle import memory, preview
+from pulumi_jig.lifecycle.identity import remember_entry
 from pulumi_jig.lifecycle.invocation import Invocation, PartialFailureError, Stored
+from pulumi_jig.lifecycle.keys import KEY
 from pulumi_jig.naming import DEPLOYMENT_TYPE, SECRET_TYPE, VOLUME_TYPE
 from pulumi_jig.operations.exported import Export, opened, to_file
 from pulumi_jig.values import SecretValue, without_none
@@ -105,10 +108,10 @@ class Engine:
         """What the URNs of its resources begin with."""
         return f"urn:pulumi:prod::shop::{TYPES[self.life]}::"
 
-    def _do(self, step: str) -> Callable[..., Any]:
+    def _do(self, step: str, name: str | None = None) -> Any:
         """The life cycle's own function for a step."""
         home = importlib.import_module(f"pulumi_jig.lifecycle.{self.life}.{step}")
-        found: Callable[..., Any] = getattr(home, step)
+        found: Any = getattr(home, name or step)
         return found
 
     # --- Operations ------------------------------------------------------------
@@ -230,7 +233,7 @@ class Engine:
 
     def _check(self, urn: str, old: Record | None, declared: Declared) -> Record:
         olds = opened(old["inputs"]) if old is not None else {}
-        props = dict(declared.props)
+        props = {**declared.props, KEY: self._client.settings.key_fingerprint}
         for name in declared.ignore if old is not None else ():
             props.pop(name, None)
             if name in olds:
@@ -242,6 +245,7 @@ class Engine:
 
     def _diff(self, old: Record, inputs: Record, _declared: Declared) -> Diffed:
         state = opened(old["outputs"])
+        remember_entry(self._do("kind", self.life.upper()), state)
         found: Diffed = self._do("diff")(
             state, inputs, old_inputs=opened(old["inputs"])
         )
@@ -418,7 +422,7 @@ class Engine:
     @staticmethod
     def _plain(outputs: Mapping[str, Any], inputs: Mapping[str, Any]) -> str:
         """Where a canary stands in clear that the program did not give in clear."""
-        if KEY in json.dumps(to_file(dict(outputs))):
+        if API_KEY in json.dumps(to_file(dict(outputs))):
             return "the API key"
         if CANARY in str(outputs.get("value", "")) and not isinstance(
             outputs["value"], SecretValue

@@ -196,6 +196,12 @@ class Others:
 
     def _remove(self, victim: Record, _planned: Program) -> None:
         self._world.owner.pop(victim["id"], None)
+        # What is removed while a run goes on is no broken promise of that run.
+        self._engine.unserved -= {
+            r["urn"]
+            for r in self._engine.resources
+            if r["outputs"].get("deployment_id") == victim["id"]
+        }
         self._admin.handle(
             self._admin_request("DELETE", f"deployments/{victim['id']}", b"")
         )

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import random
-import secrets
 import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -78,13 +78,13 @@ def play(seed: str) -> Outcome:
 @contextmanager
 def _reproducible(rng: random.Random) -> Iterator[None]:
     """Draw nonces and ids from a generator, so that a seed replays a run exactly."""
-    before = uuid.uuid4, secrets.token_hex
+    before = uuid.uuid4, os.urandom
     uuid.uuid4 = lambda: uuid.UUID(int=rng.getrandbits(128), version=4)
-    secrets.token_hex = lambda size=32: f"{rng.getrandbits(8 * size):0{2 * size}x}"
+    os.urandom = rng.randbytes
     try:
         yield
     finally:
-        uuid.uuid4, secrets.token_hex = before
+        uuid.uuid4, os.urandom = before
 
 
 class Story:
@@ -146,6 +146,8 @@ class Story:
         rng = self.rng
         name = rng.choice(["up", "up", "up", "up", "refresh", "destroy"])
         engine = self.engine
+        self._same_attempts()
+        known, told = self._known(), len(engine.errors)
         self.world.note(f"== {name}")
         self.operations += 1
         try:
@@ -168,6 +170,7 @@ class Story:
         self.world.meddle = self.world.death = None
         self.world.rate, self.world.outage = 0.0, (0.0, "")
         self.world.dead, self.world.alive = False, True
+        self._none_slipped(known, engine.errors[told:])
         self.world.settle()
 
     def _count(self, what: str) -> None:
@@ -237,6 +240,46 @@ class Story:
             if CANARY in text or KEY in text or "key-canary" in text:
                 world.violations.append(f"a secret was told: {text}")
         engine.said.clear()
+
+    def _same_attempts(self) -> None:
+        """
+        What a killed attempt made without a mark is what an unconfirmed one finds.
+
+        Both are of one resource and ask for the same, and only a nonce that nothing
+        shows tells them apart.
+        """
+        owner = self.world.owner
+        for operation in self.engine.pending:
+            resource = operation["resource"]
+            entry = self.engine.live(resource["urn"])
+            if entry is None or not entry["outputs"].get("__unconfirmed"):
+                continue
+            for d in self.world.records():
+                nonce = resource["inputs"].get("__nonce")
+                named = d["name"] == entry["outputs"].get("name")
+                if owner.get(d["id"]) == nonce and named and self._bears_no_mark(d):
+                    owner[d["id"]] = entry["outputs"]["__nonce"]
+
+    def _bears_no_mark(self, d: Record) -> bool:
+        return _unmarked(d)
+
+    def _known(self) -> set[str]:
+        """Ids of things whose claim is one that the state, or an operation, has."""
+        claims = {r["outputs"].get("__nonce") for r in self.engine.resources}
+        unknown = {d["id"] for d in self._unknown()}
+        return {
+            d["id"]
+            for d in self.world.records()
+            if self.world.owner.get(d["id"]) in claims and d["id"] not in unknown
+        }
+
+    def _none_slipped(self, known: set[str], errors: list[str]) -> None:
+        """Nothing that the state knew is left behind without an error that names it."""
+        for d in self._unknown():
+            if d["id"] in known and not any(d["id"] in text for text in errors):
+                self.world.violations.append(
+                    f"let go of in silence: {d['name']} ({d['id']})"
+                )
 
     def _told(self, d: Record) -> bool:
         """Whether a message named a thing that no mark tells from anybody's."""

@@ -19,7 +19,10 @@ from chaos_story import Outcome, Story, _reproducible
 from chaos_world import EPOCH
 from nouns_world import NounWorld, fingerprint
 
+from pulumi_jig.lifecycle.kind import made_around
+from pulumi_jig.lifecycle.secret.kind import SECRET
 from pulumi_jig.lifecycle.volume.inputs import same_content
+from pulumi_jig.models import SecretResponseItem
 from pulumi_jig.naming import Mark, join_description, split_description
 from pulumi_jig.operations.exported import opened
 from pulumi_jig.operations.verdicts import Verdict
@@ -251,7 +254,11 @@ class NounStory(Story):
 
     def _meddled(self, found: Record) -> bool:
         """Whether somebody else wrote the value, which nobody can see."""
-        return bool(found["value_sha256"] == fingerprint(f"{CANARY}others"))
+        theirs = [fingerprint(f"{CANARY}others")]
+        if not self._is_marked(found):
+            # Made anew within the minutes around our lost request, it looks like ours.
+            theirs.append(fingerprint(f"{CANARY}theirs"))
+        return found["value_sha256"] in theirs
 
     def _books(self) -> None:
         # What carries no mark is taken over without a write, where nothing differs.
@@ -266,6 +273,27 @@ class NounStory(Story):
         """Whether a message named a thing that no mark tells from anybody's."""
         told = [*self.engine.errors, *self.engine.said]
         return not self._is_marked(found) and any(found["id"] in text for text in told)
+
+    def _same_attempts(self) -> None:
+        super()._same_attempts()
+        # A known limit: made by somebody in the minutes around our lost request, a
+        # secret without a mark looks like ours.
+        for resource in self.engine.resources:
+            outputs = resource["outputs"]
+            asked = outputs.get("__asked_at")
+            found = self.world.record(str(outputs.get("name")))
+            if self.life != "secret" or asked is None or found is None:
+                continue
+            shown = self.world.somebody("GET", found) or {}
+            alike = made_around(
+                SecretResponseItem.parse(shown), outputs, None, SECRET.create_timeout
+            )
+            theirs = self.world.owner.get(found["id"]) is None
+            if alike and theirs and self._bears_no_mark(found):
+                self.world.owner[found["id"]] = outputs["__nonce"]
+
+    def _bears_no_mark(self, d: Record) -> bool:
+        return not self._is_marked(d)
 
     def _is_marked(self, found: Record) -> bool:
         text = found.get("description") or ""

@@ -266,6 +266,21 @@ class TestAddress:
 
         assert got.base_url == "http://a.example"
 
+    @pytest.mark.parametrize("host", ["api.together.ai", "a.example"])
+    def test_a_stacks_configuration_cannot_have_the_environments_key_sent_readable(
+        self, host: str
+    ) -> None:
+        """Neither to the service itself nor elsewhere, and the switch is its own."""
+        config = {"allowInsecureHttp": "true", "baseUrl": f"http://{host}"}
+        message = refusal(config, TOGETHER_API_KEY=KEY)
+
+        assert f"plain http to {host}" in message
+        assert "does not cover the key of TOGETHER_API_KEY" in message
+        assert KEY not in message
+        # A key of the stack's own is the stack's to show.
+        own = resolve({**config, "apiKey": KEY})
+        assert own.base_url == f"http://{host}"
+
 
 class TestWhereAKeyMayGo:
     @pytest.mark.parametrize(

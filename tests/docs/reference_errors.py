@@ -68,10 +68,12 @@ ROWS: dict[str, list[tuple[str, str, str]]] = {
         ),
         (
             "and its mark names this very resource: it is left over from an interrupted "
-            "run, or it is what is being replaced right now.",
+            "run, it is what is being replaced right now, or it belongs to a stack of the same name on another backend.",
             "The mark has this project, stack and resource, and another nonce. Nothing "
-            "tells which of the two it is.",
-            "Left over: `pulumi-jig recover`. Being replaced: `delete_before_replace`.",
+            "tells which of the three it is.",
+            "Left over: `pulumi-jig recover`, with `--adopt-marked` where the state has "
+            "no operation of that run (a secret: `adopt=True`). Being replaced: "
+            "`delete_before_replace`. Another backend's: `jig:namespace`.",
         ),
         (
             "and belongs to …. Nothing was changed.",

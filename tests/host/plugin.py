@@ -122,6 +122,7 @@ class Plugin:
         key: The key in the environment; None for none.
         config: The stack's configuration, with full keys.
         env: Further variables.
+        folder: Where it is started: the folder of the program.
     """
 
     def __init__(
@@ -132,6 +133,7 @@ class Plugin:
         key: str | None = KEY,
         config: Mapping[str, str] | None = None,
         env: Mapping[str, str] | None = None,
+        folder: Path | None = None,
     ) -> None:
         clean = {
             name: value
@@ -152,6 +154,7 @@ class Plugin:
             stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
             env=clean,
+            cwd=folder,
         )
         assert self._process.stdout is not None
         port = int(self._process.stdout.readline())

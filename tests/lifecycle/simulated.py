@@ -23,6 +23,7 @@ from pulumi_jig.config import Settings
 from pulumi_jig.emulator.backend import Backend
 from pulumi_jig.emulator.responses import Api, Request
 from pulumi_jig.lifecycle.invocation import Invocation, PartialFailureError
+from pulumi_jig.lifecycle.keys import KEY as KEYMARK
 from pulumi_jig.values import SecretValue, reveal
 
 if TYPE_CHECKING:
@@ -285,7 +286,8 @@ class Engine:
     def check(self, program: Mapping[str, Any], *, anew: bool = False) -> Record:
         """The program's inputs as the engine goes on with them."""
         olds = {} if anew else self.inputs or {}
-        checked = self._step("check")(olds, dict(program), urn=self.urn)
+        news = {**program, KEYMARK: self._client.settings.key_fingerprint}
+        checked = self._step("check")(olds, news, urn=self.urn)
         assert checked.faults == ()
         return wired(checked.inputs)
 

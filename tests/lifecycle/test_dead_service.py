@@ -76,9 +76,9 @@ def test_a_deletion_says_that_it_may_be_billing(
 
 
 def test_a_creation_says_that_there_is_none(world: World, engine: Engine) -> None:
-    """Which deployment, and why not."""
+    """Which deployment, and why not: the first word to a service is a question."""
     broken(world, "refuse", {})
-    with pytest.raises(JigError, match=r"^Deployment llm-prod was not created: POST"):
+    with pytest.raises(JigError, match=r"^Deployment llm-prod was not created: GET"):
         engine.create(PROGRAM)
 
 

@@ -342,7 +342,7 @@ def test_the_old_resource_without_a_mark_leaves_it_alone_as_well(
     engine.state = old
     engine.delete()
     assert world.names() == ["llm-prod"]
-    assert "in this very run" in engine.logged[-1][1]
+    assert "another resource of this program" in engine.logged[-1][1]
 
 
 def test_a_replacement_without_adoption_destroys_nothing(

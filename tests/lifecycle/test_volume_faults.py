@@ -187,8 +187,9 @@ def test_a_later_namesake_is_not_taken_for_an_unconfirmed_creation(
         engine.update(FILES)
     with pytest.raises(OwnershipError, match="cannot be told"):
         engine.refresh()
-    engine.delete()
-    assert "was never created by this program" in engine.told()
+    # Nor is it let go of: an update that was killed may have made it, hours later.
+    with pytest.raises(OwnershipError, match="cannot be told"):
+        engine.delete()
     assert names(world) == ["weights"]
 
 

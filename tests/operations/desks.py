@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from processes import descendants, wait
 
+from pulumi_jig.config import Settings
 from pulumi_jig.context import CallContext
 from pulumi_jig.lifecycle.deployment.inputs import create_body
 from pulumi_jig.naming import DEPLOYMENT_TYPE
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from pulumi_jig.client import JigClient
 
 KEY = "key-of-the-desk"
+#: What a state remembers of that key.
+OWN_KEY = Settings(api_key=KEY).key_fingerprint
 CANARY = "canary-7f3a-never-in-clear"
 SHOP = "name: shop\nruntime:\n  name: python\n  options:\n    toolchain: pip\n"
 

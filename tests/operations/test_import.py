@@ -193,7 +193,7 @@ def test_another_stacks_is_refused_without_the_flag(
     done = running.jig("import", "run-plain")
     assert (done.returncode, "web/prod/x" in done.stderr) == (1, True)
     assert nothing_written(running)
-    write(running, "run-plain", "--take-marked")
+    write(running, "run-plain", "--adopt-marked")
     document = json.loads((running.folder / "import.json").read_text())
     assert document["resources"][0]["inputs"]["__nonce"] == "0123456789ab"
     assert preview(running, seed) == {}

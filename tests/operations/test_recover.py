@@ -315,6 +315,24 @@ def test_another_accounts_key_proves_nothing(up: Desk) -> None:
     assert "org_x/proj_x" in done.stdout
 
 
+@pytest.mark.parametrize("key", ["key-of-the-desk", "key-of-somebody-else"])
+def test_a_first_ups_creation_is_dropped_for_its_own_key_only(
+    up: Desk, client: JigClient, ctx: CallContext, key: str
+) -> None:
+    """A state without resources knows no account; the operation knows its key."""
+    interrupted(up, "creating")
+    client.deployments.delete("llm-one", ctx)
+    before = up.state.read_text()
+    done = up.jig("recover", "--file", str(up.state), "--yes", TOGETHER_API_KEY=key)
+    if key == "key-of-the-desk":
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "the run ended before it was created" in done.stdout
+    else:
+        assert done.returncode == 1
+        assert "may exist, run and bill all the same" in done.stdout
+        assert up.state.read_text() == before
+
+
 def test_an_explicit_providers_operation_needs_its_key(up: Desk) -> None:
     """An operation at another provider is left until its own key is in use."""
     data = interrupted(up, "creating")
@@ -453,7 +471,13 @@ class TestEngine:
         seen = engine.jig("orphans", "--json")
         assert seen.returncode == 1, seen.stderr
         assert [o["name"] for o in json.loads(seen.stdout)["orphans"]] == ["llm-one"]
+        # A mark alone may be that of a stack of this name on another backend.
         done = engine.jig("recover", "--yes")
+        assert done.returncode == 1, done.stdout + done.stderr
+        assert "another backend" in done.stdout
+        assert "--adopt-marked" in done.stdout
+        assert not engine.is_empty()
+        done = engine.jig("recover", "--yes", "--adopt-marked")
         assert done.returncode == 0, done.stdout + done.stderr
         assert engine.is_empty()
         assert CANARY not in engine.pulumi("stack", "export").stdout

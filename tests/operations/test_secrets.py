@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from desks import KEY
+from desks import KEY, OWN_KEY
 
 from pulumi_jig.lifecycle import memory
 from pulumi_jig.lifecycle.invocation import Invocation
@@ -46,7 +46,8 @@ def _fresh_process() -> Iterator[None]:
 
 def inputs_of(**more: Any) -> Record:
     """Checked inputs of the secret."""
-    checked = check({}, {"name": "hf-token", "value": CANARY, **more}, urn=URN)
+    told = {"name": "hf-token", "value": CANARY, "__key": OWN_KEY}
+    checked = check({}, {**told, **more}, urn=URN)
     assert checked.faults == ()
     return checked.inputs
 

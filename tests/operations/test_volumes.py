@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from desks import clean_environment, wait
+from desks import OWN_KEY, clean_environment, wait
 
 from pulumi_jig.context import CallContext
 from pulumi_jig.lifecycle import memory
@@ -49,7 +49,7 @@ def _fresh_process() -> Iterator[None]:
 
 def inputs_of(**more: Any) -> Record:
     """Checked inputs of the volume."""
-    checked = check({}, {**FILES, **more}, urn=URN)
+    checked = check({}, {**FILES, "__key": OWN_KEY, **more}, urn=URN)
     assert checked.faults == ()
     return checked.inputs
 

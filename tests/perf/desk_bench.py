@@ -120,7 +120,7 @@ def main() -> int:
         # The state that drift looks at is what an import of all would leave.
         folder = Path(home, "first")
         folder.mkdir()
-        timed([*desk, "import", "--all", "--take-marked"], environment, folder)
+        timed([*desk, "import", "--all", "--adopt-marked"], environment, folder)
         state = exported(folder)
         taken: dict[str, list[float]] = {"bare": [], "import --all": [], "drift": []}
         for turn in range(ROUNDS):
@@ -128,7 +128,7 @@ def main() -> int:
             folder.mkdir()
             for name, command in (
                 ("bare", ["-c", BARE, str(DEFAULT_PARALLEL)]),
-                ("import --all", [*desk, "import", "--all", "--take-marked"]),
+                ("import --all", [*desk, "import", "--all", "--adopt-marked"]),
                 ("drift", [*desk, "drift", "--file", str(state)]),
             ):
                 taken[name].append(timed(command, environment, folder))

@@ -39,6 +39,10 @@ class _Deployment(Kind[DeploymentResponseItem]):
     id_key = "deployment_id"
     costs = True
     takers = "`adopt=True` or `pulumi-jig import`"
+    returns = (
+        "`pulumi-jig recover` (with --adopt-marked where the state has no operation of "
+        "that run) takes it back into the state"
+    )
     reach = "across all customers of the service"
 
     def noun(self, client: JigClient) -> Noun[DeploymentResponseItem]:

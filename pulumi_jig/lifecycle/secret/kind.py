@@ -34,6 +34,7 @@ class _Secret(Kind[SecretResponseItem]):
     what = "secret"
     id_key = "secret_id"
     complete_at_once = True
+    returns = "`adopt=True` takes it over and sends the value that is declared"
     # Nothing rolls out, so an answer is all that is waited for.
     create_timeout = update_timeout = delete_timeout = 2 * 60.0
 
