@@ -18,6 +18,7 @@ def service(image: str, replicas: int) -> None:
         port=8000,
         health_check_path="/health",
         min_replicas=replicas,
+        max_replicas=replicas,
     )
     pulumi.export("name", llm.name)
     pulumi.export("url", llm.endpoint_url)

@@ -61,6 +61,10 @@ class Backend:
         """
         try:
             project, stack = parse_stack(reference, self._organization, self._project)
+        except OutsideBackendError as error:
+            # The engine keeps such a project inside its backend, and finds none there.
+            message = f'unknown stack "{reference}"'
+            raise ProviderError(message) from error
         except StackNameError as error:
             raise ProviderError(str(error)) from error
         if self._folder is None:
@@ -85,6 +89,10 @@ class Backend:
 
 class StackNameError(ValueError):
     """A name that a file backend refuses, in its words."""
+
+
+class OutsideBackendError(StackNameError):
+    """A project whose folder would not be inside the backend's."""
 
 
 def parse_stack(reference: str, organization: str, project: str) -> tuple[str, str]:
@@ -119,6 +127,7 @@ def parse_stack(reference: str, organization: str, project: str) -> tuple[str, s
         )
     elif named in {".", ".."}:
         message = f"a project named {named!r} would lead out of the backend's folder"
+        raise OutsideBackendError(message)
     elif not stack:
         message = "a stack name may not be empty"
     elif len(stack) > _LONGEST:
