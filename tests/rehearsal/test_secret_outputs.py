@@ -195,7 +195,7 @@ def test_secrets_that_cannot_be_taken(
     latin.write_bytes(b"caf\xe9")
     options = [item.replace("LATIN", str(latin)) for item in options]
     done = rehearse(theatre, *options)
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (2, "")
     assert words in done.stderr
     assert done.stderr.count("\n") == 1
     assert not (theatre.folder / "told.json").exists()

@@ -169,7 +169,6 @@ BESIDE = {
         "Deployment",
         "restart_on_rotation",
     ): "known when the program runs; see test_forms",
-    ("Deployment", "budget"): "set by the `with` block of a budget",
 }
 
 
