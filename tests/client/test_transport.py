@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import json
 import socket
 import ssl
@@ -19,7 +20,12 @@ from scripted import RawServer, Say, Scripted, read_head
 
 from pulumi_jig.client import transport
 from pulumi_jig.context import CallContext
-from pulumi_jig.errors import ConfigError, NotSentError
+from pulumi_jig.errors import (
+    AmbiguousError,
+    ConfigError,
+    EngineGoneError,
+    NotSentError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,6 +34,7 @@ if TYPE_CHECKING:
     import trustme
 
     from pulumi_jig.client import JigClient
+    from pulumi_jig.client.sockets import Exchange
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n" + b'{"data":[]}'
 #: Not loopback by its name, so that the rules for other hosts apply.
@@ -314,17 +321,19 @@ class TestProxies:
         assert b"key-canary" not in heads[0]
         assert b"Bearer key-canary" in heads[1]
 
+    @pytest.mark.parametrize("status", [b"407", b"502"])
     def test_a_proxy_that_refuses(
         self,
         connect: Callable[..., JigClient],
         ctx: CallContext,
         monkeypatch: pytest.MonkeyPatch,
+        status: bytes,
     ) -> None:
         """The message names variable and proxy, without the proxy's password."""
 
         def serve(sock: socket.socket) -> None:
             read_head(sock)
-            sock.sendall(b"HTTP/1.1 407 Nope\r\nContent-Length: 0\r\n\r\n")
+            sock.sendall(b"HTTP/1.1 " + status + b" Nope\r\nContent-Length: 0\r\n\r\n")
 
         with RawServer(serve) as proxy:
             monkeypatch.setenv("HTTPS_PROXY", f"http://me:pw@127.0.0.1:{proxy.port}")
@@ -519,3 +528,85 @@ def test_a_module_that_is_loaded_already_stays_loaded() -> None:
     with transport._without("json"):
         assert sys.modules["json"] is json
     assert sys.modules["json"] is json
+
+
+class TestReach:
+    """Whether a server speaks HTTP, before anything is created on it."""
+
+    def test_a_refusal_is_an_answer(
+        self, connect: Callable[..., JigClient], emulator: str, ctx: CallContext
+    ) -> None:
+        """Who refuses the key has been reached."""
+        connect(emulator, api_key="invalid-key").reach(ctx)
+
+    def test_a_server_that_never_answers_gets_nothing_to_create(
+        self, connect: Callable[..., JigClient], ctx: CallContext
+    ) -> None:
+        """It is said that nothing was sent, and not that the outcome is unknown."""
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+        with pytest.raises(NotSentError):
+            connect(f"http://127.0.0.1:{port}").reach(ctx.within(1))
+
+    def test_half_an_answer_is_a_word_of_http(
+        self, connect: Callable[..., JigClient], ctx: CallContext
+    ) -> None:
+        """Who breaks off in the middle is there, and may be asked to create."""
+
+        def serve(sock: socket.socket) -> None:
+            read_head(sock)
+            sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{")
+
+        with RawServer(serve) as server:
+            connect(server.url).reach(ctx.within(1))
+
+    def test_nobody_waits_for_it_once_the_engine_is_gone(
+        self, connect: Callable[..., JigClient]
+    ) -> None:
+        """The wait for a dead server ends with whoever waits."""
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+        answers = iter([True] * 3)
+        leaving = CallContext(60, engine_alive=lambda: next(answers, False))
+        with pytest.raises(EngineGoneError):
+            connect(f"http://127.0.0.1:{port}").reach(leaving)
+
+    @pytest.mark.parametrize(
+        ("number", "words"),
+        [(errno.EMFILE, "no more files"), (errno.ENOMEM, "no more memory")],
+    )
+    def test_a_machine_at_its_end_has_sent_nothing(
+        self,
+        connect: Callable[..., JigClient],
+        emulator: str,
+        monkeypatch: pytest.MonkeyPatch,
+        number: int,
+        words: str,
+    ) -> None:
+        """What fails before the first byte creates nothing, whoever raises it."""
+
+        def fail(*_: object) -> None:
+            raise OSError(number, "x")
+
+        monkeypatch.setattr(transport.HttpWire, "_exchange", fail)
+        with pytest.raises(NotSentError, match=words):
+            connect(emulator).deployments.create({"name": "llm"}, CallContext(1))
+
+    def test_what_the_library_gives_up_after_sending_is_an_unknown_outcome(
+        self,
+        connect: Callable[..., JigClient],
+        emulator: str,
+        ctx: CallContext,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """An error that nobody expects, once bytes have left, may have taken effect."""
+
+        def fail(_: object, __: object, ___: object, exchange: Exchange) -> None:
+            exchange.sent, exchange.received = True, b"HTTP/1.1 "
+            raise RuntimeError
+
+        client = connect(emulator)
+        client.whoami(ctx)
+        monkeypatch.setattr(transport.HttpWire, "_exchange", fail)
+        with pytest.raises(AmbiguousError, match="may have taken effect"):
+            client.deployments.create({"name": "llm"}, ctx.within(1))

@@ -182,7 +182,12 @@ class Plugin:
     def stop(self) -> str:
         """End the process; what it wrote to stderr."""
         self._channel.close()
-        self._process.kill()
+        # SIGTERM, so that a measured process can still write down what it ran.
+        self._process.terminate()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
         assert self._process.stdout is not None
         assert self._process.stderr is not None
         self.stderr = self._process.stderr.read().decode()

@@ -164,6 +164,23 @@ def test_a_program_with_such_files_imports_the_package(shadows: Path) -> None:
     assert (ran.stdout, ran.stderr) == ("the own file\n", "")
 
 
+def test_a_file_that_was_loaded_for_a_standard_module_is_let_go(tmp_path: Path) -> None:
+    """Who asks from then on gets the standard one."""
+    (tmp_path / "calendar.py").write_text("OWN = 1\n")
+    (tmp_path / "program.py").write_text(
+        "import calendar\n"
+        "assert calendar.OWN\n"
+        "from pulumi_jig.host.imports import find_standard_library_first\n"
+        "assert find_standard_library_first()\n"
+        "import calendar\n"
+        "print(calendar.isleap(2024))\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "program.py"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert (ran.stdout, ran.stderr) == ("True\n", "")
+
+
 @pytest.mark.parametrize("module", ["tenacity", "httpx", "h11", "certifi"])
 def test_a_package_that_cannot_be_loaded(
     service: EmulatorServer, tmp_path: Path, module: str

@@ -85,6 +85,16 @@ def test_a_service_that_is_back_is_asked_again(world: World, made: Engine) -> No
         ask(made)
 
 
+def test_a_lasting_silence_is_said_once(world: World, made: Engine) -> None:
+    """A later look that fails as well says nothing new."""
+    world.fault(WHOAMI, "refuse", times=ALWAYS)
+    ask(made)
+    world.let_pass(61)
+    ask(made)
+    said = [text for _, text in made.logged if "could not be asked" in text]
+    assert len(said) == 1
+
+
 def test_a_failing_service_is_no_obstacle(world: World, made: Engine) -> None:
     """Case L18: a 500 tells nothing about the account."""
     world.fault(WHOAMI, "answer", status=500, times=ALWAYS, body={})

@@ -386,6 +386,14 @@ def test_an_ignored_value_is_not_sent(world: World, engine: Engine) -> None:
     assert "value" not in world.bodies[-1][1]
 
 
+def test_an_ignored_description_stays(world: World, engine: Engine) -> None:
+    """With `ignore_changes` a description is left to others, whatever else is sent."""
+    engine.create(PROGRAM)
+    engine.ignore = ("description",)
+    engine.update({**PROGRAM, "value": OTHER, "description": "new"})
+    assert "new" not in str(world.bodies[-1][1].get("description", ""))
+
+
 # --- Time ----------------------------------------------------------------------
 
 

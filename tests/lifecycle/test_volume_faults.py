@@ -749,6 +749,16 @@ def test_an_answer_that_cannot_be_stored_keeps_the_id(world: World) -> None:
     assert storable_fault(engine.state) is None
 
 
+def test_a_word_that_no_state_can_hold_keeps_the_id(world: World) -> None:
+    """Half a surrogate pair anywhere in an answer does not lose what it is about."""
+    engine = engine_for(world)
+    world.spoil.append(lambda _, shown: shown.update(type="\ud800"))
+    engine.create(FILES)
+    assert engine.state is not None
+    assert engine.state["volume_id"] == live(world)["id"]
+    assert storable_fault(engine.state) is None
+
+
 def test_a_volume_without_an_id_is_not_trusted_later(world: World) -> None:
     """What no answer ever gave an id stays unconfirmed."""
     world.spoil.append(lambda _, shown: shown.pop("id", None))

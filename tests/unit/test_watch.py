@@ -517,3 +517,11 @@ def test_the_public_names_are_those_that_exist():
     assert all(getattr(rollout, name) is not None for name in rollout.__all__)
     with pytest.raises(AttributeError, match="Wtach"):
         _ = rollout.Wtach
+
+
+def test_a_wait_that_ends_between_two_looks_says_that_one_was_ready():
+    """Without a health check ready must hold; the message says that it was seen once."""
+    play = Play(
+        [(0.0, SERVING)], goal=Goal("llm-prod", revision_id=REVISION), timeout=0.5
+    )
+    assert "but not for long enough" in play.fails(RolloutTimeoutError).message
