@@ -139,12 +139,12 @@ def _without_click(arguments: list[str]) -> int:
 
 
 def _failed(error: Exception) -> int:
-    from pulumi_jig.errors import APIError, ConfigError, JigError, TransportError
+    from pulumi_jig.errors import APIError, ConfigError, JigError, RequestError
     from pulumi_jig.text import safe_message
 
     if isinstance(error, JigError):
         _complain(f"error: {safe_message(error.message)}")
-        asked = isinstance(error, (APIError, ConfigError, TransportError))
+        asked = isinstance(error, (APIError, ConfigError, RequestError))
         return UNKNOWN if asked else FAILED
     if isinstance(error, OSError) and error.filename is None:
         # Files have names; what has none is the output (a full disk, say).

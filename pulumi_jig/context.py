@@ -16,7 +16,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from pulumi_jig.errors import EngineGoneError, InterruptedRunError
+from pulumi_jig.errors import CancelledError, EngineDisconnectedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,15 +109,13 @@ class CallContext:
         Refuse to go on for an engine that is gone, or that was told to stop.
 
         Raises:
-            EngineGoneError: The engine that asked for this is gone.
-            InterruptedRunError: The run was interrupted.
+            EngineDisconnectedError: The engine that asked for this is gone.
+            CancelledError: The run was interrupted.
         """
         if self._interrupted():
-            raise InterruptedRunError(
-                f"The run was interrupted; stopped before {doing}."
-            )
+            raise CancelledError(f"The run was interrupted; stopped before {doing}.")
         if not self._engine_alive():
-            raise EngineGoneError(
+            raise EngineDisconnectedError(
                 f"The Pulumi engine that asked for this is gone; stopped before {doing}."
             )
 
@@ -126,8 +124,8 @@ class CallContext:
         Sleep, but not past the deadline, and wake up when nobody waits any more.
 
         Raises:
-            EngineGoneError: The engine that asked for this is gone.
-            InterruptedRunError: The run was interrupted.
+            EngineDisconnectedError: The engine that asked for this is gone.
+            CancelledError: The run was interrupted.
         """
         until = min(self.clock() + seconds, self.deadline)
         while True:

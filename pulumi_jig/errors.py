@@ -7,11 +7,11 @@ attributes: nothing in this package decides by reading the text of a message.
     JigError
     ├── ConfigError                 nothing was sent: no key, a bad address, a bad option
     ├── InputError                  nothing was sent: inputs that the API cannot take
-    ├── TransportError              no usable answer came back
+    ├── RequestError                no usable answer came back
     │   ├── NotSentError            the server certainly did not act (may be repeated)
-    │   ├── AmbiguousError          the server may have acted (look before repeating)
-    │   └── EngineGoneError         the engine that asked is gone, so nothing was sent
-    │       └── InterruptedRunError     it was asked to stop (Ctrl-C)
+    │   ├── OutcomeUnknownError     the server may have acted (look before repeating)
+    │   └── EngineDisconnectedError the engine that asked is gone, so nothing was sent
+    │       └── CancelledError      it was asked to stop (Ctrl-C)
     ├── APIError                    the service answered, and the answer is "no"
     │   ├── BadRequestError         400, 422
     │   ├── AuthenticationError     401
@@ -76,7 +76,7 @@ class InputError(JigError):
         self.faults = tuple(faults)
 
 
-class TransportError(JigError):
+class RequestError(JigError):
     """
     No usable answer came back.
 
@@ -91,11 +91,11 @@ class TransportError(JigError):
         self.path = path
 
 
-class NotSentError(TransportError):
+class NotSentError(RequestError):
     """The server certainly did not act: it was never reached."""
 
 
-class AmbiguousError(TransportError):
+class OutcomeUnknownError(RequestError):
     """
     The server may have acted: the request went out, no usable answer came.
 
@@ -104,11 +104,11 @@ class AmbiguousError(TransportError):
     """
 
 
-class EngineGoneError(TransportError):
+class EngineDisconnectedError(RequestError):
     """The engine that asked for this is gone; nothing more is sent on its behalf."""
 
 
-class InterruptedRunError(EngineGoneError):
+class CancelledError(EngineDisconnectedError):
     """The run was interrupted (Ctrl-C), so nothing is begun or waited for any more."""
 
 
@@ -123,7 +123,7 @@ class APIError(JigError):
         param: The field that the service named, if any.
         request_id: What to quote to the vendor's support, if the answer had one.
         retry_after: Seconds that the service asked to wait, if it did.
-        definitive: True when the body was the API's own JSON. An HTML page from a
+        from_api: True when the body was the API's own JSON. An HTML page from a
             proxy with status 404 proves nothing about a deployment.
     """
 
@@ -137,7 +137,7 @@ class APIError(JigError):
         param: str | None = None,
         request_id: str | None = None,
         retry_after: float | None = None,
-        definitive: bool = True,
+        from_api: bool = True,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -146,7 +146,7 @@ class APIError(JigError):
         self.param = param
         self.request_id = request_id
         self.retry_after = retry_after
-        self.definitive = definitive
+        self.from_api = from_api
 
 
 class BadRequestError(APIError):

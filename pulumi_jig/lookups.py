@@ -288,7 +288,7 @@ def _later(ask: Callable[..., Found], **arguments: Any) -> pulumi.Output[Found]:
             return await asyncio.to_thread(ask, **known)
         except NotFoundError as error:
             # A preview may name what this very run is going to make.
-            if not (error.definitive and pulumi.runtime.is_dry_run()):
+            if not (error.from_api and pulumi.runtime.is_dry_run()):
                 raise
             return _not_yet()
 

@@ -36,13 +36,13 @@ from pulumi_jig.client.retry import (
 )
 from pulumi_jig.client.wire import Wire, WireAnswer, WireError, WireRequest, span
 from pulumi_jig.errors import (
-    AmbiguousError,
     APIError,
-    EngineGoneError,
+    EngineDisconnectedError,
     InputError,
     JigError,
     NotSentError,
-    TransportError,
+    OutcomeUnknownError,
+    RequestError,
 )
 from pulumi_jig.redaction import remember_environment, remember_secret
 from pulumi_jig.text import safe_name
@@ -195,9 +195,9 @@ class JigClient:
                 self._who(ctx.within(FIRST_CONTACT))
             except APIError:
                 return
-            except EngineGoneError:
+            except EngineDisconnectedError:
                 raise
-            except TransportError as error:
+            except RequestError as error:
                 if not self._reached:
                     raise NotSentError(error.message) from None
 
@@ -225,7 +225,7 @@ class JigClient:
                 if error.status not in _NO_WHOAMI:
                     raise
                 self._identity = (None,)
-            except TransportError as error:
+            except RequestError as error:
                 self._unreached = (ctx.clock(), error)
                 raise
         return self._identity[0]
@@ -255,8 +255,8 @@ class JigClient:
         Raises:
             InputError: The body cannot be written as JSON.
             NotSentError: The service certainly did not act.
-            AmbiguousError: No usable answer; the service may have acted.
-            EngineGoneError: Nobody waits any more.
+            OutcomeUnknownError: No usable answer; the service may have acted.
+            EngineDisconnectedError: Nobody waits any more.
             APIError: The service refused.
         """
         asked = f"{method} {path}"
@@ -278,7 +278,7 @@ class JigClient:
             _LOG.debug("%s broke", asked, exc_info=error)
             broke = f"pulumi_jig met an internal error ({type(error).__name__})"
             if flight.begun:
-                raise AmbiguousError(
+                raise OutcomeUnknownError(
                     f"{asked} may have taken effect, but {broke}.",
                     method=method,
                     path=path,
@@ -354,7 +354,7 @@ class JigClient:
             if not self._reached and failure.sent:
                 why += f"; {self._address}"
             if failure.sent:
-                error = AmbiguousError(f"{_lost(request)}: {why}.", **where)
+                error = OutcomeUnknownError(f"{_lost(request)}: {why}.", **where)
             else:
                 error = NotSentError(f"{asked} was not sent: {why}.", **where)
             strange = failure.spoke is False and not self._reached
@@ -374,7 +374,7 @@ class JigClient:
                 empty=request.method == "DELETE",
             )
         except UnusableError as failure:
-            error = AmbiguousError(f"{_lost(request)}: {failure.why}.", **where)
+            error = OutcomeUnknownError(f"{_lost(request)}: {failure.why}.", **where)
             raise AttemptError(
                 error, hopeless=failure.hopeless, unusable=True
             ) from None

@@ -8,7 +8,7 @@ top, `{"message": ...}`, a map of strings, `{}`, plain text and HTML. A name tha
 taken is recognised by the text, whatever the status, as the vendor's own tools do.
 
 It refuses to believe a page: HTML with status 404 comes from something between here and
-the service, and proves nothing about a deployment (`APIError.definitive`).
+the service, and proves nothing about a deployment (`APIError.from_api`).
 """
 
 from __future__ import annotations
@@ -172,7 +172,7 @@ def decode_error(
     status = answer.status
     data = _json(answer.body)
     # An empty object is an answer of the service; an empty body is anybody's.
-    definitive = isinstance(data, dict)
+    from_api = isinstance(data, dict)
     error = _error_of(data)
     text = _text_of(error, answer)
     detail = safe_text(text, DETAIL_MAX)
@@ -199,7 +199,7 @@ def decode_error(
     if request_id:
         facts.append(f"request id {request_id}")
     said = f": {detail.rstrip('.')}" if detail else ""
-    if not definitive and status < 500 and data is None:
+    if not from_api and status < 500 and data is None:
         said += (
             f" (the answer is {_kind(answer)}, not the API's JSON; check "
             f"{settings.url_setting} and the proxies between)"
@@ -212,7 +212,7 @@ def decode_error(
         param=param,
         request_id=request_id,
         retry_after=retry_after(answer.headers),
-        definitive=definitive,
+        from_api=from_api,
     )
 
 

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from pulumi_jig.client.wire import span
 from pulumi_jig.errors import (
-    AmbiguousError,
     APIError,
     ConflictError,
-    EngineGoneError,
+    EngineDisconnectedError,
     JigError,
     NotSentError,
+    OutcomeUnknownError,
     RateLimitError,
 )
 
@@ -185,11 +185,11 @@ class Retries:
             )(counted)
         except AttemptError as failure:
             raise self._told(failure.error) from None
-        except EngineGoneError as gone:
+        except EngineDisconnectedError as gone:
             if not self._uncertain or self._method == "GET":
                 raise
             # That nobody waits is not all there is to say.
-            raise AmbiguousError(
+            raise OutcomeUnknownError(
                 f"{gone.message} An earlier attempt may have taken effect."
             ) from None
 
@@ -218,7 +218,7 @@ class Retries:
                 return False
             passing = error.status == 408 or error.status >= 500
             return passing or failure.should_retry is True
-        return isinstance(error, AmbiguousError)
+        return isinstance(error, OutcomeUnknownError)
 
     def _wait(self, state: tenacity.RetryCallState) -> float:
         error = _error_of(state)
@@ -261,12 +261,12 @@ class Retries:
                 "more than the operation's time limit leaves."
             )
         if self._uncertain and self._method != "GET":
-            if not isinstance(error, AmbiguousError):
+            if not isinstance(error, OutcomeUnknownError):
                 message = f"{message} An earlier attempt may have taken effect."
             if isinstance(error, NotSentError):
                 # The last attempt certainly did not act, but that is not the whole
                 # truth about the request.
-                error = AmbiguousError("", method=error.method, path=error.path)
+                error = OutcomeUnknownError("", method=error.method, path=error.path)
             error.uncertain = True
         error.message = message
         error.args = (message,)

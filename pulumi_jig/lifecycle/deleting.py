@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from pulumi_jig.errors import (
     ConflictError,
-    EngineGoneError,
+    EngineDisconnectedError,
     JigError,
     NotFoundError,
     RateLimitError,
+    RequestError,
     RolloutError,
     ServerError,
-    TransportError,
 )
 from pulumi_jig.lifecycle.identity import (
     foreign,
@@ -204,15 +204,15 @@ class _Deletion(Generic[Item]):
         try:
             item = self._kind.noun(self._inv.client).get(self._reference, self._ctx)
         except NotFoundError as error:
-            if error.definitive:
+            if error.from_api:
                 require_proof_of_absence(
                     self._kind, error, self._state, self._inv, self._ctx
                 )
                 return None
             return error.message
-        except EngineGoneError:
+        except EngineDisconnectedError:
             raise
-        except (TransportError, RateLimitError, ServerError) as error:
+        except (RequestError, RateLimitError, ServerError) as error:
             return error.message
         status = getattr(item, "status", None)
         self._inv.progress(f"going away ({status or 'no status'})")

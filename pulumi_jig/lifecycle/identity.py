@@ -16,7 +16,7 @@ from pulumi_jig.errors import (
     ConfigError,
     NotFoundError,
     OwnershipError,
-    TransportError,
+    RequestError,
 )
 from pulumi_jig.lifecycle.keys import ACCOUNT, KEY, NONCE, place_of
 from pulumi_jig.lifecycle.kind import id_of, mark_on
@@ -97,7 +97,7 @@ def account_of(inv: Invocation, ctx: CallContext) -> str | None:
     """
     try:
         return inv.client.whoami(ctx.within(WHOAMI_TIMEOUT))
-    except (APIError, TransportError):
+    except (APIError, RequestError):
         return None
 
 
@@ -163,13 +163,13 @@ def require_proof_of_absence(
             nobody says whose key it is or was.
     """
     name = state.get("name")
-    if not error.definitive:
+    if not error.from_api:
         raise NotFoundError(
             f"Something answered 404 for {kind.what} {name}, but not in the API's own "
             "words, so this proves nothing; the state is kept. Check TOGETHER_BASE_URL "
             "(or jig:baseUrl) and any proxy in between.",
             status=404,
-            definitive=False,
+            from_api=False,
         )
     remembered = state.get(ACCOUNT)
     if not isinstance(remembered, str):

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pulumi_jig.errors import (
-    AmbiguousError,
     ConflictError,
     JigError,
+    OutcomeUnknownError,
 )
 from pulumi_jig.lifecycle.invocation import PartialFailureError
 from pulumi_jig.lifecycle.sending import (
@@ -115,7 +115,7 @@ def _send(
     except JigError:
         raise
     except BaseException as error:
-        raise AmbiguousError(
+        raise OutcomeUnknownError(
             f"The answer to the update ended in {said(error)}"
         ) from None
 

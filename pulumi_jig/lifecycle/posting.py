@@ -11,16 +11,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pulumi_jig.errors import (
-    AmbiguousError,
     ConflictError,
-    EngineGoneError,
+    EngineDisconnectedError,
     JigError,
     NotFoundError,
     NotSentError,
+    OutcomeUnknownError,
     OwnershipError,
     RateLimitError,
+    RequestError,
     ServerError,
-    TransportError,
 )
 from pulumi_jig.lifecycle.identity import taken
 from pulumi_jig.lifecycle.invocation import PartialFailureError
@@ -163,7 +163,7 @@ def _send(
     except JigError:
         raise
     except BaseException as error:
-        raise AmbiguousError(
+        raise OutcomeUnknownError(
             f"The answer to the request for it ended in {said(error)}"
         ) from None
 
@@ -230,9 +230,9 @@ def _look_for(
         now = ctx.clock()
         try:
             found = find(kind, inputs, inv, ctx)
-        except EngineGoneError:
+        except EngineDisconnectedError:
             raise
-        except (TransportError, RateLimitError, ServerError, NotFoundError) as blip:
+        except (RequestError, RateLimitError, ServerError, NotFoundError) as blip:
             absent_since = None
             strange_since = now if strange_since is None else strange_since
             # The client repeats until the deadline what repeating may mend; what it

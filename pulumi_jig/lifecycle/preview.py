@@ -14,7 +14,7 @@ from pulumi_jig.errors import (
     APIError,
     AuthenticationError,
     NotSentError,
-    TransportError,
+    RequestError,
 )
 from pulumi_jig.lifecycle.identity import refuse_other_account
 from pulumi_jig.lifecycle.invocation import PREVIEW_TIMEOUT
@@ -32,7 +32,7 @@ T = TypeVar("T")
 #: Seconds for which a service that did not answer is not asked again.
 _SILENCE: Final = 60.0
 #: Ends of a look from which nothing follows.
-_UNTOLD: Final = (APIError, TransportError)
+_UNTOLD: Final = (APIError, RequestError)
 
 _lock = threading.Lock()
 _silent_until: float | None = None
@@ -56,7 +56,7 @@ def glance(inv: Invocation, look: Callable[[CallContext], T]) -> T:
             raise NotSentError("the service did not answer a moment ago.")
     try:
         return look(inv.context(PREVIEW_TIMEOUT, fixed=True))
-    except TransportError as error:
+    except RequestError as error:
         with _lock:
             first = _silent_until is None
             _silent_until = inv.clock() + _SILENCE

@@ -68,7 +68,7 @@ def _read(
         with saying(start, "The state is kept." if stored_before else ""):
             item = show(kind, str(known or name), inv.old_inputs or state, inv, ctx)
     except NotFoundError as error:
-        if stored_before or not error.definitive:
+        if stored_before or not error.from_api:
             require_proof_of_absence(kind, error, state, inv, ctx)
         if not stored_before:
             # The engine takes a missing resource for a found one when it looks one up.

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from pulumi_jig.errors import (
-    AmbiguousError,
     APIError,
     InputError,
     JigError,
     NotFoundError,
+    OutcomeUnknownError,
+    RequestError,
     ServerError,
-    TransportError,
 )
 from pulumi_jig.lifecycle.identity import Whose, whose
 from pulumi_jig.lifecycle.keys import NONCE
@@ -141,7 +141,7 @@ def saying(start: str, end: str) -> Iterator[None]:
     except NotFoundError:
         # That has words of its own.
         raise
-    except (APIError, TransportError) as error:
+    except (APIError, RequestError) as error:
         raise replace_message(
             error, f"{start}: {error.message} {end}".strip()
         ) from None
@@ -154,7 +154,7 @@ def find(
     try:
         return show(kind, required_name(kind, data), data, inv, ctx)
     except NotFoundError as error:
-        if not error.definitive:
+        if not error.from_api:
             raise
         return None
 
@@ -233,7 +233,7 @@ def replace_message(error: JigError, message: str) -> JigError:
 
 def is_ambiguous(error: JigError) -> bool:
     """Whether the service may have acted on the request although it failed."""
-    if error.uncertain or isinstance(error, AmbiguousError | ServerError):
+    if error.uncertain or isinstance(error, OutcomeUnknownError | ServerError):
         return True
     return isinstance(error, APIError) and error.status == 408
 

@@ -16,7 +16,7 @@ from pulumi_jig.errors import (
     AuthenticationError,
     ConfigError,
     NotSentError,
-    TransportError,
+    RequestError,
 )
 from pulumi_jig.operations import terminal
 
@@ -80,7 +80,7 @@ def account(client: JigClient, ctx: CallContext) -> str | None:
         return client.whoami(ctx)
     except (AuthenticationError, NotSentError):
         raise
-    except (APIError, TransportError):
+    except (APIError, RequestError):
         return None
 
 

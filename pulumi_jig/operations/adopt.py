@@ -148,7 +148,7 @@ def _items(
         try:
             return reference, client.deployments.get(reference, account.look())
         except NotFoundError as error:
-            if not error.definitive:
+            if not error.from_api:
                 raise
             return reference, None
 

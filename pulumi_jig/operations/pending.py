@@ -410,7 +410,7 @@ def _find(
             found: Response = kind.noun(desk.client).get(reference, ctx)
             return found
         except NotFoundError as error:
-            if not error.definitive:
+            if not error.from_api:
                 raise
         if ctx.clock() >= until or ctx.expired:
             return None

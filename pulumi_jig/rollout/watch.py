@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Final
 
 from pulumi_jig.context import SLICE
 from pulumi_jig.errors import (
-    AmbiguousError,
-    InterruptedRunError,
+    CancelledError,
     NotFoundError,
     NotSentError,
+    OutcomeUnknownError,
     RateLimitError,
     RolloutFailedError,
     RolloutInterruptedError,
@@ -52,7 +52,7 @@ LOG_LINES: Final = 12
 LONGEST_LOG_LINE: Final = 500
 
 #: Only these may pass: a wait must not end because one look failed.
-_BLIPS: Final = (AmbiguousError, NotSentError, RateLimitError, ServerError)
+_BLIPS: Final = (OutcomeUnknownError, NotSentError, RateLimitError, ServerError)
 
 
 def _no_logs(_replica: str | None) -> list[str]:
@@ -117,11 +117,11 @@ class Watch:
             AuthenticationError: The key was rejected while waiting.
             PermissionDeniedError: The key no longer reaches the deployment.
             RolloutInterruptedError: The run was interrupted. The deployment goes on.
-            EngineGoneError: Nobody waits for this any more.
+            EngineDisconnectedError: Nobody waits for this any more.
         """
         try:
             return self._until_reached()
-        except InterruptedRunError:
+        except CancelledError:
             raise self._interruption() from None
 
     def _until_reached(self) -> DeploymentResponseItem:
@@ -150,7 +150,7 @@ class Watch:
         except NotFoundError as error:
             # HTML from a proxy proves nothing; nor does the first moment after a write.
             fresh = self._last is None and self.ctx.clock() - began < SHOWING_GRACE
-            if error.definitive and not fresh:
+            if error.from_api and not fresh:
                 raise RolloutFailedError(
                     f"Deployment {self.goal.name} disappeared while it was rolling "
                     "out: somebody deleted it. Nothing of it runs any more; run "

@@ -8,13 +8,13 @@ import pytest
 from scripted import Say, Scripted
 
 from pulumi_jig.errors import (
-    AmbiguousError,
     APIError,
     AuthenticationError,
     BadRequestError,
     ConflictError,
     InputError,
     NotFoundError,
+    OutcomeUnknownError,
     PermissionDeniedError,
     RateLimitError,
     ServerError,
@@ -235,14 +235,14 @@ class TestDefinitive:
         self, refuse: Callable[..., APIError], body: Any
     ) -> None:
         """A JSON object, an empty one too, is the service's own word."""
-        assert refuse(404, body).definitive is True
+        assert refuse(404, body).from_api is True
 
     @pytest.mark.parametrize("body", [PAGE, "not found", "", "[]", "null", b"\xff"])
     def test_anything_else_proves_nothing(
         self, refuse: Callable[..., APIError], body: Any
     ) -> None:
         """Case L5: a 404 of a proxy or a captive portal deletes nothing."""
-        assert refuse(404, body).definitive is False
+        assert refuse(404, body).from_api is False
 
     @pytest.mark.parametrize(
         ("body", "words"),
@@ -314,7 +314,7 @@ class TestAccepted:
         repeated.
         """
         with Scripted(Say(200, body)) as server:
-            with pytest.raises(AmbiguousError, match="may have taken effect"):
+            with pytest.raises(OutcomeUnknownError, match="may have taken effect"):
                 connect(server.url).deployments.create({"name": "llm"}, ctx)
 
             assert len(server.seen) == 1
@@ -330,7 +330,7 @@ class TestAccepted:
         with Scripted() as elsewhere:
             to = {"Location": f"{elsewhere.url}/v1/deployments?token=1"}
             with Scripted(Say(status, "", to)) as server:
-                with pytest.raises(AmbiguousError) as caught:
+                with pytest.raises(OutcomeUnknownError) as caught:
                     connect(server.url).deployments.list(ctx)
 
                 assert len(server.seen) == 1
@@ -347,7 +347,7 @@ class TestAccepted:
 
         with (
             Scripted(Say(302, "")) as server,
-            pytest.raises(AmbiguousError, match=words),
+            pytest.raises(OutcomeUnknownError, match=words),
         ):
             connect(server.url).deployments.list(ctx)
 

@@ -470,7 +470,7 @@ def test_a_life_against_the_emulator(
     assert (changed.gpu_count, by_id.id) == (2, made.id)
     assert changed.revision_id != made.revision_id
     assert "client-life" in listed
-    assert caught.value.definitive is True
+    assert caught.value.from_api is True
     assert isinstance(client.whoami(ctx), str)
 
 

@@ -16,16 +16,16 @@ from pulumi_jig.client.wire import WireAnswer
 from pulumi_jig.config import Settings
 from pulumi_jig.context import CallContext
 from pulumi_jig.errors import (
-    AmbiguousError,
     APIError,
     BadRequestError,
     ConflictError,
-    EngineGoneError,
+    EngineDisconnectedError,
     NotFoundError,
     NotSentError,
+    OutcomeUnknownError,
     RateLimitError,
+    RequestError,
     ServerError,
-    TransportError,
 )
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ class TestStatuses:
     ) -> None:
         """A captive portal answers quickly and for ever; nobody waits for it."""
         with Scripted(Say(200, "<html>log in</html>")) as server:
-            with pytest.raises(AmbiguousError, match="after 3 attempts") as caught:
+            with pytest.raises(OutcomeUnknownError, match="after 3 attempts") as caught:
                 send(connect(server.url), "PATCH", ctx)
 
             assert len(server.seen) == 3
@@ -378,7 +378,7 @@ class TestAmbiguous:
         proxy = broken({"on": "POST /deployments", "nth": 1, "do": do})
         client, name = connect(proxy.url), f"amb-{do}"
 
-        with pytest.raises(AmbiguousError, match="may have taken effect"):
+        with pytest.raises(OutcomeUnknownError, match="may have taken effect"):
             client.deployments.create({**BODY, "name": name}, ctx)
 
         assert proxy.count("POST /deployments") == 1
@@ -438,7 +438,7 @@ class TestAmbiguous:
             {"name": "once", "type": "readOnly", "content": content}, ctx
         )
 
-        with pytest.raises(AmbiguousError):
+        with pytest.raises(OutcomeUnknownError):
             client.volumes.update("once", {"content": content}, ctx)
 
         assert client.volumes.get("once", ctx).current_version == 1
@@ -461,7 +461,7 @@ class TestAmbiguous:
 
         client = JigClient(Settings(api_key="k"), wire=Wire())
 
-        with pytest.raises(AmbiguousError) as caught:
+        with pytest.raises(OutcomeUnknownError) as caught:
             client.deployments.update("llm", {"cpu": 1}, ctx)
 
         assert caught.value.message.endswith(
@@ -476,7 +476,7 @@ class TestAmbiguous:
         """From here a reset before and after the server acted look alike."""
         proxy = broken({"on": "POST *", "do": "reset-before-forward"})
 
-        with pytest.raises(AmbiguousError, match="was reset"):
+        with pytest.raises(OutcomeUnknownError, match="was reset"):
             connect(proxy.url).deployments.create(BODY, CallContext(20))
 
         assert proxy.count("POST *", forwarded=True) == 0
@@ -573,7 +573,9 @@ class TestEngineGone:
     ) -> None:
         """Cases R14, T15: a plugin that outlived its engine sends no change."""
         with Scripted() as server:
-            with pytest.raises(EngineGoneError, match=f"before sending {method}"):
+            with pytest.raises(
+                EngineDisconnectedError, match=f"before sending {method}"
+            ):
                 send(
                     connect(server.url),
                     method,
@@ -593,7 +595,7 @@ class TestEngineGone:
                 sleep=clock.sleep,
                 engine_alive=lambda: clock.now < 1005,
             )
-            with pytest.raises(EngineGoneError):
+            with pytest.raises(EngineDisconnectedError):
                 send(connect(server.url), "GET", ctx)
 
             assert len(server.seen) == 1
@@ -613,7 +615,7 @@ class TestEngineGone:
             ctx = CallContext(
                 300, clock=clock, sleep=clock.sleep, engine_alive=lambda: alive[0]
             )
-            with pytest.raises(EngineGoneError):
+            with pytest.raises(EngineDisconnectedError):
                 send(connect(server.url), "POST", ctx)
 
             assert len(server.seen) == 1
@@ -633,7 +635,7 @@ def test_stale_connections_are_told_from_fresh_ones(
     with RawServer(serve) as server:
         client = connect(server.url)
         client.deployments.list(CallContext(20))
-        with pytest.raises(AmbiguousError):
+        with pytest.raises(OutcomeUnknownError):
             client.deployments.create({"name": "llm"}, CallContext(20))
         client.deployments.list(CallContext(20))
         client.deployments.list(CallContext(20))
@@ -684,7 +686,7 @@ def test_transport_errors_know_their_request(
     """Method and path are attributes, so that nobody has to read the message."""
     url = f"http://127.0.0.1:{free_port()}"
 
-    with pytest.raises(TransportError) as caught:
+    with pytest.raises(RequestError) as caught:
         connect(url).secrets.delete("a/b", ctx.within(0.1))
 
     expected = ("DELETE", "/v1/deployments/secrets/a%2Fb")

@@ -21,10 +21,10 @@ from scripted import RawServer, Say, Scripted, read_head
 from pulumi_jig.client import transport
 from pulumi_jig.context import CallContext
 from pulumi_jig.errors import (
-    AmbiguousError,
     ConfigError,
-    EngineGoneError,
+    EngineDisconnectedError,
     NotSentError,
+    OutcomeUnknownError,
 )
 
 if TYPE_CHECKING:
@@ -568,7 +568,7 @@ class TestReach:
             port = listener.getsockname()[1]
         answers = iter([True] * 3)
         leaving = CallContext(60, engine_alive=lambda: next(answers, False))
-        with pytest.raises(EngineGoneError):
+        with pytest.raises(EngineDisconnectedError):
             connect(f"http://127.0.0.1:{port}").reach(leaving)
 
     @pytest.mark.parametrize(
@@ -608,5 +608,5 @@ class TestReach:
         client = connect(emulator)
         client.whoami(ctx)
         monkeypatch.setattr(transport.HttpWire, "_exchange", fail)
-        with pytest.raises(AmbiguousError, match="may have taken effect"):
+        with pytest.raises(OutcomeUnknownError, match="may have taken effect"):
             client.deployments.create({"name": "llm"}, ctx.within(1))

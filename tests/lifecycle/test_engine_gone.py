@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from simulated import ALWAYS, HTML
 
-from pulumi_jig.errors import EngineGoneError, JigError
+from pulumi_jig.errors import EngineDisconnectedError, JigError
 from pulumi_jig.lifecycle import memory
 from pulumi_jig.lifecycle.invocation import PartialFailureError
 
@@ -37,7 +37,7 @@ def test_nothing_is_created_for_an_engine_that_is_gone(
 ) -> None:
     """A plugin outlives a killed up; it must not go on creating."""
     world.alive = False
-    with pytest.raises(EngineGoneError):
+    with pytest.raises(EngineDisconnectedError):
         engine.create(PROGRAM)
     assert world.writes() == []
 
@@ -102,7 +102,7 @@ def test_no_update_is_sent_for_nobody(world: World, engine: Engine) -> None:
     engine.create(PROGRAM)
     gone_at(world, "GET")
     world.sent.clear()
-    with pytest.raises(EngineGoneError):
+    with pytest.raises(EngineDisconnectedError):
         engine.update(NEXT)
     assert world.writes() == []
 
@@ -184,7 +184,7 @@ def test_no_deletion_is_sent_for_nobody(world: World, engine: Engine) -> None:
     memory.forget()
     gone_at(world, "GET")
     world.sent.clear()
-    with pytest.raises(EngineGoneError):
+    with pytest.raises(EngineDisconnectedError):
         engine.delete()
     assert world.writes() == []
 
@@ -199,7 +199,7 @@ def test_the_wait_for_a_deletion_stops_when_the_engine_goes(
     if fault:
         world.fault(f"GET {world.live()['id']}", "lose", nth=2, times=ALWAYS)
     gone_at(world, "DELETE")
-    with pytest.raises(EngineGoneError, match="not known to be gone"):
+    with pytest.raises(EngineDisconnectedError, match="not known to be gone"):
         engine.delete()
     assert world.writes() == ["DELETE"]
     assert len(world.sent) < 4

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from simulated import ALWAYS
 
-from pulumi_jig.errors import InterruptedRunError, JigError
+from pulumi_jig.errors import CancelledError, JigError
 from pulumi_jig.lifecycle import memory
 from pulumi_jig.lifecycle.invocation import PartialFailureError
 
@@ -37,7 +37,7 @@ def interrupted_at(engine: Engine, method: str, nth: int = 1) -> None:
 def test_nothing_is_begun_after_it(world: World, engine: Engine) -> None:
     """A creation that was not sent yet is not sent any more."""
     interrupted_at(engine, "GET")
-    with pytest.raises(InterruptedRunError, match="The run was interrupted; stopped"):
+    with pytest.raises(CancelledError, match="The run was interrupted; stopped"):
         engine.create(PROGRAM)
     assert world.writes() == []
 
@@ -46,7 +46,7 @@ def test_what_was_refused_is_not_asked_again(world: World, engine: Engine) -> No
     """A service that says "later" for ever does not hold up a Ctrl-C (Case T15)."""
     world.fault(POST, "answer", status=429, body={}, times=ALWAYS)
     interrupted_at(engine, "POST", nth=3)
-    with pytest.raises(InterruptedRunError):
+    with pytest.raises(CancelledError):
         engine.create(PROGRAM)
     assert world.posts() == 3
     assert world.names() == []

@@ -357,7 +357,7 @@ def test_a_look_that_fails_does_not_end_the_wait(world: World) -> None:
     engine.create(FILES)
     world.fault(look_at(engine), "answer", nth=3, times=3, status=200, body=HTML)
     engine.update(s3())
-    assert "no answer from the service (AmbiguousError)" in engine.told()
+    assert "no answer from the service (OutcomeUnknownError)" in engine.told()
     assert engine.state is not None
     assert engine.state["status"] == "ready"
 

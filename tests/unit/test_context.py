@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pulumi_jig.context import SLICE, CallContext
-from pulumi_jig.errors import EngineGoneError
+from pulumi_jig.errors import EngineDisconnectedError
 
 
 class Clock:
@@ -93,7 +93,9 @@ def test_a_pause_ends_when_the_engine_is_gone(clock):
     """Case T15: a wait for nobody stops within a slice, and sends nothing more."""
     ctx = context(clock, timeout=600, engine_alive=lambda: clock.now < 103)
 
-    with pytest.raises(EngineGoneError, match="stopped before waiting any longer"):
+    with pytest.raises(
+        EngineDisconnectedError, match="stopped before waiting any longer"
+    ):
         ctx.pause(300)
 
     assert 103 == clock.now
@@ -103,7 +105,7 @@ def test_nothing_is_done_for_an_engine_that_is_gone(clock):
     """The error says before which step it stopped."""
     context(clock).require_engine("creating it")
 
-    with pytest.raises(EngineGoneError, match="stopped before creating it"):
+    with pytest.raises(EngineDisconnectedError, match="stopped before creating it"):
         context(clock, engine_alive=lambda: False).require_engine("creating it")
 
 

@@ -11,8 +11,8 @@ from pulumi_jig.errors import (
     InputError,
     JigError,
     OwnershipError,
+    RequestError,
     RolloutFailedError,
-    TransportError,
 )
 
 
@@ -43,8 +43,8 @@ def test_the_tree_is_drawn_as_it_is():
 
 def test_facts_are_attributes():
     """What a caller decides by stands in attributes, not in the text."""
-    transport = TransportError("no", method="GET", path="/v1/deployments")
-    api = APIError("no", status=404, definitive=False)
+    transport = RequestError("no", method="GET", path="/v1/deployments")
+    api = APIError("no", status=404, from_api=False)
     taken = OwnershipError("taken", name="llm", deployment_id="id")
     failed = RolloutFailedError("no", reasons=["crash"], last={"id": "x"})
     wrong = InputError("no", [("cpu", "is too small")])
@@ -52,7 +52,7 @@ def test_facts_are_attributes():
     assert ("GET", "/v1/deployments") == (transport.method, transport.path)
     assert (404, False, "", None) == (
         api.status,
-        api.definitive,
+        api.from_api,
         api.detail,
         api.retry_after,
     )

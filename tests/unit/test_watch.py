@@ -10,12 +10,12 @@ from core_cases import FULL, OLDER, REVISION, answer
 from pulumi_jig import rollout
 from pulumi_jig.context import CallContext
 from pulumi_jig.errors import (
-    AmbiguousError,
     AuthenticationError,
     BadRequestError,
-    EngineGoneError,
+    EngineDisconnectedError,
     NotFoundError,
     NotSentError,
+    OutcomeUnknownError,
     PermissionDeniedError,
     RateLimitError,
     RolloutFailedError,
@@ -386,11 +386,11 @@ def test_a_revision_of_the_platforms_own_is_as_good():
 @pytest.mark.parametrize(
     "error",
     [
-        AmbiguousError("reset"),
+        OutcomeUnknownError("reset"),
         NotSentError("refused"),
         RateLimitError("slow down", status=429),
         ServerError("oops", status=502),
-        NotFoundError("a proxy's page", status=404, definitive=False),
+        NotFoundError("a proxy's page", status=404, from_api=False),
     ],
 )
 def test_a_look_that_fails_is_not_the_end(error):
@@ -445,7 +445,7 @@ def test_a_deployment_that_never_shows_is_gone():
 def test_nobody_waits_for_an_engine_that_is_gone():
     """Case T15: the wait ends within a second, and asks nothing more."""
     play = Play([(0, STARTING)], alive_until=100)
-    play.fails(EngineGoneError)
+    play.fails(EngineDisconnectedError)
 
     assert 100 <= play.seconds <= 101
     assert 100 > play.looks[-1]

@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_jig.errors import (
-    AmbiguousError,
-    EngineGoneError,
+    EngineDisconnectedError,
     JigError,
     NotFoundError,
+    OutcomeUnknownError,
     RolloutError,
     RolloutFailedError,
     RolloutInterruptedError,
@@ -138,13 +138,13 @@ class _RollOut:
             item = self._get(self._ctx.within(READ_TIMEOUT))
         except NotFoundError as error:
             new = self._change.created and not self._shown
-            if error.definitive and not (
+            if error.from_api and not (
                 new and self._ctx.clock() - self._accepted < SETTLE_WINDOW
             ):
                 raise
             # A page of a proxy, or a service that takes a moment to show what it has
             # accepted: neither says that somebody deleted it.
-            raise AmbiguousError(error.message) from None
+            raise OutcomeUnknownError(error.message) from None
         self._shown = True
         self._see(item)
         self._remember_added(item)
@@ -160,7 +160,7 @@ class _RollOut:
         while True:
             try:
                 self._fetch()
-            except AmbiguousError:
+            except OutcomeUnknownError:
                 if self._ctx.clock() - self._accepted >= SETTLE_WINDOW:
                     raise
                 self._ctx.pause(SETTLE_PAUSE)
@@ -189,7 +189,7 @@ class _RollOut:
             events = self._inv.client.deployments.revisions(
                 self._reference, self._ctx.within(LAST_LOOK), limit=1
             )
-        except EngineGoneError:
+        except EngineDisconnectedError:
             raise
         except JigError:
             return None
@@ -325,7 +325,7 @@ class _RollOut:
             self._ctx.pause(SETTLE_PAUSE)
             try:
                 shown = self._fetch().revision_id
-            except EngineGoneError:
+            except EngineDisconnectedError:
                 raise
             except JigError:
                 # The watch that follows knows what to make of it.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from pulumi_jig.errors import APIError, JigError, TransportError
+from pulumi_jig.errors import APIError, JigError, RequestError
 from pulumi_jig.fields import environment_mapping
 from pulumi_jig.lifecycle.invocation import PartialFailureError, Stored
 from pulumi_jig.lifecycle.keys import ASKED_AT, NONCE, UNCONFIRMED, UNREADY
@@ -187,7 +187,7 @@ class _Secret(Kind[SecretResponseItem]):
         words = {state["name"], state.get(self.id_key)}
         try:
             found = inv.client.deployments.list(ctx)
-        except (APIError, TransportError):
+        except (APIError, RequestError):
             return []
         return sorted(
             str(item.name)

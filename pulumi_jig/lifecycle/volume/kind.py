@@ -308,7 +308,7 @@ def _users(item: VolumeResponseItem, inv: Invocation, ctx: CallContext) -> list[
         try:
             deployment = inv.client.deployments.get(id_, ctx)
         except NotFoundError as error:
-            if not error.definitive:
+            if not error.from_api:
                 found.append(id_)
         except JigError:
             found.append(id_)

@@ -13,11 +13,11 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_jig.errors import (
-    AmbiguousError,
-    InterruptedRunError,
+    CancelledError,
     JigError,
     NotFoundError,
     NotSentError,
+    OutcomeUnknownError,
     RateLimitError,
     RolloutError,
     RolloutFailedError,
@@ -63,7 +63,7 @@ SETTLE: Final = 1.0
 VERSION_PATIENCE: Final = 30.0
 
 #: Only these may pass: a wait must not end because one look failed.
-_BLIPS: Final = (AmbiguousError, NotSentError, RateLimitError, ServerError)
+_BLIPS: Final = (OutcomeUnknownError, NotSentError, RateLimitError, ServerError)
 
 
 class Sync:
@@ -101,7 +101,7 @@ class Sync:
         try:
             self._watch()
         except BaseException as error:
-            if isinstance(error, InterruptedRunError):
+            if isinstance(error, CancelledError):
                 error = self._interruption()
             reason = _reason(error, self._name)
             # A refresh clears what the engine remembers of a failure; this does not go
@@ -137,7 +137,7 @@ class Sync:
                 and not self._shown
                 and self._ctx.clock() - self._accepted < SETTLE_WINDOW
             )
-            if error.definitive and not fresh:
+            if error.from_api and not fresh:
                 raise RolloutFailedError(
                     f"Volume {self._name} disappeared while its files were being "
                     "copied: somebody deleted it. Run `pulumi refresh`, then `pulumi "

@@ -140,7 +140,7 @@ def _compare(
     try:
         item = kind.noun(client).get(str(known or name), account.look())
     except NotFoundError as error:
-        if not error.definitive:
+        if not error.from_api:
             raise
         if isinstance(remembered, str) and whose is None:
             # Nor does another account's 404 prove anything.
