@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pulumi
 
     from pulumi_jig.client import JigClient
-    from pulumi_jig.context import CallContext
+    from pulumi_jig.deadline import Deadline
     from pulumi_jig.models import DeploymentResponseItem
 
 #: Seconds for one look-up, retries included.
@@ -344,10 +344,10 @@ def _configured(stack: pulumi.Config, key: str) -> str | None:
     return found
 
 
-def _context() -> CallContext:
-    from pulumi_jig.context import CallContext
+def _context() -> Deadline:
+    from pulumi_jig.deadline import Deadline
 
-    return CallContext(TIMEOUT)
+    return Deadline(TIMEOUT)
 
 
 def _info(item: DeploymentResponseItem, client: JigClient) -> DeploymentInfo:

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from pulumi_jig.config import Settings
-    from pulumi_jig.context import CallContext
+    from pulumi_jig.deadline import Deadline
 
 _LOG = logging.getLogger(__name__)
 
@@ -161,7 +161,7 @@ class JigClient:
         """Close every connection; the client can not be used after that."""
         self._wire.close()
 
-    def whoami(self, ctx: CallContext) -> str | None:
+    def whoami(self, ctx: Deadline) -> str | None:
         """
         Who the key belongs to, in the service's own words, or None where it is silent.
 
@@ -174,7 +174,7 @@ class JigClient:
         with self._turn(ctx):
             return self._who(ctx)
 
-    def reach(self, ctx: CallContext) -> None:
+    def reach(self, ctx: Deadline) -> None:
         """
         Make sure that the server speaks HTTP, before something is asked of it.
 
@@ -192,7 +192,7 @@ class JigClient:
                 # Another thread has just tried for as long as makes sense.
                 raise NotSentError(self._unreached[1].message)
             try:
-                self._who(ctx.within(FIRST_CONTACT))
+                self._who(ctx.limited_to(FIRST_CONTACT))
             except APIError:
                 return
             except EngineDisconnectedError:
@@ -203,7 +203,7 @@ class JigClient:
 
     @contextlib.contextmanager
     def _turn(
-        self, ctx: CallContext, why: str = "another thread has been asking"
+        self, ctx: Deadline, why: str = "another thread has been asking"
     ) -> Iterator[None]:
         """One thread asks, the others wait for what it hears, but not for ever."""
         if not self._identity_lock.acquire(timeout=ctx.remaining()):
@@ -217,7 +217,7 @@ class JigClient:
         finally:
             self._identity_lock.release()
 
-    def _who(self, ctx: CallContext) -> str | None:
+    def _who(self, ctx: Deadline) -> str | None:
         if self._identity is None:
             try:
                 self._identity = (_identity(self.request("GET", _WHOAMI, ctx=ctx)),)
@@ -235,7 +235,7 @@ class JigClient:
         method: str,
         path: str,
         *,
-        ctx: CallContext,
+        ctx: Deadline,
         json: Mapping[str, Any] | None = None,
         params: Mapping[str, str] | None = None,
         adds: bool | None = None,
@@ -294,7 +294,7 @@ class JigClient:
         method: str,
         path: str,
         *,
-        ctx: CallContext,
+        ctx: Deadline,
         json: Mapping[str, Any] | None,
         params: Mapping[str, str] | None,
         adds: bool,
@@ -329,7 +329,7 @@ class JigClient:
     def _attempt(
         self,
         request: WireRequest,
-        ctx: CallContext,
+        ctx: Deadline,
         asked: str,
         flight: _Flight,
     ) -> Any:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pulumi_jig.client.core import JigClient
-    from pulumi_jig.context import CallContext
+    from pulumi_jig.deadline import Deadline
 
 Item = TypeVar("Item", bound=Response)
 
@@ -63,7 +63,7 @@ class Noun(Generic[Item]):
     """
     One kind of thing: create, get, list, update, delete.
 
-    Every method takes the operation's `CallContext` and raises what
+    Every method takes the operation's `Deadline` and raises what
     `JigClient.request` raises.
     """
 
@@ -78,27 +78,27 @@ class Noun(Generic[Item]):
     def _one(self, name: str) -> str:
         return f"{self.path}/{segment(name, self.what, self.reserved)}"
 
-    def create(self, body: Mapping[str, Any], ctx: CallContext) -> Item:
+    def create(self, body: Mapping[str, Any], ctx: Deadline) -> Item:
         """Create one; sent again only when the service certainly did not act."""
         answer = self._client.request("POST", self.path, json=body, ctx=ctx)
         return self.item.parse(_object(answer))
 
-    def get(self, name: str, ctx: CallContext) -> Item:
+    def get(self, name: str, ctx: Deadline) -> Item:
         """One, by name or id."""
         answer = self._client.request("GET", self._one(name), ctx=ctx)
         return self.item.parse(_object(answer))
 
-    def list(self, ctx: CallContext) -> list[Item]:
+    def list(self, ctx: Deadline) -> list[Item]:
         """All of the account (the service does not page these)."""
         answer = self._client.request("GET", self.path, ctx=ctx)
         return [self.item.parse(entry) for entry in _entries(answer)]
 
-    def update(self, name: str, body: Mapping[str, Any], ctx: CallContext) -> Item:
+    def update(self, name: str, body: Mapping[str, Any], ctx: Deadline) -> Item:
         """Change one; what `body` leaves out stays as it is."""
         answer = self._client.request("PATCH", self._one(name), json=body, ctx=ctx)
         return self.item.parse(_object(answer))
 
-    def delete(self, name: str, ctx: CallContext) -> None:
+    def delete(self, name: str, ctx: Deadline) -> None:
         """Delete one; `NotFoundError` where there is none."""
         self._client.request("DELETE", self._one(name), ctx=ctx)
 
@@ -114,7 +114,7 @@ class Deployments(Noun[DeploymentResponseItem]):
     def logs(
         self,
         name: str,
-        ctx: CallContext,
+        ctx: Deadline,
         *,
         replica_id: str | None = None,
         revision: str | None = None,
@@ -143,7 +143,7 @@ class Deployments(Noun[DeploymentResponseItem]):
         return safe_lines(lines)
 
     def revisions(
-        self, name: str, ctx: CallContext, *, limit: int | None = None
+        self, name: str, ctx: Deadline, *, limit: int | None = None
     ) -> list[DeploymentRevisionEvent]:
         """
         The history, newest first, all pages of it.
@@ -161,7 +161,7 @@ class Deployments(Noun[DeploymentResponseItem]):
         return found
 
     def _pages(
-        self, name: str, ctx: CallContext, limit: int | None
+        self, name: str, ctx: Deadline, limit: int | None
     ) -> Iterator[DeploymentRevisionEvent]:
         size = PAGE if limit is None else max(1, min(PAGE, limit))
         before: int | None = None
@@ -184,7 +184,7 @@ class Deployments(Noun[DeploymentResponseItem]):
             before = min(numbers)
 
     def revision(
-        self, name: str, revision: str | int, ctx: CallContext
+        self, name: str, revision: str | int, ctx: Deadline
     ) -> DeploymentRevision:
         """The configuration of one revision, by its number or id."""
         which = segment(str(revision), "revision")
@@ -194,7 +194,7 @@ class Deployments(Noun[DeploymentResponseItem]):
         return DeploymentRevision.parse(_object(answer))
 
     def rollback(
-        self, name: str, revision: str | int, ctx: CallContext
+        self, name: str, revision: str | int, ctx: Deadline
     ) -> DeploymentResponseItem:
         """Re-apply an earlier revision, by its number or id."""
         answer = self._client.request(
@@ -222,7 +222,7 @@ class Volumes(Noun[VolumeResponseItem]):
     item = VolumeResponseItem
 
     def update(
-        self, name: str, body: Mapping[str, Any], ctx: CallContext
+        self, name: str, body: Mapping[str, Any], ctx: Deadline
     ) -> VolumeResponseItem:
         """Change one; a content makes a new version each time that it arrives."""
         answer = self._client.request(

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     import tenacity
 
-    from pulumi_jig.context import CallContext
+    from pulumi_jig.deadline import Deadline
 
 T = TypeVar("T")
 
@@ -142,7 +142,7 @@ class Retries:
 
     def __init__(
         self,
-        ctx: CallContext,
+        ctx: Deadline,
         method: str,
         *,
         adds: bool,

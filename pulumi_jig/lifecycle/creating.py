@@ -28,7 +28,7 @@ from pulumi_jig.models import Response
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pulumi_jig.context import CallContext
+    from pulumi_jig.deadline import Deadline
     from pulumi_jig.lifecycle.invocation import Invocation, Stored
     from pulumi_jig.lifecycle.kind import Kind
 
@@ -78,7 +78,7 @@ def _adopt(
     inputs: Mapping[str, Any],
     found: Item,
     inv: Invocation,
-    ctx: CallContext,
+    ctx: Deadline,
     *,
     account: str | None,
 ) -> Stored:

@@ -41,7 +41,7 @@ from pulumi_jig.models import Response
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pulumi_jig.context import CallContext
+    from pulumi_jig.deadline import Deadline
     from pulumi_jig.lifecycle.invocation import Invocation
     from pulumi_jig.lifecycle.kind import Kind
 
@@ -130,7 +130,7 @@ class _Deletion(Generic[Item]):
         reference: str,
         state: Mapping[str, Any],
         inv: Invocation,
-        ctx: CallContext,
+        ctx: Deadline,
     ) -> None:
         self._kind = kind
         self._reference = reference
@@ -183,7 +183,7 @@ class _Deletion(Generic[Item]):
                 return
             if self._refused and ctx.clock() - self._refused[0] >= REFUSALS:
                 why = self._kind.in_use(
-                    self._state, self._refused[1], self._inv, ctx.beyond(LAST_LOOK)
+                    self._state, self._refused[1], self._inv, ctx.extended_by(LAST_LOOK)
                 )
                 raise RolloutError(why)
             if ctx.expired:

@@ -25,7 +25,7 @@ from pulumi_jig.lifecycle.memory import holder_of, remember_stated_id
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pulumi_jig.context import CallContext
+    from pulumi_jig.deadline import Deadline
     from pulumi_jig.lifecycle.invocation import Invocation
     from pulumi_jig.lifecycle.kind import Kind
     from pulumi_jig.models import Response
@@ -87,7 +87,7 @@ def has_same_key(data: Mapping[str, Any], inv: Invocation) -> bool:
     return data.get(KEY) == inv.client.settings.key_fingerprint
 
 
-def account_of(inv: Invocation, ctx: CallContext) -> str | None:
+def account_of(inv: Invocation, ctx: Deadline) -> str | None:
     """
     The API's word for whose key this is; None where it does not say.
 
@@ -96,7 +96,7 @@ def account_of(inv: Invocation, ctx: CallContext) -> str | None:
     no more than `WHOAMI_TIMEOUT` seconds for it.
     """
     try:
-        return inv.client.whoami(ctx.within(WHOAMI_TIMEOUT))
+        return inv.client.whoami(ctx.limited_to(WHOAMI_TIMEOUT))
     except (APIError, RequestError):
         return None
 
@@ -129,7 +129,7 @@ def refuse_other_account(
 
 
 def require_account(
-    kind: Kind[Any], state: Mapping[str, Any], inv: Invocation, ctx: CallContext
+    kind: Kind[Any], state: Mapping[str, Any], inv: Invocation, ctx: Deadline
 ) -> str | None:
     """
     Refuse to work on a thing of one account with a key of another.
@@ -152,7 +152,7 @@ def require_proof_of_absence(
     error: NotFoundError,
     state: Mapping[str, Any],
     inv: Invocation,
-    ctx: CallContext,
+    ctx: Deadline,
 ) -> None:
     """
     Accept a 404 as "gone" only where it proves that.

@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from pulumi_jig.context import CallContext
+from pulumi_jig.deadline import Deadline
 from pulumi_jig.errors import JigError
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Invocation:
         """
         return self.connect()
 
-    def context(self, default: float, *, fixed: bool = False) -> CallContext:
+    def context(self, default: float, *, fixed: bool = False) -> Deadline:
         """
         The deadline of this operation.
 
@@ -108,7 +108,7 @@ class Invocation:
             fixed: Whether the program's limit does not apply.
         """
         limit = default if fixed or not self.timeout else self.timeout
-        return CallContext(
+        return Deadline(
             limit,
             clock=self.clock,
             sleep=self.sleep,

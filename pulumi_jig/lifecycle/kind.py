@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from pulumi_jig.client import JigClient
     from pulumi_jig.client.nouns import Noun
-    from pulumi_jig.context import CallContext
+    from pulumi_jig.deadline import Deadline
     from pulumi_jig.errors import APIError
     from pulumi_jig.lifecycle.invocation import Invocation
     from pulumi_jig.lifecycle.sending import Change
@@ -84,7 +84,7 @@ class Kind(ABC, Generic[Item]):
         item: Item,
         _data: Mapping[str, Any],
         _inv: Invocation,
-        _ctx: CallContext,
+        _ctx: Deadline,
     ) -> Item:
         """An answer, in the words that the program used for the same things."""
         return item
@@ -199,7 +199,7 @@ class Kind(ABC, Generic[Item]):
     # --- Around it ---------------------------------------------------------------
 
     @abstractmethod
-    def finish(self, change: Change[Item], inv: Invocation, ctx: CallContext) -> Stored:
+    def finish(self, change: Change[Item], inv: Invocation, ctx: Deadline) -> Stored:
         """
         From "accepted" to the state: wait for whatever it takes.
 
@@ -225,7 +225,7 @@ class Kind(ABC, Generic[Item]):
         _item: Item,
         _state: Mapping[str, Any],
         _inv: Invocation,
-        _ctx: CallContext,
+        _ctx: Deadline,
     ) -> None:
         """
         Refuse to delete one that is needed, before anything is sent.
@@ -239,7 +239,7 @@ class Kind(ABC, Generic[Item]):
         state: Mapping[str, Any],
         error: APIError,
         _inv: Invocation,
-        _ctx: CallContext,
+        _ctx: Deadline,
     ) -> str:
         """Why the service refuses to delete one for good, and what to do."""
         running = " It is still running and billing." if self.costs else ""

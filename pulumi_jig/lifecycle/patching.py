@@ -31,7 +31,7 @@ from pulumi_jig.models import Response
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pulumi_jig.context import CallContext
+    from pulumi_jig.deadline import Deadline
     from pulumi_jig.lifecycle.invocation import Invocation
     from pulumi_jig.lifecycle.kind import Kind
 
@@ -43,7 +43,7 @@ def patch(
     change: Change[Item],
     body: dict[str, Any],
     inv: Invocation,
-    ctx: CallContext,
+    ctx: Deadline,
     *,
     still_ours: Callable[[Item], None],
     state: Mapping[str, Any] | None = None,
@@ -104,7 +104,7 @@ def _send(
     change: Change[Item],
     body: Mapping[str, Any],
     inv: Invocation,
-    ctx: CallContext,
+    ctx: Deadline,
 ) -> Item:
     """One request; whatever breaks while its answer is read leaves its end unknown."""
     reference, verbs = reference_of(kind, change), kind.noun(inv.client)
@@ -124,7 +124,7 @@ def _look_for(
     kind: Kind[Item],
     change: Change[Item],
     inv: Invocation,
-    ctx: CallContext,
+    ctx: Deadline,
     *,
     body: Mapping[str, Any],
     state: Mapping[str, Any] | None,
@@ -146,12 +146,12 @@ def _look(
     kind: Kind[Item],
     change: Change[Item],
     inv: Invocation,
-    ctx: CallContext,
+    ctx: Deadline,
     *,
     state: Mapping[str, Any] | None,
     error: JigError,
 ) -> Item:
-    look = ctx if ctx.remaining() > LAST_LOOK else ctx.beyond(LAST_LOOK)
+    look = ctx if ctx.remaining() > LAST_LOOK else ctx.extended_by(LAST_LOOK)
     try:
         return show(kind, reference_of(kind, change), change.inputs, inv, look)
     except BaseException as other:

@@ -46,7 +46,7 @@ from pulumi_jig.models import Response
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pulumi_jig.context import CallContext
+    from pulumi_jig.deadline import Deadline
     from pulumi_jig.lifecycle.invocation import Invocation
     from pulumi_jig.lifecycle.kind import Kind
 
@@ -63,7 +63,7 @@ def post(
     inputs: Mapping[str, Any],
     account: Callable[[], str | None],
     inv: Invocation,
-    ctx: CallContext,
+    ctx: Deadline,
 ) -> Change[Item]:
     """
     Have the service accept it, exactly once.
@@ -153,7 +153,7 @@ def _send(
     body: Mapping[str, Any],
     inputs: Mapping[str, Any],
     inv: Invocation,
-    ctx: CallContext,
+    ctx: Deadline,
 ) -> Item:
     """One request; whatever breaks while its answer is read leaves its end unknown."""
     verbs = kind.noun(inv.client)
@@ -180,7 +180,7 @@ def _settle(
     kind: Kind[Item],
     inputs: Mapping[str, Any],
     inv: Invocation,
-    ctx: CallContext,
+    ctx: Deadline,
     error: JigError,
     *,
     account: Callable[[], str | None],
@@ -199,7 +199,7 @@ def _settle(
         PartialFailureError: It stays unknown.
     """
     if ctx.remaining() < SETTLE_WINDOW + LAST_LOOK:
-        ctx = ctx.beyond(SETTLE_WINDOW + LAST_LOOK)
+        ctx = ctx.extended_by(SETTLE_WINDOW + LAST_LOOK)
     try:
         return _look_for(kind, inputs, inv, ctx)
     except OwnershipError:
@@ -220,7 +220,7 @@ def _settle(
 
 
 def _look_for(
-    kind: Kind[Item], inputs: Mapping[str, Any], inv: Invocation, ctx: CallContext
+    kind: Kind[Item], inputs: Mapping[str, Any], inv: Invocation, ctx: Deadline
 ) -> Item | None:
     name = required_name(kind, inputs)
     inv.progress("no answer; looking for it")

@@ -23,7 +23,7 @@ from pulumi_jig.lifecycle.keys import ACCOUNT
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pulumi_jig.context import CallContext
+    from pulumi_jig.deadline import Deadline
     from pulumi_jig.lifecycle.invocation import Invocation
     from pulumi_jig.lifecycle.kind import Kind
 
@@ -38,7 +38,7 @@ _lock = threading.Lock()
 _silent_until: float | None = None
 
 
-def glance(inv: Invocation, look: Callable[[CallContext], T]) -> T:
+def glance(inv: Invocation, look: Callable[[Deadline], T]) -> T:
     """
     One short look at the service.
 

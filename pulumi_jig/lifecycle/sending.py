@@ -32,7 +32,7 @@ from pulumi_jig.values import storable_fault
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from pulumi_jig.context import CallContext
+    from pulumi_jig.deadline import Deadline
     from pulumi_jig.lifecycle.invocation import Invocation
     from pulumi_jig.lifecycle.kind import Kind
 
@@ -107,7 +107,7 @@ def show(
     reference: str,
     data: Mapping[str, Any],
     inv: Invocation,
-    ctx: CallContext,
+    ctx: Deadline,
 ) -> Item:
     """
     What is there under a name or id.
@@ -148,7 +148,7 @@ def saying(start: str, end: str) -> Iterator[None]:
 
 
 def find(
-    kind: Kind[Item], data: Mapping[str, Any], inv: Invocation, ctx: CallContext
+    kind: Kind[Item], data: Mapping[str, Any], inv: Invocation, ctx: Deadline
 ) -> Item | None:
     """What has the name of the data, or None where the API itself says there is none."""
     try:

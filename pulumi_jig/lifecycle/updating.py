@@ -35,7 +35,7 @@ from pulumi_jig.models import Response
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pulumi_jig.context import CallContext
+    from pulumi_jig.deadline import Deadline
     from pulumi_jig.lifecycle.invocation import Invocation, Stored
     from pulumi_jig.lifecycle.kind import Kind
 
@@ -110,7 +110,7 @@ def _live(
     state: Mapping[str, Any],
     inputs: Mapping[str, Any],
     inv: Invocation,
-    ctx: CallContext,
+    ctx: Deadline,
 ) -> Item | None:
     name = state.get("name")
     try:
@@ -133,7 +133,7 @@ def _confirm(
     state: Mapping[str, Any],
     inputs: Mapping[str, Any],
     inv: Invocation,
-    ctx: CallContext,
+    ctx: Deadline,
 ) -> Item | None:
     """Settle a creation that ended without an answer; None means: never happened."""
     try:

@@ -23,7 +23,7 @@ from pulumi_jig.operations import terminal
 if TYPE_CHECKING:
     from pulumi_jig.client import JigClient
     from pulumi_jig.config import Settings
-    from pulumi_jig.context import CallContext
+    from pulumi_jig.deadline import Deadline
     from pulumi_jig.operations.pulumi import Pulumi
 
 #: Seconds for one look at one deployment.
@@ -67,7 +67,7 @@ def connect(pulumi: Pulumi | None) -> JigClient:
     return JigClient(settings(pulumi))
 
 
-def account(client: JigClient, ctx: CallContext) -> str | None:
+def account(client: JigClient, ctx: Deadline) -> str | None:
     """
     The service's word for whose key this is; None where it does not say.
 
@@ -84,8 +84,8 @@ def account(client: JigClient, ctx: CallContext) -> str | None:
         return None
 
 
-def look() -> CallContext:
+def look() -> Deadline:
     """The time limit of one look."""
-    from pulumi_jig.context import CallContext
+    from pulumi_jig.deadline import Deadline
 
-    return CallContext(LOOK)
+    return Deadline(LOOK)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pulumi_jig.client import JigClient
-    from pulumi_jig.context import CallContext
+    from pulumi_jig.deadline import Deadline
     from pulumi_jig.lifecycle.kind import Kind
     from pulumi_jig.models import Response
     from pulumi_jig.operations.exported import Export
@@ -101,7 +101,7 @@ class Desk:
     """
 
     client: JigClient
-    context: Callable[[], CallContext]
+    context: Callable[[], Deadline]
     account: str | None
     provider: str = "default"
     in_clear: bool = True

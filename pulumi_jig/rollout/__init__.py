@@ -8,7 +8,7 @@ the revision it was asked for*, and takes every way in which a roll-out is known
 badly as an end.
 
 `look` judges one answer and is pure; `Watch` makes a wait of many looks. Time comes in
-from outside (`CallContext`), and so do the requests (`fetch`, `logs`,
+from outside (`Deadline`), and so do the requests (`fetch`, `logs`,
 `newest_revision`): nothing here knows HTTP or Pulumi, and a test runs an hour of polling
 in a millisecond.
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from pulumi_jig.context import SLICE
+from pulumi_jig.deadline import MAX_SLEEP
 from pulumi_jig.errors import (
     CancelledError,
     NotFoundError,
@@ -30,7 +30,7 @@ from pulumi_jig.text import safe_lines
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pulumi_jig.context import CallContext
+    from pulumi_jig.deadline import Deadline
     from pulumi_jig.models import DeploymentResponseItem
     from pulumi_jig.rollout.goal import Goal
     from pulumi_jig.rollout.sight import Sight
@@ -89,7 +89,7 @@ class Watch:
 
     goal: Goal
     fetch: Callable[[], DeploymentResponseItem]
-    ctx: CallContext
+    ctx: Deadline
     logs: Callable[[str | None], list[str]] = _no_logs
     newest_revision: Callable[[], str | None] = _no_revision
     is_as_sent: Callable[[DeploymentResponseItem], bool] = lambda _: True
@@ -195,7 +195,7 @@ class Watch:
         while not self.ctx.expired and (left := until - self.ctx.clock()) > 0:
             if self.interrupted():
                 raise self._interruption()
-            self.ctx.pause(min(left, SLICE))
+            self.ctx.pause(min(left, MAX_SLEEP))
         if self.ctx.expired:
             raise self._timeout()
 

@@ -15,7 +15,7 @@ from scripted import FakeClock
 
 from pulumi_jig.client import JigClient, RetryBudget
 from pulumi_jig.config import Settings
-from pulumi_jig.context import CallContext
+from pulumi_jig.deadline import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,9 +64,9 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def ctx(clock: FakeClock) -> CallContext:
+def ctx(clock: FakeClock) -> Deadline:
     """An operation of five minutes that pass in no time."""
-    return CallContext(300, clock=clock, sleep=clock.sleep)
+    return Deadline(300, clock=clock, sleep=clock.sleep)
 
 
 @pytest.fixture(scope="session")

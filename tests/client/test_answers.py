@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pulumi_jig.client import JigClient
-    from pulumi_jig.context import CallContext
+    from pulumi_jig.deadline import Deadline
 
 PAGE = "<!doctype html>\n<html><head><title>\n 502 Bad\n Gateway</title></head></html>"
 
 
 @pytest.fixture
-def refuse(connect: Callable[..., JigClient], ctx: CallContext) -> Callable[..., Any]:
+def refuse(connect: Callable[..., JigClient], ctx: Deadline) -> Callable[..., Any]:
     """POST to a server that answers so, and return the error."""
 
     def ask(
@@ -208,7 +208,7 @@ class TestClasses:
     def test_a_rejected_key_names_its_setting(
         self,
         connect: Callable[..., JigClient],
-        ctx: CallContext,
+        ctx: Deadline,
         source: str,
         name: str,
         status: int,
@@ -220,13 +220,13 @@ class TestClasses:
                 client.deployments.list(ctx)
 
     def test_throttling_that_does_not_end(
-        self, connect: Callable[..., JigClient], ctx: CallContext
+        self, connect: Callable[..., JigClient], ctx: Deadline
     ) -> None:
         """429 up to the deadline is an error of its own class."""
         slow = Scripted(Say(429, {"error": "slow down"}))
 
         with slow as server, pytest.raises(RateLimitError, match="slow down"):
-            connect(server.url).deployments.list(ctx.within(5))
+            connect(server.url).deployments.list(ctx.limited_to(5))
 
 
 class TestDefinitive:
@@ -266,7 +266,7 @@ class TestDefinitive:
 class TestAccepted:
     @pytest.mark.parametrize("status", [200, 201, 202, 299])
     def test_every_success_counts(
-        self, connect: Callable[..., JigClient], ctx: CallContext, status: int
+        self, connect: Callable[..., JigClient], ctx: Deadline, status: int
     ) -> None:
         """Case R11, peers' bug 49: 201 and 202 are as good as 200."""
         with Scripted(Say(status, {"name": "llm", "id": "d1"})) as server:
@@ -275,7 +275,7 @@ class TestAccepted:
         assert (made.id, made.name) == ("d1", "llm")
 
     def test_an_answer_without_an_id_is_accepted(
-        self, connect: Callable[..., JigClient], ctx: CallContext
+        self, connect: Callable[..., JigClient], ctx: Deadline
     ) -> None:
         """Case R11: a name without an id is an accepted deployment."""
         with Scripted(Say(200, {"name": "llm", "storage": "weird"})) as server:
@@ -284,7 +284,7 @@ class TestAccepted:
         assert (made.id, made.name) == (None, "llm")
 
     def test_numbers_that_are_none_do_not_reach_the_state(
-        self, connect: Callable[..., JigClient], ctx: CallContext
+        self, connect: Callable[..., JigClient], ctx: Deadline
     ) -> None:
         """NaN, which Pulumi's state cannot hold, is read as nothing."""
         with Scripted(Say(200, '{"name": "llm", "cpu": NaN}')) as server:
@@ -295,7 +295,7 @@ class TestAccepted:
     def test_a_deletion_has_nothing_to_say(
         self,
         connect: Callable[..., JigClient],
-        ctx: CallContext,
+        ctx: Deadline,
         status: int,
         body: Any,
     ) -> None:
@@ -307,7 +307,7 @@ class TestAccepted:
         "body", ["", PAGE, "null", "17", "gone", b'"caf\xe9"', "[" * 100_000]
     )
     def test_a_success_that_is_not_the_apis_is_ambiguous(
-        self, connect: Callable[..., JigClient], ctx: CallContext, body: Any
+        self, connect: Callable[..., JigClient], ctx: Deadline, body: Any
     ) -> None:
         """
         Case R9, peers' bug 47: an accepted POST may hide behind a page; it is not
@@ -321,7 +321,7 @@ class TestAccepted:
 
     @pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])
     def test_redirects_are_not_followed(
-        self, connect: Callable[..., JigClient], ctx: CallContext, status: int
+        self, connect: Callable[..., JigClient], ctx: Deadline, status: int
     ) -> None:
         """
         Case R10, peers' bug 50: the key stays at home, and the message names the
@@ -340,7 +340,7 @@ class TestAccepted:
         assert "correct TOGETHER_BASE_URL" in caught.value.message
 
     def test_a_redirect_to_nowhere(
-        self, connect: Callable[..., JigClient], ctx: CallContext
+        self, connect: Callable[..., JigClient], ctx: Deadline
     ) -> None:
         """A redirect without an address is an error as well."""
         words = r"redirects \(status 302\)"
@@ -362,7 +362,7 @@ class TestAccepted:
     ],
 )
 def test_a_body_that_is_not_json_is_not_sent(
-    connect: Callable[..., JigClient], ctx: CallContext, body: dict[str, Any]
+    connect: Callable[..., JigClient], ctx: Deadline, body: dict[str, Any]
 ) -> None:
     """Cases V13, V16: what cannot be written as JSON is refused before it is sent."""
     with Scripted() as server:

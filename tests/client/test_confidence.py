@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pulumi_jig.client import JigClient
-    from pulumi_jig.context import CallContext
+    from pulumi_jig.deadline import Deadline
 
 KEY = "key-canary-0123456789abcdef"
 VALUE = 'env-canary "quoted" <tag> é\nsecond-canary-line'
@@ -77,7 +77,7 @@ class TestRefusals:
     def test_a_quotation_of_the_request_is_redacted(
         self,
         connect: Callable[..., JigClient],
-        ctx: CallContext,
+        ctx: Deadline,
         caplog: pytest.LogCaptureFixture,
         shape: Callable[[str], Any],
         quoted: str,
@@ -96,7 +96,7 @@ class TestRefusals:
     def test_no_status_repeats_it(
         self,
         connect: Callable[..., JigClient],
-        ctx: CallContext,
+        ctx: Deadline,
         caplog: pytest.LogCaptureFixture,
         status: int,
     ) -> None:
@@ -110,7 +110,7 @@ class TestRefusals:
         server = Scripted(Say(status, page, headers))
 
         with server, pytest.raises(JigError) as caught:
-            connect(server.url).deployments.create(BODY, ctx.within(1))
+            connect(server.url).deployments.create(BODY, ctx.limited_to(1))
 
         said = everything(caught.value, caplog)
         assert [canary for canary in CANARIES if canary in said] == []
@@ -118,7 +118,7 @@ class TestRefusals:
     def test_the_value_of_a_secret_is_one(
         self,
         connect: Callable[..., JigClient],
-        ctx: CallContext,
+        ctx: Deadline,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
         """Case S4: creating a secret that is refused does not show it."""
@@ -135,7 +135,7 @@ class TestRefusals:
     def test_a_broken_answer_does_not_repeat_it(
         self,
         connect: Callable[..., JigClient],
-        ctx: CallContext,
+        ctx: Deadline,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
         """Case S1: what no HTTP library can read is not quoted."""
@@ -153,7 +153,7 @@ class TestRefusals:
         assert [canary for canary in CANARIES if canary in caplog.text] == []
 
     def test_a_body_that_is_not_json_is_not_quoted(
-        self, connect: Callable[..., JigClient], ctx: CallContext
+        self, connect: Callable[..., JigClient], ctx: Deadline
     ) -> None:
         """Case S1: the error about a lone surrogate does not hold its value."""
         body = {"value": "secret-canary\ud800"}

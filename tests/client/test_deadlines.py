@@ -16,7 +16,7 @@ from scripted import RawServer, Say, Scripted, read_head
 
 from pulumi_jig.client import transport
 from pulumi_jig.client.sockets import Backend
-from pulumi_jig.context import CallContext
+from pulumi_jig.deadline import Deadline
 from pulumi_jig.errors import NotSentError, OutcomeUnknownError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class TestTime:
         proxy = broken({"on": "*", "do": do, "every": 0.1})
 
         with pytest.raises(OutcomeUnknownError, match="did not finish its answer"):
-            connect(proxy.url).deployments.list(CallContext(0.6))
+            connect(proxy.url).deployments.list(Deadline(0.6))
 
     def test_a_server_that_does_not_read(
         self, connect: Callable[..., JigClient]
@@ -57,7 +57,7 @@ class TestTime:
         with RawServer(lambda _: gate.wait(60) and None) as server:
             with pytest.raises(OutcomeUnknownError):
                 connect(server.url).deployments.create(
-                    {"name": "llm", "args": ["x" * 20_000_000]}, CallContext(2)
+                    {"name": "llm", "args": ["x" * 20_000_000]}, Deadline(2)
                 )
             gate.set()
 
@@ -75,7 +75,7 @@ class TestTime:
         with RawServer(serve) as server:
             with pytest.raises(OutcomeUnknownError):
                 connect(server.url).deployments.create(
-                    {"name": "llm", "args": ["x" * 20_000_000]}, CallContext(2)
+                    {"name": "llm", "args": ["x" * 20_000_000]}, Deadline(2)
                 )
             # The end came in the middle of the sending, not after it.
             assert received[0] < 20_000_000
@@ -89,7 +89,7 @@ class TestTime:
         with RawServer(lambda _: gate.wait(60) and None) as server:
             url = f"https://127.0.0.1:{server.port}"
             with pytest.raises(NotSentError, match="speaks plain http, say so in"):
-                connect(url).deployments.create({"name": "llm"}, CallContext(0.6))
+                connect(url).deployments.create({"name": "llm"}, Deadline(0.6))
             gate.set()
 
     def test_busy_connections(self, connect: Callable[..., JigClient]) -> None:
@@ -106,13 +106,13 @@ class TestTime:
 
             def occupy() -> None:
                 with pytest.raises(OutcomeUnknownError):
-                    client.deployments.create({}, CallContext(30))
+                    client.deployments.create({}, Deadline(30))
 
             thread = threading.Thread(target=occupy)
             thread.start()
             arrived.wait(30)
             with pytest.raises(NotSentError, match="all 1 connections were busy"):
-                client.deployments.list(CallContext(0.5))
+                client.deployments.list(Deadline(0.5))
             gate.set()
             thread.join()
 
@@ -131,7 +131,7 @@ class TestTime:
                     filler.connect_ex(address)
                 client = connect(f"http://127.0.0.1:{address[1]}")
                 with pytest.raises(NotSentError, match="did not accept a connection"):
-                    client.deployments.list(CallContext(0.6))
+                    client.deployments.list(Deadline(0.6))
             finally:
                 for filler in fillers:
                     filler.close()
@@ -149,7 +149,7 @@ class TestTime:
         monkeypatch.setattr(socket, "getaddrinfo", slow)
         with RawServer(read_head) as server:
             with pytest.raises(NotSentError, match="did not accept a connection"):
-                connect(server.url).deployments.list(CallContext(0.1))
+                connect(server.url).deployments.list(Deadline(0.1))
 
             assert server.connections == 0
 
@@ -168,7 +168,7 @@ class TestSize:
         self,
         broken: Callable[..., FaultProxy],
         connect: Callable[..., JigClient],
-        ctx: CallContext,
+        ctx: Deadline,
         method: str,
     ) -> None:
         """Case T14: 64 MiB in a few KiB are not unpacked, and not asked for again."""
@@ -182,7 +182,7 @@ class TestSize:
     def test_a_bomb_is_not_unpacked_beyond_the_limit(
         self,
         connect: Callable[..., JigClient],
-        ctx: CallContext,
+        ctx: Deadline,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """Case T14: the limit holds while inflating, not after it."""
@@ -202,7 +202,7 @@ class TestSize:
         assert peak < 16 * 2**20
 
     def test_a_plain_flood(
-        self, connect: Callable[..., JigClient], ctx: CallContext
+        self, connect: Callable[..., JigClient], ctx: Deadline
     ) -> None:
         """The limit holds without compression, too."""
         flood = Scripted(Say(200, b" " * (33 * 2**20)))
@@ -215,7 +215,7 @@ class TestSize:
 
     @pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "GZIP"])
     def test_a_compressed_answer_is_read(
-        self, connect: Callable[..., JigClient], ctx: CallContext, encoding: str
+        self, connect: Callable[..., JigClient], ctx: Deadline, encoding: str
     ) -> None:
         """An honest gzip body is just data."""
         body = gzip.compress(json.dumps({"name": "x" * 100_000}).encode())
@@ -226,26 +226,26 @@ class TestSize:
         assert got.name == "x" * 100_000
 
     def test_a_compressed_answer_without_its_end(
-        self, connect: Callable[..., JigClient], ctx: CallContext
+        self, connect: Callable[..., JigClient], ctx: Deadline
     ) -> None:
         """Case R9: all data and no checksum is a truncated answer, not a good one."""
         body = gzip.compress(b'{"data": []}')[:-8]
         cut = Scripted(Say(200, body, {"Content-Encoding": "gzip"}))
 
         with cut as server, pytest.raises(OutcomeUnknownError, match="ends too early"):
-            connect(server.url).deployments.list(ctx.within(1))
+            connect(server.url).deployments.list(ctx.limited_to(1))
 
     def test_another_compression_was_not_asked_for(
-        self, connect: Callable[..., JigClient], ctx: CallContext
+        self, connect: Callable[..., JigClient], ctx: Deadline
     ) -> None:
         """Only gzip is asked for, so only gzip is read."""
         strange = Scripted(Say(200, b"??", {"Content-Encoding": "br"}))
 
         with strange as server, pytest.raises(OutcomeUnknownError, match="'br'"):
-            connect(server.url).deployments.list(ctx.within(1))
+            connect(server.url).deployments.list(ctx.limited_to(1))
 
     def test_a_header_without_end(
-        self, connect: Callable[..., JigClient], ctx: CallContext
+        self, connect: Callable[..., JigClient], ctx: Deadline
     ) -> None:
         """A header of a megabyte is a broken answer, not a reason to swell."""
 
@@ -254,10 +254,10 @@ class TestSize:
             sock.sendall(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 2**20)
 
         with RawServer(serve) as server, pytest.raises(OutcomeUnknownError):
-            connect(server.url).deployments.list(ctx.within(1))
+            connect(server.url).deployments.list(ctx.limited_to(1))
 
     def test_something_that_is_not_http(
-        self, connect: Callable[..., JigClient], ctx: CallContext
+        self, connect: Callable[..., JigClient], ctx: Deadline
     ) -> None:
         """A port of another protocol gives an error, not a traceback."""
 
@@ -266,4 +266,4 @@ class TestSize:
             sock.sendall(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
 
         with RawServer(serve) as server, pytest.raises(OutcomeUnknownError):
-            connect(server.url).deployments.list(ctx.within(1))
+            connect(server.url).deployments.list(ctx.limited_to(1))

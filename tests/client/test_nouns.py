@@ -12,7 +12,7 @@ from scripted import FakeClock, Say, Scripted
 
 from pulumi_jig.client import JigClient, WireAnswer, WireError, WireRequest
 from pulumi_jig.config import Settings
-from pulumi_jig.context import CallContext
+from pulumi_jig.deadline import Deadline
 from pulumi_jig.errors import (
     APIError,
     AuthenticationError,
@@ -76,7 +76,7 @@ class TestVerbs:
     def test_each_verb_asks_for_the_right_thing(
         self,
         connect: Callable[..., JigClient],
-        ctx: CallContext,
+        ctx: Deadline,
         *,
         noun: str,
         verb: str,
@@ -108,7 +108,7 @@ class TestVerbs:
 
         assert found == {(noun, verb) for noun, verb, *_ in VERBS}
 
-    def test_headers(self, connect: Callable[..., JigClient], ctx: CallContext) -> None:
+    def test_headers(self, connect: Callable[..., JigClient], ctx: Deadline) -> None:
         """The key goes in a header; who asks is told; a body is announced as JSON."""
         with Scripted() as server:
             client = connect(server.url)
@@ -149,12 +149,12 @@ class TestVerbs:
                 pass
 
         client = JigClient(Settings(api_key="k"), wire=Wire())
-        client.deployments.list(CallContext(1))
+        client.deployments.list(Deadline(1))
 
         assert asked[0].headers["User-Agent"] == "pulumi-jig"
 
     def test_a_prefix_of_the_address_is_kept(
-        self, connect: Callable[..., JigClient], ctx: CallContext
+        self, connect: Callable[..., JigClient], ctx: Deadline
     ) -> None:
         """Case N12: a gateway's path stands before the API's."""
         with Scripted() as server:
@@ -169,7 +169,7 @@ class TestNames:
     def test_names_that_lead_elsewhere_are_refused(
         self,
         connect: Callable[..., JigClient],
-        ctx: CallContext,
+        ctx: Deadline,
         noun: str,
         name: str,
     ) -> None:
@@ -183,7 +183,7 @@ class TestNames:
 
     @pytest.mark.parametrize("name", ["secrets", "storage", "prewarm"])
     def test_a_deployment_cannot_be_called_like_a_path(
-        self, connect: Callable[..., JigClient], ctx: CallContext, name: str
+        self, connect: Callable[..., JigClient], ctx: Deadline, name: str
     ) -> None:
         """`DELETE /deployments/secrets` is not about a deployment."""
         with pytest.raises(InputError):
@@ -193,7 +193,7 @@ class TestNames:
         "name", ["a/../b", "a/b", "a?b=c", "a#b", "a%2Fb", "a b", "é", "a\\b", "a;b"]
     )
     def test_a_name_stays_one_segment(
-        self, connect: Callable[..., JigClient], ctx: CallContext, name: str
+        self, connect: Callable[..., JigClient], ctx: Deadline, name: str
     ) -> None:
         """Case N11: whatever stands in a name, the path keeps its depth."""
         from urllib.parse import unquote
@@ -217,7 +217,7 @@ class TestLists:
         ],
     )
     def test_a_list_is_read_in_every_form(
-        self, connect: Callable[..., JigClient], ctx: CallContext, body: Any
+        self, connect: Callable[..., JigClient], ctx: Deadline, body: Any
     ) -> None:
         """Case V4: bare or wrapped, and what is not a thing is left out."""
         with Scripted(Say(200, body)) as server:
@@ -227,14 +227,14 @@ class TestLists:
 
     @pytest.mark.parametrize("body", [{}, {"data": None}, {"data": {"a": 1}}])
     def test_a_list_without_things_is_empty(
-        self, connect: Callable[..., JigClient], ctx: CallContext, body: Any
+        self, connect: Callable[..., JigClient], ctx: Deadline, body: Any
     ) -> None:
         """Case V4: a list that is missing is no reason to fail."""
         with Scripted(Say(200, body)) as server:
             assert connect(server.url).volumes.list(ctx) == []
 
     def test_one_thing_may_be_wrapped(
-        self, connect: Callable[..., JigClient], ctx: CallContext
+        self, connect: Callable[..., JigClient], ctx: Deadline
     ) -> None:
         """Case V4: an answer in an envelope is opened; a list is not a thing."""
         with Scripted(Say(200, {"data": {"name": "a"}}), Say(200, [])) as server:
@@ -259,7 +259,7 @@ class TestLogs:
     def test_lines_are_read_in_every_form(
         self,
         connect: Callable[..., JigClient],
-        ctx: CallContext,
+        ctx: Deadline,
         body: Any,
         lines: list[str],
     ) -> None:
@@ -268,7 +268,7 @@ class TestLogs:
             assert connect(server.url).deployments.logs("llm", ctx) == lines
 
     def test_filters_are_sent(
-        self, connect: Callable[..., JigClient], ctx: CallContext
+        self, connect: Callable[..., JigClient], ctx: Deadline
     ) -> None:
         """Replica, revision and version narrow the logs; what is unset is not sent."""
         with Scripted() as server:
@@ -308,7 +308,7 @@ class TestRevisions:
     def test_all_pages_are_read(
         self,
         connect: Callable[..., JigClient],
-        ctx: CallContext,
+        ctx: Deadline,
         *,
         total: int,
         limit: int | None,
@@ -323,7 +323,7 @@ class TestRevisions:
         assert [e.event_number for e in events] == list(range(total, 0, -1))[:found]
 
     def test_a_server_that_repeats_itself_is_not_asked_for_ever(
-        self, connect: Callable[..., JigClient], ctx: CallContext
+        self, connect: Callable[..., JigClient], ctx: Deadline
     ) -> None:
         """A page that does not go back is the last one."""
         with Scripted(history(total=150, stuck=True)) as server:
@@ -332,7 +332,7 @@ class TestRevisions:
             assert len(server.seen) == 2
 
     def test_events_without_numbers_end_the_history(
-        self, connect: Callable[..., JigClient], ctx: CallContext
+        self, connect: Callable[..., JigClient], ctx: Deadline
     ) -> None:
         """Without event numbers there is no next page to ask for."""
         with Scripted(Say(200, {"data": [{"action": "create"}] * 100})) as server:
@@ -372,7 +372,7 @@ class TestWhoami:
     def test_the_account_is_read_from_every_kind_of_key(
         self,
         connect: Callable[..., JigClient],
-        ctx: CallContext,
+        ctx: Deadline,
         body: Any,
         who: str | None,
     ) -> None:
@@ -384,7 +384,7 @@ class TestWhoami:
 
     @pytest.mark.parametrize("status", [404, 405, 501])
     def test_a_server_that_does_not_say_is_not_asked_again(
-        self, connect: Callable[..., JigClient], ctx: CallContext, status: int
+        self, connect: Callable[..., JigClient], ctx: Deadline, status: int
     ) -> None:
         """An older service has no such path; then nobody knows."""
         with Scripted(Say(status, {}, {"x-should-retry": "false"})) as server:
@@ -400,7 +400,7 @@ class TestWhoami:
         with Scripted(Say(200, {"id": "x"})) as server:
             client = connect(server.url)
             threads = [
-                threading.Thread(target=client.whoami, args=(CallContext(30),))
+                threading.Thread(target=client.whoami, args=(Deadline(30),))
                 for _ in range(64)
             ]
             for thread in threads:
@@ -411,7 +411,7 @@ class TestWhoami:
             assert len(server.seen) == 1
 
     def test_a_rejected_key_is_an_error_each_time(
-        self, connect: Callable[..., JigClient], ctx: CallContext
+        self, connect: Callable[..., JigClient], ctx: Deadline
     ) -> None:
         """Only an answer is remembered, never a failure."""
         with Scripted(Say(401), Say(200, {"id": "x"})) as server:
@@ -422,7 +422,7 @@ class TestWhoami:
             assert client.whoami(ctx) == "x"
 
     def test_nobody_waits_longer_than_the_deadline_for_another_thread(
-        self, connect: Callable[..., JigClient], ctx: CallContext
+        self, connect: Callable[..., JigClient], ctx: Deadline
     ) -> None:
         """A thread that hangs in the question does not hold the others."""
         gate, arrived = threading.Event(), threading.Event()
@@ -434,11 +434,11 @@ class TestWhoami:
 
         with Scripted(slow) as server:
             client = connect(server.url)
-            thread = threading.Thread(target=client.whoami, args=(CallContext(60),))
+            thread = threading.Thread(target=client.whoami, args=(Deadline(60),))
             thread.start()
             arrived.wait(30)
             with pytest.raises(NotSentError, match="another thread"):
-                client.whoami(CallContext(0.05))
+                client.whoami(Deadline(0.05))
             gate.set()
             thread.join()
 
@@ -447,7 +447,7 @@ def test_a_life_against_the_emulator(
     connect: Callable[..., JigClient], emulator: str
 ) -> None:
     """Every verb of a deployment works against a server with the API's rules."""
-    client, ctx = connect(emulator), CallContext(60)
+    client, ctx = connect(emulator), Deadline(60)
     body = {
         "name": "client-life",
         "image": "registry.together.ai/p/llm:1",
@@ -502,7 +502,7 @@ def test_a_wire_of_ones_own_needs_no_network(clock: FakeClock) -> None:
             pass
 
     client = JigClient(Settings(api_key="k"), wire=Wire())
-    ctx = CallContext(300, clock=clock, sleep=clock.sleep)
+    ctx = Deadline(300, clock=clock, sleep=clock.sleep)
 
     with pytest.raises(APIError, match="taken"):
         client.deployments.list(ctx)

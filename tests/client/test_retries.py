@@ -14,7 +14,7 @@ from pulumi_jig.client import JigClient, RetryBudget, WireError
 from pulumi_jig.client.retry import BUDGET, BUDGET_RATE
 from pulumi_jig.client.wire import WireAnswer
 from pulumi_jig.config import Settings
-from pulumi_jig.context import CallContext
+from pulumi_jig.deadline import Deadline
 from pulumi_jig.errors import (
     APIError,
     BadRequestError,
@@ -43,7 +43,7 @@ BODY = {
 }
 
 
-def send(client: JigClient, method: str, ctx: CallContext) -> Any:
+def send(client: JigClient, method: str, ctx: Deadline) -> Any:
     """The deployment verb of this method."""
     deployments = client.deployments
     match method:
@@ -63,7 +63,7 @@ class TestStatuses:
         self,
         connect: Callable[..., JigClient],
         clock: FakeClock,
-        ctx: CallContext,
+        ctx: Deadline,
         method: str,
         status: int,
     ) -> None:
@@ -78,7 +78,7 @@ class TestStatuses:
     def test_a_post_is_not(
         self,
         connect: Callable[..., JigClient],
-        ctx: CallContext,
+        ctx: Deadline,
         status: int,
         header: dict[str, str],
     ) -> None:
@@ -90,7 +90,7 @@ class TestStatuses:
             assert len(server.seen) == 1
 
     def test_a_throttled_post_is(
-        self, connect: Callable[..., JigClient], ctx: CallContext
+        self, connect: Callable[..., JigClient], ctx: Deadline
     ) -> None:
         """Case T1: 429 says that nothing was done, so a POST is sent again."""
         with Scripted(Say(429), Say(429), OK) as server:
@@ -104,7 +104,7 @@ class TestStatuses:
     def test_final_answers_are_final(
         self,
         connect: Callable[..., JigClient],
-        ctx: CallContext,
+        ctx: Deadline,
         method: str,
         status: int,
         header: dict[str, str],
@@ -121,7 +121,7 @@ class TestStatuses:
     def test_a_conflict_is_for_the_caller_to_look_at(
         self,
         connect: Callable[..., JigClient],
-        ctx: CallContext,
+        ctx: Deadline,
         method: str,
         header: dict[str, str],
     ) -> None:
@@ -133,7 +133,7 @@ class TestStatuses:
             assert len(server.seen) == 1
 
     def test_the_service_can_forbid_another_attempt(
-        self, connect: Callable[..., JigClient], ctx: CallContext
+        self, connect: Callable[..., JigClient], ctx: Deadline
     ) -> None:
         """Case T7: `x-should-retry: false` on 500 ends the retries."""
         with Scripted(Say(500, {}, {"x-should-retry": "false"}), OK) as server:
@@ -146,7 +146,7 @@ class TestStatuses:
     def test_the_service_can_ask_for_another_attempt(
         self,
         connect: Callable[..., JigClient],
-        ctx: CallContext,
+        ctx: Deadline,
         header: str,
         requests: int,
     ) -> None:
@@ -160,7 +160,7 @@ class TestStatuses:
             assert len(server.seen) == requests
 
     def test_a_page_is_asked_for_twice_more(
-        self, connect: Callable[..., JigClient], ctx: CallContext
+        self, connect: Callable[..., JigClient], ctx: Deadline
     ) -> None:
         """A captive portal answers quickly and for ever; nobody waits for it."""
         with Scripted(Say(200, "<html>log in</html>")) as server:
@@ -177,7 +177,7 @@ class TestWaits:
         self,
         connect: Callable[..., JigClient],
         clock: FakeClock,
-        ctx: CallContext,
+        ctx: Deadline,
         headers: dict[str, str],
         status: int = 429,
     ) -> float:
@@ -193,7 +193,7 @@ class TestWaits:
         self,
         connect: Callable[..., JigClient],
         clock: FakeClock,
-        ctx: CallContext,
+        ctx: Deadline,
         asked: int,
     ) -> None:
         """Cases T1, T4: never earlier than asked, and hardly later."""
@@ -202,7 +202,7 @@ class TestWaits:
         assert asked <= waited <= asked * 1.1 + 0.01
 
     def test_a_date_is_obeyed(
-        self, connect: Callable[..., JigClient], clock: FakeClock, ctx: CallContext
+        self, connect: Callable[..., JigClient], clock: FakeClock, ctx: Deadline
     ) -> None:
         """Case T2: a date in the future is a wait."""
         date = email.utils.formatdate(1_800_000_030, usegmt=True)
@@ -214,7 +214,7 @@ class TestWaits:
         self,
         connect: Callable[..., JigClient],
         clock: FakeClock,
-        ctx: CallContext,
+        ctx: Deadline,
         status: int,
     ) -> None:
         """Case T3: `retry-after-ms` wins over seconds, on any status."""
@@ -234,7 +234,7 @@ class TestWaits:
         self,
         connect: Callable[..., JigClient],
         clock: FakeClock,
-        ctx: CallContext,
+        ctx: Deadline,
         garbage: str,
     ) -> None:
         """Cases T2, T5: a past date, a negative or absurd number is no wait."""
@@ -259,31 +259,31 @@ class TestWaits:
     ) -> None:
         """Case T11: doubled, capped, and then a random half to all of it."""
         with Scripted(*[Say(status)] * 7, OK, clock=clock) as server:
-            ctx = CallContext(300, clock=clock, sleep=clock.sleep)
+            ctx = Deadline(300, clock=clock, sleep=clock.sleep)
             connect(server.url, rng=lambda: luck).deployments.get("llm", ctx)
 
             expected = [wait * (0.5 + 0.5 * luck) for wait in longest]
             assert server.waits == pytest.approx(expected)
 
     def test_nobody_sleeps_past_the_deadline(
-        self, connect: Callable[..., JigClient], clock: FakeClock, ctx: CallContext
+        self, connect: Callable[..., JigClient], clock: FakeClock, ctx: Deadline
     ) -> None:
         """Cases T4, T11: a wait that would pass the deadline is not begun."""
         with Scripted(Say(429, {}, {"Retry-After": "60"}), OK, clock=clock) as server:
             with pytest.raises(RateLimitError) as caught:
-                send(connect(server.url), "GET", ctx.within(59))
+                send(connect(server.url), "GET", ctx.limited_to(59))
 
             assert len(server.seen) == 1
         assert (clock.now, caught.value.retry_after) == (1000.0, 60.0)
         assert "asked to wait 60 s, which is more than" in caught.value.message
 
     def test_the_end_says_how_often_it_was_tried(
-        self, connect: Callable[..., JigClient], ctx: CallContext
+        self, connect: Callable[..., JigClient], ctx: Deadline
     ) -> None:
         """Case T6: 429 for ever ends at the deadline, with the count of attempts."""
         with Scripted(Say(429)) as server:
             with pytest.raises(RateLimitError) as caught:
-                send(connect(server.url), "GET", ctx.within(30))
+                send(connect(server.url), "GET", ctx.limited_to(30))
 
             tried = len(server.seen)
         assert tried == 5
@@ -291,7 +291,7 @@ class TestWaits:
         assert str(caught.value) == caught.value.message
 
     def test_one_attempt_is_not_counted(
-        self, connect: Callable[..., JigClient], ctx: CallContext
+        self, connect: Callable[..., JigClient], ctx: Deadline
     ) -> None:
         """An error at the first attempt does not speak of attempts."""
         with Scripted(Say(404)) as server, pytest.raises(NotFoundError) as caught:
@@ -300,7 +300,7 @@ class TestWaits:
         assert "attempt" not in caught.value.message
 
     def test_after_the_deadline_nothing_is_sent(
-        self, connect: Callable[..., JigClient], clock: FakeClock, ctx: CallContext
+        self, connect: Callable[..., JigClient], clock: FakeClock, ctx: Deadline
     ) -> None:
         """An operation whose time is over sends nothing, and says so."""
         clock.now += 301
@@ -321,7 +321,7 @@ class TestUnreachable:
         proxy = broken({"on": "start", "do": "refuse", "seconds": 0.7})
 
         made = connect(proxy.url).deployments.create(
-            {**BODY, "name": "r1-refused"}, CallContext(20)
+            {**BODY, "name": "r1-refused"}, Deadline(20)
         )
 
         assert made.name == "r1-refused"
@@ -332,7 +332,7 @@ class TestUnreachable:
         self,
         connect: Callable[..., JigClient],
         clock: FakeClock,
-        ctx: CallContext,
+        ctx: Deadline,
         method: str,
     ) -> None:
         """Nobody waits a minute for a wrong port: after 20 s it is told."""
@@ -348,13 +348,13 @@ class TestUnreachable:
         )
 
     def test_a_name_without_an_address(
-        self, connect: Callable[..., JigClient], ctx: CallContext
+        self, connect: Callable[..., JigClient], ctx: Deadline
     ) -> None:
         """
         Case R1, peers' bug 47: a host that does not exist names the setting to check.
         """
         with pytest.raises(NotSentError, match="has no address; check TOGETHER_BASE"):
-            send(connect("https://no-such-host.invalid"), "POST", ctx.within(1))
+            send(connect("https://no-such-host.invalid"), "POST", ctx.limited_to(1))
 
 
 class TestAmbiguous:
@@ -371,7 +371,7 @@ class TestAmbiguous:
         self,
         broken: Callable[..., FaultProxy],
         connect: Callable[..., JigClient],
-        ctx: CallContext,
+        ctx: Deadline,
         do: str,
     ) -> None:
         """Cases R3, R4, R9: it is sent once, and the caller is told to look."""
@@ -389,7 +389,7 @@ class TestAmbiguous:
         self,
         broken: Callable[..., FaultProxy],
         connect: Callable[..., JigClient],
-        ctx: CallContext,
+        ctx: Deadline,
         do: str,
     ) -> None:
         """What only reads is asked again until it is answered."""
@@ -404,7 +404,7 @@ class TestAmbiguous:
         self,
         broken: Callable[..., FaultProxy],
         connect: Callable[..., JigClient],
-        ctx: CallContext,
+        ctx: Deadline,
         do: str,
     ) -> None:
         """The same body twice is the same change; a second deletion finds nothing."""
@@ -427,7 +427,7 @@ class TestAmbiguous:
         self,
         broken: Callable[..., FaultProxy],
         connect: Callable[..., JigClient],
-        ctx: CallContext,
+        ctx: Deadline,
     ) -> None:
         """Each content that arrives makes a version, so who asked has to look first."""
         where = "PATCH /deployments/storage/volumes/*"
@@ -445,7 +445,7 @@ class TestAmbiguous:
         assert client.volumes.update("once", {"type": "readOnly"}, ctx).name == "once"
 
     def test_a_change_that_may_have_been_made_is_never_called_unsent(
-        self, clock: FakeClock, ctx: CallContext
+        self, clock: FakeClock, ctx: Deadline
     ) -> None:
         """A lost answer and then a refused connection is an ambiguous end."""
 
@@ -477,7 +477,7 @@ class TestAmbiguous:
         proxy = broken({"on": "POST *", "do": "reset-before-forward"})
 
         with pytest.raises(OutcomeUnknownError, match="was reset"):
-            connect(proxy.url).deployments.create(BODY, CallContext(20))
+            connect(proxy.url).deployments.create(BODY, Deadline(20))
 
         assert proxy.count("POST *", forwarded=True) == 0
 
@@ -505,7 +505,7 @@ class TestBudget:
         def operate() -> None:
             own = FakeClock()
             with pytest.raises(ServerError):
-                client.deployments.list(CallContext(20, clock=own, sleep=own.sleep))
+                client.deployments.list(Deadline(20, clock=own, sleep=own.sleep))
 
         threads = [threading.Thread(target=operate) for _ in range(64)]
         for thread in threads:
@@ -543,7 +543,7 @@ class TestBudget:
         assert [budget.reserve(), budget.reserve()] == [0, 1.0]
 
     def test_an_empty_budget_delays_a_retry(
-        self, connect: Callable[..., JigClient], clock: FakeClock, ctx: CallContext
+        self, connect: Callable[..., JigClient], clock: FakeClock, ctx: Deadline
     ) -> None:
         """The wait of a request is the longer of its own and the budget's."""
         budget = RetryBudget(1, 0.1, clock=clock)
@@ -553,14 +553,14 @@ class TestBudget:
             assert server.waits == pytest.approx([0.5, 9.5])
 
     def test_who_gives_up_leaves_its_turn_to_others(
-        self, connect: Callable[..., JigClient], clock: FakeClock, ctx: CallContext
+        self, connect: Callable[..., JigClient], clock: FakeClock, ctx: Deadline
     ) -> None:
         """An attempt that the deadline forbids costs the others nothing."""
         budget = RetryBudget(1, 0.001, clock=clock)
         with Scripted(Say(500), Say(500), OK, clock=clock) as server:
             client = connect(server.url, budget=budget)
             with pytest.raises(ServerError):
-                client.deployments.get("llm", ctx.within(0.1))
+                client.deployments.get("llm", ctx.limited_to(0.1))
             client.deployments.get("llm", ctx)
 
             assert server.waits[1] == pytest.approx(0.5)
@@ -579,7 +579,7 @@ class TestEngineGone:
                 send(
                     connect(server.url),
                     method,
-                    CallContext(20, engine_alive=lambda: False),
+                    Deadline(20, engine_alive=lambda: False),
                 )
 
             assert server.seen == []
@@ -589,7 +589,7 @@ class TestEngineGone:
     ) -> None:
         """Case T15: a retry that waits does not outlive whoever asked."""
         with Scripted(Say(429, {}, {"Retry-After": "100"}), OK) as server:
-            ctx = CallContext(
+            ctx = Deadline(
                 300,
                 clock=clock,
                 sleep=clock.sleep,
@@ -612,7 +612,7 @@ class TestEngineGone:
             return Say(429, {}, {"retry-after-ms": "1"})
 
         with Scripted(throttle, OK) as server:
-            ctx = CallContext(
+            ctx = Deadline(
                 300, clock=clock, sleep=clock.sleep, engine_alive=lambda: alive[0]
             )
             with pytest.raises(EngineDisconnectedError):
@@ -634,11 +634,11 @@ def test_stale_connections_are_told_from_fresh_ones(
 
     with RawServer(serve) as server:
         client = connect(server.url)
-        client.deployments.list(CallContext(20))
+        client.deployments.list(Deadline(20))
         with pytest.raises(OutcomeUnknownError):
-            client.deployments.create({"name": "llm"}, CallContext(20))
-        client.deployments.list(CallContext(20))
-        client.deployments.list(CallContext(20))
+            client.deployments.create({"name": "llm"}, Deadline(20))
+        client.deployments.list(Deadline(20))
+        client.deployments.list(Deadline(20))
 
     assert server.connections == 3
 
@@ -657,15 +657,15 @@ def test_a_connection_that_the_server_closed_is_not_used(
 
     with RawServer(serve) as server:
         client = connect(server.url)
-        client.deployments.list(CallContext(20))
+        client.deployments.list(Deadline(20))
         closed.wait(20)
-        client.deployments.create({}, CallContext(20))
+        client.deployments.create({}, Deadline(20))
 
     assert server.connections == 2
 
 
 def test_other_exceptions_are_not_ours_to_repeat(
-    connect: Callable[..., JigClient], ctx: CallContext
+    connect: Callable[..., JigClient], ctx: Deadline
 ) -> None:
     """Whatever is not a failed attempt passes through at once."""
 
@@ -681,13 +681,13 @@ def test_other_exceptions_are_not_ours_to_repeat(
 
 
 def test_transport_errors_know_their_request(
-    connect: Callable[..., JigClient], ctx: CallContext
+    connect: Callable[..., JigClient], ctx: Deadline
 ) -> None:
     """Method and path are attributes, so that nobody has to read the message."""
     url = f"http://127.0.0.1:{free_port()}"
 
     with pytest.raises(RequestError) as caught:
-        connect(url).secrets.delete("a/b", ctx.within(0.1))
+        connect(url).secrets.delete("a/b", ctx.limited_to(0.1))
 
     expected = ("DELETE", "/v1/deployments/secrets/a%2Fb")
     assert (caught.value.method, caught.value.path) == expected

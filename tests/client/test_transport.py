@@ -19,7 +19,7 @@ from faultproxy import FaultProxy
 from scripted import RawServer, Say, Scripted, read_head
 
 from pulumi_jig.client import transport
-from pulumi_jig.context import CallContext
+from pulumi_jig.deadline import Deadline
 from pulumi_jig.errors import (
     ConfigError,
     EngineDisconnectedError,
@@ -83,7 +83,7 @@ def trusted(
 
 class TestCertificates:
     def fails(
-        self, connect: Callable[..., JigClient], proxy: FaultProxy, ctx: CallContext
+        self, connect: Callable[..., JigClient], proxy: FaultProxy, ctx: Deadline
     ) -> str:
         """The message of a POST, which must not have reached the server."""
         with pytest.raises(NotSentError) as caught:
@@ -96,7 +96,7 @@ class TestCertificates:
         self,
         connect: Callable[..., JigClient],
         secure: Callable[..., FaultProxy],
-        ctx: CallContext,
+        ctx: Deadline,
     ) -> None:
         """Case N1, peers' bug 48: the message names SSL_CERT_FILE."""
         message = self.fails(connect, secure(), ctx)
@@ -108,7 +108,7 @@ class TestCertificates:
         self,
         connect: Callable[..., JigClient],
         secure: Callable[..., FaultProxy],
-        ctx: CallContext,
+        ctx: Deadline,
         trusted: Path,
     ) -> None:
         """Case N2: with the authority's file, the same server is good."""
@@ -122,7 +122,7 @@ class TestCertificates:
         self,
         connect: Callable[..., JigClient],
         secure: Callable[..., FaultProxy],
-        ctx: CallContext,
+        ctx: Deadline,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """Case N2: whoever set the other variable learns why it has no effect."""
@@ -135,7 +135,7 @@ class TestCertificates:
         self,
         connect: Callable[..., JigClient],
         secure: Callable[..., FaultProxy],
-        ctx: CallContext,
+        ctx: Deadline,
     ) -> None:
         """Case N5: the message names the address."""
         message = self.fails(connect, secure("other.example"), ctx)
@@ -147,7 +147,7 @@ class TestCertificates:
         self,
         connect: Callable[..., JigClient],
         secure: Callable[..., FaultProxy],
-        ctx: CallContext,
+        ctx: Deadline,
     ) -> None:
         """Case N6: the message names the certificate and the clock."""
         message = self.fails(connect, secure(days=-1), ctx)
@@ -184,7 +184,7 @@ class TestCertificates:
         self,
         connect: Callable[..., JigClient],
         emulator: str,
-        ctx: CallContext,
+        ctx: Deadline,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """Case N3: a wrong path does not disturb who does not need it."""
@@ -196,7 +196,7 @@ class TestCertificates:
         self,
         connect: Callable[..., JigClient],
         secure: Callable[..., FaultProxy],
-        ctx: CallContext,
+        ctx: Deadline,
         monkeypatch: pytest.MonkeyPatch,
         tmp_path: Path,
     ) -> None:
@@ -206,7 +206,7 @@ class TestCertificates:
         assert "is not trusted" in self.fails(connect, secure(), ctx)
 
     def test_tls_to_a_port_without(
-        self, connect: Callable[..., JigClient], ctx: CallContext
+        self, connect: Callable[..., JigClient], ctx: Deadline
     ) -> None:
         """Case N4: https to a plain port names the address."""
         with Scripted() as server, pytest.raises(NotSentError) as caught:
@@ -215,7 +215,7 @@ class TestCertificates:
         assert "does not speak TLS; use http:// in TOGETHER" in caught.value.message
 
     def test_a_handshake_that_is_cut_short(
-        self, connect: Callable[..., JigClient], ctx: CallContext
+        self, connect: Callable[..., JigClient], ctx: Deadline
     ) -> None:
         """A middle box that hangs up on TLS is told from a bad certificate."""
 
@@ -229,7 +229,7 @@ class TestCertificates:
         assert server.connections == 1
 
     def test_a_handshake_that_is_reset(
-        self, connect: Callable[..., JigClient], ctx: CallContext
+        self, connect: Callable[..., JigClient], ctx: Deadline
     ) -> None:
         """A connection that breaks while it is made has sent nothing."""
 
@@ -241,18 +241,18 @@ class TestCertificates:
         with RawServer(serve) as server:
             client = connect(f"https://127.0.0.1:{server.port}")
             with pytest.raises(NotSentError) as caught:
-                client.deployments.list(ctx.within(0.1))
+                client.deployments.list(ctx.limited_to(0.1))
 
         assert "cannot be reached; check TOGETHER_BASE_URL" in caught.value.message
 
     def test_a_key_that_no_header_can_hold(
-        self, connect: Callable[..., JigClient], ctx: CallContext
+        self, connect: Callable[..., JigClient], ctx: Deadline
     ) -> None:
         """Case N10: past the settings' check, the HTTP library's words are not used."""
         key = "key-canary\n0123"
 
         with Scripted() as server, pytest.raises(NotSentError) as caught:
-            connect(server.url, api_key=key).deployments.list(ctx.within(0.1))
+            connect(server.url, api_key=key).deployments.list(ctx.limited_to(0.1))
 
         assert "canary" not in "".join(traceback.format_exception(caught.value))
 
@@ -263,7 +263,7 @@ class TestProxies:
     def test_this_machine_is_reached_directly(
         self,
         connect: Callable[..., JigClient],
-        ctx: CallContext,
+        ctx: Deadline,
         monkeypatch: pytest.MonkeyPatch,
         host: str,
         name: str,
@@ -279,7 +279,7 @@ class TestProxies:
     def test_other_hosts_are_reached_through_it(
         self,
         connect: Callable[..., JigClient],
-        ctx: CallContext,
+        ctx: Deadline,
         monkeypatch: pytest.MonkeyPatch,
         scheme: str,
     ) -> None:
@@ -298,7 +298,7 @@ class TestProxies:
         self,
         connect: Callable[..., JigClient],
         authority: trustme.CA,
-        ctx: CallContext,
+        ctx: Deadline,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """The proxy sees a host name, and nothing of the key."""
@@ -325,7 +325,7 @@ class TestProxies:
     def test_a_proxy_that_refuses(
         self,
         connect: Callable[..., JigClient],
-        ctx: CallContext,
+        ctx: Deadline,
         monkeypatch: pytest.MonkeyPatch,
         status: bytes,
     ) -> None:
@@ -338,7 +338,7 @@ class TestProxies:
         with RawServer(serve) as proxy:
             monkeypatch.setenv("HTTPS_PROXY", f"http://me:pw@127.0.0.1:{proxy.port}")
             with pytest.raises(NotSentError) as caught:
-                connect(f"https://{HOST}").deployments.list(ctx.within(1))
+                connect(f"https://{HOST}").deployments.list(ctx.limited_to(1))
 
         assert f"http://127.0.0.1:{proxy.port} refused" in caught.value.message
         assert "check HTTPS_PROXY" in caught.value.message
@@ -347,7 +347,7 @@ class TestProxies:
     def test_a_proxy_that_is_not_there(
         self,
         connect: Callable[..., JigClient],
-        ctx: CallContext,
+        ctx: Deadline,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """It is the proxy that is named, not the service."""
@@ -356,13 +356,13 @@ class TestProxies:
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
 
         with pytest.raises(NotSentError, match=r"the proxy .* cannot be reached"):
-            connect(f"https://{HOST}").deployments.list(ctx.within(1))
+            connect(f"https://{HOST}").deployments.list(ctx.limited_to(1))
 
     @pytest.mark.parametrize("names", [HOST, ".invalid", "*", f"a.example,{HOST}"])
     def test_no_proxy(
         self,
         connect: Callable[..., JigClient],
-        ctx: CallContext,
+        ctx: Deadline,
         monkeypatch: pytest.MonkeyPatch,
         names: str,
     ) -> None:
@@ -371,7 +371,7 @@ class TestProxies:
             monkeypatch.setenv("HTTP_PROXY", proxy.url)
             monkeypatch.setenv("NO_PROXY", names)
             with pytest.raises(NotSentError, match="has no address"):
-                connect(f"http://{HOST}").deployments.list(ctx.within(1))
+                connect(f"http://{HOST}").deployments.list(ctx.limited_to(1))
 
             assert proxy.seen == []
 
@@ -392,7 +392,7 @@ class TestProxies:
     def test_socks_with_the_package(
         self,
         connect: Callable[..., JigClient],
-        ctx: CallContext,
+        ctx: Deadline,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """With the package, a SOCKS proxy is spoken to, and looks names up itself."""
@@ -425,7 +425,7 @@ class TestProxies:
 
 class TestConnections:
     def test_a_wait_uses_one_connection(
-        self, connect: Callable[..., JigClient], ctx: CallContext
+        self, connect: Callable[..., JigClient], ctx: Deadline
     ) -> None:
         """Polling does not open a connection for each look."""
         with Scripted() as server:
@@ -436,7 +436,7 @@ class TestConnections:
             assert len({seen.connection for seen in server.seen}) == 1
 
     def test_refusals_keep_it_open(
-        self, connect: Callable[..., JigClient], ctx: CallContext
+        self, connect: Callable[..., JigClient], ctx: Deadline
     ) -> None:
         """An error is read to its end, so that its connection serves again."""
         with Scripted(Say(500, "x" * 5000), Say(503), Say(200)) as server:
@@ -445,7 +445,7 @@ class TestConnections:
             assert len({seen.connection for seen in server.seen}) == 1
 
     def test_threads_share_them_up_to_the_limit(
-        self, connect: Callable[..., JigClient], ctx: CallContext
+        self, connect: Callable[..., JigClient], ctx: Deadline
     ) -> None:
         """`jig:parallel` bounds the connections, and all answers find their asker."""
 
@@ -476,12 +476,12 @@ class TestConnections:
         with Scripted(meet) as server, ThreadPoolExecutor(64) as pool:
             client = connect(server.url)
             futures = [
-                pool.submit(client.deployments.list, CallContext(60)) for _ in range(64)
+                pool.submit(client.deployments.list, Deadline(60)) for _ in range(64)
             ]
             assert [future.result() for future in futures] == [[]] * 64
 
     def test_no_cookie_is_kept(
-        self, connect: Callable[..., JigClient], ctx: CallContext
+        self, connect: Callable[..., JigClient], ctx: Deadline
     ) -> None:
         """A session that a load balancer hands out does not follow the key around."""
         with Scripted(Say(200, {}, {"Set-Cookie": "a=b; Path=/"})) as server:
@@ -494,7 +494,7 @@ class TestConnections:
     def test_a_host_with_two_addresses(
         self,
         connect: Callable[..., JigClient],
-        ctx: CallContext,
+        ctx: Deadline,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """Where the first address does not answer, the second is tried."""
@@ -513,14 +513,14 @@ class TestConnections:
             assert client.deployments.list(ctx) == []
 
     def test_a_closed_client_is_not_opened_again(
-        self, connect: Callable[..., JigClient], ctx: CallContext
+        self, connect: Callable[..., JigClient], ctx: Deadline
     ) -> None:
         """A request after close() is a mistake of ours, and nothing was sent."""
         with Scripted() as server:
             client = connect(server.url)
             client.close()
             with pytest.raises(NotSentError, match=r"not send it \(RuntimeError\)"):
-                client.deployments.list(ctx.within(1))
+                client.deployments.list(ctx.limited_to(1))
 
 
 def test_a_module_that_is_loaded_already_stays_loaded() -> None:
@@ -534,22 +534,22 @@ class TestReach:
     """Whether a server speaks HTTP, before anything is created on it."""
 
     def test_a_refusal_is_an_answer(
-        self, connect: Callable[..., JigClient], emulator: str, ctx: CallContext
+        self, connect: Callable[..., JigClient], emulator: str, ctx: Deadline
     ) -> None:
         """Who refuses the key has been reached."""
         connect(emulator, api_key="invalid-key").reach(ctx)
 
     def test_a_server_that_never_answers_gets_nothing_to_create(
-        self, connect: Callable[..., JigClient], ctx: CallContext
+        self, connect: Callable[..., JigClient], ctx: Deadline
     ) -> None:
         """It is said that nothing was sent, and not that the outcome is unknown."""
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
         with pytest.raises(NotSentError):
-            connect(f"http://127.0.0.1:{port}").reach(ctx.within(1))
+            connect(f"http://127.0.0.1:{port}").reach(ctx.limited_to(1))
 
     def test_half_an_answer_is_a_word_of_http(
-        self, connect: Callable[..., JigClient], ctx: CallContext
+        self, connect: Callable[..., JigClient], ctx: Deadline
     ) -> None:
         """Who breaks off in the middle is there, and may be asked to create."""
 
@@ -558,7 +558,7 @@ class TestReach:
             sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{")
 
         with RawServer(serve) as server:
-            connect(server.url).reach(ctx.within(1))
+            connect(server.url).reach(ctx.limited_to(1))
 
     def test_nobody_waits_for_it_once_the_engine_is_gone(
         self, connect: Callable[..., JigClient]
@@ -567,7 +567,7 @@ class TestReach:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
         answers = iter([True] * 3)
-        leaving = CallContext(60, engine_alive=lambda: next(answers, False))
+        leaving = Deadline(60, engine_alive=lambda: next(answers, False))
         with pytest.raises(EngineDisconnectedError):
             connect(f"http://127.0.0.1:{port}").reach(leaving)
 
@@ -590,13 +590,13 @@ class TestReach:
 
         monkeypatch.setattr(transport.HttpWire, "_exchange", fail)
         with pytest.raises(NotSentError, match=words):
-            connect(emulator).deployments.create({"name": "llm"}, CallContext(1))
+            connect(emulator).deployments.create({"name": "llm"}, Deadline(1))
 
     def test_what_the_library_gives_up_after_sending_is_an_unknown_outcome(
         self,
         connect: Callable[..., JigClient],
         emulator: str,
-        ctx: CallContext,
+        ctx: Deadline,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """An error that nobody expects, once bytes have left, may have taken effect."""
@@ -609,4 +609,4 @@ class TestReach:
         client.whoami(ctx)
         monkeypatch.setattr(transport.HttpWire, "_exchange", fail)
         with pytest.raises(OutcomeUnknownError, match="may have taken effect"):
-            client.deployments.create({"name": "llm"}, ctx.within(1))
+            client.deployments.create({"name": "llm"}, ctx.limited_to(1))

@@ -9,7 +9,7 @@ from jig_stage import JigStage, dep
 
 from pulumi_jig.client import JigClient
 from pulumi_jig.config import Settings
-from pulumi_jig.context import CallContext
+from pulumi_jig.deadline import Deadline
 from pulumi_jig.naming import VOLUME_TYPE
 
 # Several operations of a real engine, on a machine that does other things as well.
@@ -164,7 +164,7 @@ def test_a_volume_in_use_elsewhere_stays(jig: JigStage) -> None:
     elsewhere = dep(name="llm-elsewhere", volumes=[mount])["props"]
     settings = Settings(api_key="acct:shop:key-2", base_url=jig.emulator.url)
     client = JigClient(settings)
-    client.deployments.create(elsewhere, CallContext(30))
+    client.deployments.create(elsewhere, Deadline(30))
     client.close()
     assert not jig.destroy().ok
     assert "mounted by deployment llm-elsewhere" in jig.errors()

@@ -12,7 +12,7 @@ from desks import KEY, SHOP, Desk, Engine
 
 from pulumi_jig.client import JigClient
 from pulumi_jig.config import Settings
-from pulumi_jig.context import CallContext
+from pulumi_jig.deadline import Deadline
 from pulumi_jig.emulator import RunningEmulator, start
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ def client(emulator: RunningEmulator) -> Iterator[JigClient]:
 
 
 @pytest.fixture
-def ctx() -> CallContext:
-    return CallContext(30)
+def ctx() -> Deadline:
+    return Deadline(30)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from processes import descendants, wait
 
 from pulumi_jig.config import Settings
-from pulumi_jig.context import CallContext
+from pulumi_jig.deadline import Deadline
 from pulumi_jig.lifecycle.deployment.inputs import create_body
 from pulumi_jig.naming import DEPLOYMENT_TYPE
 from pulumi_jig.operations.exported import opened
@@ -45,7 +45,7 @@ def clean_environment() -> dict[str, str]:
 
 def names(client: JigClient) -> list[str]:
     """All deployments of the account."""
-    return sorted(str(item.name) for item in client.deployments.list(CallContext(30)))
+    return sorted(str(item.name) for item in client.deployments.list(Deadline(30)))
 
 
 @dataclass
@@ -181,7 +181,7 @@ class Template:
     def put(self, desk: Desk, client: JigClient) -> None:
         """Put deployments and state back, as the `up` left them."""
         state = json.loads(json.dumps(self.state))
-        ctx = CallContext(30)
+        ctx = Deadline(30)
         for resource in state["deployment"]["resources"]:
             if resource["type"] != DEPLOYMENT_TYPE:
                 continue

@@ -13,7 +13,7 @@ from desks import KEY, SHOP, Desk
 
 from pulumi_jig.client import JigClient
 from pulumi_jig.config import Settings
-from pulumi_jig.context import CallContext
+from pulumi_jig.deadline import Deadline
 from pulumi_jig.emulator import RunningEmulator, start
 from pulumi_jig.rehearsal import Rehearsal
 
@@ -142,7 +142,7 @@ class Story:
                 {"name": "PEM", "value": PEM},
             ],
         }
-        client.deployments.create(body, CallContext(30))
+        client.deployments.create(body, Deadline(30))
         client.close()
         done = self.desk.jig("import", "old-app")
         assert done.returncode == 0, done.stderr

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from desks import Desk
 
     from pulumi_jig.client import JigClient
-    from pulumi_jig.context import CallContext
+    from pulumi_jig.deadline import Deadline
 
 # The shapes of the vendor's own examples.
 HELLO = """
@@ -115,7 +115,7 @@ def arguments(text: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("text", [HELLO, QWEN])
 def test_the_vendors_examples_come_up(
-    desk: Desk, client: JigClient, ctx: CallContext, text: str
+    desk: Desk, client: JigClient, ctx: Deadline, text: str
 ) -> None:
     """A converted example comes up, and its preview is empty after that."""
     content = {"type": "files", "source_prefix": "pantry/0"}

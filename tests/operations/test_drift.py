@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from desks import Desk
 
     from pulumi_jig.client import JigClient
-    from pulumi_jig.context import CallContext
+    from pulumi_jig.deadline import Deadline
     from pulumi_jig.emulator import RunningEmulator
 
 ONE = """
@@ -60,7 +60,7 @@ def test_nothing_changed_is_no_drift(up: Desk) -> None:
 
 
 def test_a_changed_field_is_told_in_words(
-    up: Desk, client: JigClient, ctx: CallContext
+    up: Desk, client: JigClient, ctx: Deadline
 ) -> None:
     """A declared field that was changed elsewhere is drift, with both values."""
     client.deployments.update("llm-one", {"memory": 32}, ctx)
@@ -76,7 +76,7 @@ def test_the_autoscalers_moves_are_none(up: Desk, emulator: RunningEmulator) -> 
 
 
 def test_an_undeclared_field_is_a_note(
-    up: Desk, client: JigClient, ctx: CallContext
+    up: Desk, client: JigClient, ctx: Deadline
 ) -> None:
     """A change of what nobody declared is told, and is no drift."""
     client.deployments.update("llm-one", {"storage": 200}, ctx)
@@ -86,7 +86,7 @@ def test_an_undeclared_field_is_a_note(
     assert one["notes"][0]["words"] == words
 
 
-def test_a_held_field_is_drift(up: Desk, client: JigClient, ctx: CallContext) -> None:
+def test_a_held_field_is_drift(up: Desk, client: JigClient, ctx: Deadline) -> None:
     """A field that the program leaves out is held, and somebody's change of it told."""
     client.deployments.update("llm-one", {"args": ["--debug"]}, ctx)
     code, one = found(up)
@@ -96,7 +96,7 @@ def test_a_held_field_is_drift(up: Desk, client: JigClient, ctx: CallContext) ->
 
 
 def test_values_of_variables_are_never_shown(
-    up: Desk, client: JigClient, ctx: CallContext
+    up: Desk, client: JigClient, ctx: Deadline
 ) -> None:
     """Variables are compared one by one; their values stay out of every output."""
     variables = [
@@ -116,7 +116,7 @@ def test_values_of_variables_are_never_shown(
 
 
 def test_a_rollback_elsewhere_is_drift(
-    up: Desk, client: JigClient, ctx: CallContext
+    up: Desk, client: JigClient, ctx: Deadline
 ) -> None:
     """A roll-back outside of Pulumi is drift, and is called by its name."""
     up.write(ONE.replace("64", "96"))
@@ -130,7 +130,7 @@ def test_a_rollback_elsewhere_is_drift(
 
 
 def test_a_deleted_deployment_is_drift(
-    up: Desk, client: JigClient, ctx: CallContext
+    up: Desk, client: JigClient, ctx: Deadline
 ) -> None:
     """A deployment that was deleted elsewhere is drift."""
     client.deployments.delete("llm-one", ctx)
@@ -138,7 +138,7 @@ def test_a_deleted_deployment_is_drift(
     assert (code, paths(one)) == (1, ["deployment"])
 
 
-def test_a_namesake_is_drift(up: Desk, client: JigClient, ctx: CallContext) -> None:
+def test_a_namesake_is_drift(up: Desk, client: JigClient, ctx: Deadline) -> None:
     """Another deployment under the name is not compared as if it were ours."""
     client.deployments.delete("llm-one", ctx)
     body = {"name": "llm-one", "image": "i:1", "gpu_type": "none"}
@@ -157,7 +157,7 @@ def test_another_accounts_deployments_are_unknown(up: Desk) -> None:
 
 
 def test_what_the_program_ignores_is_a_note(
-    desk: Desk, client: JigClient, ctx: CallContext
+    desk: Desk, client: JigClient, ctx: Deadline
 ) -> None:
     """A change of a field in `ignore_changes` is told, and is no drift."""
     desk.write(
@@ -215,7 +215,7 @@ class TestEngine:
     pytestmark = pytest.mark.engine
 
     def test_secrets_are_compared_and_not_shown(
-        self, engine: Engine, client: JigClient, ctx: CallContext
+        self, engine: Engine, client: JigClient, ctx: Deadline
     ) -> None:
         """The command opens secrets in memory, so a changed one is drift."""
         engine.pulumi("config", "set", "--secret", "token", CANARY)

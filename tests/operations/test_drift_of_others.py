@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from desks import Desk
 
     from pulumi_jig.client import JigClient
-    from pulumi_jig.context import CallContext
+    from pulumi_jig.deadline import Deadline
     from pulumi_jig.emulator import RunningEmulator
 
 DAY = 86_400
@@ -62,7 +62,7 @@ def test_nothing_changed_is_no_drift(up: Desk) -> None:
 
 
 def test_a_changed_lifetime_is_drift(
-    up: Desk, client: JigClient, ctx: CallContext
+    up: Desk, client: JigClient, ctx: Deadline
 ) -> None:
     """A secret's lifetime is compared, in seconds."""
     client.secrets.update("hf-token", {"ttl_seconds": 9 * DAY}, ctx)
@@ -72,7 +72,7 @@ def test_a_changed_lifetime_is_drift(
 
 
 def test_a_value_that_somebody_wrote_is_not_known(
-    up: Desk, client: JigClient, ctx: CallContext
+    up: Desk, client: JigClient, ctx: Deadline
 ) -> None:
     """The service shows no value, so a write is named, and nothing is claimed of it."""
     client.secrets.update("hf-token", {"value": "another"}, ctx)
@@ -83,9 +83,7 @@ def test_a_value_that_somebody_wrote_is_not_known(
     assert "somebody wrote to it outside of Pulumi" in words
 
 
-def test_a_deleted_secret_is_drift(
-    up: Desk, client: JigClient, ctx: CallContext
-) -> None:
+def test_a_deleted_secret_is_drift(up: Desk, client: JigClient, ctx: Deadline) -> None:
     """Deployments that start without it fail, so a night must not pass over it."""
     client.secrets.delete("hf-token", ctx)
     code, one = found(up, "secrets")
@@ -118,7 +116,7 @@ def test_an_expired_secret_is_drift(
 
 
 def test_a_secret_that_ends_soon_is_a_note(
-    desk: Desk, client: JigClient, ctx: CallContext
+    desk: Desk, client: JigClient, ctx: Deadline
 ) -> None:
     """Within the last week every comparison says so, as every preview does."""
     desk.write(PROGRAM.replace(str(10 * DAY), str(3 * DAY)))
@@ -131,9 +129,7 @@ def test_a_secret_that_ends_soon_is_a_note(
     assert "expires in" in words
 
 
-def test_another_content_is_drift(
-    up: Desk, client: JigClient, ctx: CallContext
-) -> None:
+def test_another_content_is_drift(up: Desk, client: JigClient, ctx: Deadline) -> None:
     """A version of another content is what the next update would take back."""
     content = {"type": "files", "source_prefix": "models/other"}
     client.volumes.update("weights", {"content": content}, ctx)
@@ -146,7 +142,7 @@ def test_another_content_is_drift(
 
 
 def test_another_copy_of_the_same_content_is_a_note(
-    up: Desk, client: JigClient, ctx: CallContext
+    up: Desk, client: JigClient, ctx: Deadline
 ) -> None:
     """A fresh snapshot that somebody took elsewhere is told, and is no drift."""
     content = {"type": "files", "source_prefix": "models/llm"}
@@ -156,9 +152,7 @@ def test_another_copy_of_the_same_content_is_a_note(
     assert "somebody made version" in dict(rows(one, "notes"))["current_version"]
 
 
-def test_a_deleted_volume_is_drift(
-    up: Desk, client: JigClient, ctx: CallContext
-) -> None:
+def test_a_deleted_volume_is_drift(up: Desk, client: JigClient, ctx: Deadline) -> None:
     """So is one that is gone."""
     client.volumes.delete("weights", ctx)
     code, one = found(up, "volumes")

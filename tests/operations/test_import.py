@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pulumi_jig.client import JigClient
 from pulumi_jig.config import Settings
-from pulumi_jig.context import CallContext
+from pulumi_jig.deadline import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,7 +125,7 @@ def write(desk: Desk, *args: str) -> None:
 
 
 @pytest.fixture
-def running(desk: Desk, client: JigClient, ctx: CallContext) -> Desk:
+def running(desk: Desk, client: JigClient, ctx: Deadline) -> Desk:
     """Two deployments that nobody manages."""
     client.secrets.create({"name": "some-secret", "value": "x"}, ctx)
     client.deployments.create(FULL, ctx)
@@ -185,7 +185,7 @@ def test_what_does_not_exist_is_refused(running: Desk) -> None:
 
 
 def test_another_stacks_is_refused_without_the_flag(
-    running: Desk, client: JigClient, ctx: CallContext, seed: dict[str, Any]
+    running: Desk, client: JigClient, ctx: Deadline, seed: dict[str, Any]
 ) -> None:
     """A mark of another stack is an obstacle; with the flag its nonce is kept."""
     mark = "[pulumi-jig web/prod/x 0123456789ab]"
@@ -208,7 +208,7 @@ def test_a_failing_one_is_refused(running: Desk, emulator: RunningEmulator) -> N
 
 
 def test_all_leaves_out_what_others_have(
-    running: Desk, client: JigClient, ctx: CallContext
+    running: Desk, client: JigClient, ctx: Deadline
 ) -> None:
     """`--all` takes what nobody has marked, without what `--except` names."""
     other = {**PLAIN, "name": "run-other"}
@@ -229,7 +229,7 @@ def test_existing_files_stay(running: Desk) -> None:
 
 
 def test_named_twice_is_imported_once(
-    running: Desk, client: JigClient, ctx: CallContext
+    running: Desk, client: JigClient, ctx: Deadline
 ) -> None:
     """A deployment that is named by name and id stands in the file once."""
     id_ = str(client.deployments.get("run-plain", ctx).id)
@@ -359,7 +359,7 @@ def every_kind(
 def run_all(many: list[dict[str, Any]], emulator: RunningEmulator) -> None:
     """Have an account with nothing but these deployments in it."""
     emulator.admin.reset()
-    ctx = CallContext(60)
+    ctx = Deadline(60)
     client = JigClient(Settings(api_key=KEY, base_url=emulator.url))
     client.secrets.create({"name": "some-secret", "value": "x"}, ctx)
     for index, body in enumerate(many):
@@ -376,7 +376,7 @@ class TestEngine:
         self,
         engine: Engine,
         client: JigClient,
-        ctx: CallContext,
+        ctx: Deadline,
     ) -> None:
         """`import --all --set-config`, `pulumi import`, and the preview is empty."""
         client.secrets.create({"name": "some-secret", "value": "x"}, ctx)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from desks import Desk
 
     from pulumi_jig.client import JigClient
-    from pulumi_jig.context import CallContext
+    from pulumi_jig.deadline import Deadline
 
 BODY = {
     "name": "there-one",
@@ -52,9 +52,7 @@ TWINS = """
 """
 
 
-def test_a_preview_really_reads(
-    desk: Desk, client: JigClient, ctx: CallContext
-) -> None:
+def test_a_preview_really_reads(desk: Desk, client: JigClient, ctx: Deadline) -> None:
     """Plain look-ups give what is live, without values, in a preview as in an update."""
     client.deployments.create(BODY, ctx)
     desk.write(PLAIN)
@@ -75,9 +73,7 @@ def test_a_preview_really_reads(
         assert CANARY not in desk.state.read_text()
 
 
-def test_the_twins_take_outputs(
-    desk: Desk, client: JigClient, ctx: CallContext
-) -> None:
+def test_the_twins_take_outputs(desk: Desk, client: JigClient, ctx: Deadline) -> None:
     """The twins give the same as outputs."""
     client.deployments.create(BODY, ctx)
     desk.write(TWINS)
@@ -98,7 +94,7 @@ def test_what_is_not_there_says_so(desk: Desk) -> None:
 
 
 def test_the_stacks_configuration_is_the_second_source(
-    desk: Desk, client: JigClient, ctx: CallContext
+    desk: Desk, client: JigClient, ctx: Deadline
 ) -> None:
     """Without the environment's, the stack's `jig:apiKey` and `jig:baseUrl` count."""
     from pulumi_jig.rehearsal import Rehearsal

@@ -14,14 +14,14 @@ from desks import KEY, Desk, clean_environment, wait
 
 if TYPE_CHECKING:
     from pulumi_jig.client import JigClient
-    from pulumi_jig.context import CallContext
+    from pulumi_jig.deadline import Deadline
     from pulumi_jig.emulator import RunningEmulator
 
 MANY = 12
 
 
 @pytest.fixture
-def many(desk: Desk, client: JigClient, ctx: CallContext) -> Desk:
+def many(desk: Desk, client: JigClient, ctx: Deadline) -> Desk:
     """An account with some deployments."""
     for number in range(MANY):
         body = {"name": f"many-{number}", "image": "i:1", "gpu_type": "none"}
@@ -103,10 +103,10 @@ def test_a_bar_on_a_terminal_only(many: Desk) -> None:
 
 def test_no_color_and_forty_columns(many: Desk, client: JigClient) -> None:
     """`NO_COLOR` is obeyed, and prose is folded at 40 columns."""
-    from pulumi_jig.context import CallContext
+    from pulumi_jig.deadline import Deadline
 
     mark = "[pulumi-jig shop/dev/lost 0123456789ab]"
-    client.deployments.update("many-1", {"description": mark}, CallContext(30))
+    client.deployments.update("many-1", {"description": mark}, Deadline(30))
     state = '{"version": 3, "deployment": {}}'
     many.state.write_text(state)
     args = ("orphans", "--file", str(many.state), "--project", "shop")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from desks import Desk
 
     from pulumi_jig.client import JigClient
-    from pulumi_jig.context import CallContext
+    from pulumi_jig.deadline import Deadline
     from pulumi_jig.emulator import RunningEmulator
 
 PROGRAM = """
@@ -20,7 +20,7 @@ PROGRAM = """
 """
 
 
-def create(client: JigClient, ctx: CallContext, name: str, mark: str) -> None:
+def create(client: JigClient, ctx: Deadline, name: str, mark: str) -> None:
     client.deployments.create(
         {
             "name": name,
@@ -57,7 +57,7 @@ def test_a_deployment_of_a_state_is_no_orphan(up: Desk) -> None:
 
 
 def test_a_marked_one_without_a_state_is(
-    up: Desk, client: JigClient, ctx: CallContext
+    up: Desk, client: JigClient, ctx: Deadline
 ) -> None:
     """A mark of the project without a state is told with what it keeps busy."""
     create(client, ctx, "lost-one", "[pulumi-jig shop/prod/lost 0123456789ab]")
@@ -69,7 +69,7 @@ def test_a_marked_one_without_a_state_is(
 
 
 def test_other_projects_and_unmarked_ones_are_not_ours(
-    up: Desk, client: JigClient, ctx: CallContext
+    up: Desk, client: JigClient, ctx: Deadline
 ) -> None:
     """A mark of another project, or none, is nobody's orphan here."""
     create(client, ctx, "other-one", "[pulumi-jig web/prod/x 0123456789ab]")
@@ -77,7 +77,7 @@ def test_other_projects_and_unmarked_ones_are_not_ours(
     assert up.jig("orphans", "--file", str(up.state)).returncode == 0
 
 
-def test_a_namesake_is_an_orphan(up: Desk, client: JigClient, ctx: CallContext) -> None:
+def test_a_namesake_is_an_orphan(up: Desk, client: JigClient, ctx: Deadline) -> None:
     """The id counts, not the name: a marked namesake made by hand is reported."""
     client.deployments.delete("llm-one", ctx)
     create(client, ctx, "llm-one", "[pulumi-jig shop/dev/llm 0123456789ab]")

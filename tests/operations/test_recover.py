@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pulumi_jig.client import JigClient
-    from pulumi_jig.context import CallContext
+    from pulumi_jig.deadline import Deadline
     from pulumi_jig.emulator import RunningEmulator
 
 ONE = """
@@ -184,7 +184,7 @@ def test_outputs_are_what_the_provider_would_have_written(up: Desk) -> None:
 
 
 def test_what_was_never_created_is_dropped(
-    up: Desk, client: JigClient, ctx: CallContext
+    up: Desk, client: JigClient, ctx: Deadline
 ) -> None:
     """Where nothing exists, the operation goes and the next preview creates."""
     interrupted(up, "creating")
@@ -196,7 +196,7 @@ def test_what_was_never_created_is_dropped(
         assert steps(stack.preview())["llm"] == "create"
 
 
-def test_somebody_elses_is_left(up: Desk, client: JigClient, ctx: CallContext) -> None:
+def test_somebody_elses_is_left(up: Desk, client: JigClient, ctx: Deadline) -> None:
     """A namesake with another mark is not touched, and the operation stays."""
     interrupted(up, "creating")
     other = "[pulumi-jig other/prod/web 0123456789ab]"
@@ -209,7 +209,7 @@ def test_somebody_elses_is_left(up: Desk, client: JigClient, ctx: CallContext) -
 
 
 def test_an_update_that_arrived_leaves_an_empty_preview(
-    up: Desk, client: JigClient, ctx: CallContext
+    up: Desk, client: JigClient, ctx: Deadline
 ) -> None:
     """The state takes over an update that the service has made."""
     interrupted(up, "updating", memory=96)
@@ -242,7 +242,7 @@ def test_an_update_that_was_lost_is_made_by_the_next_up(up: Desk) -> None:
 
 
 def test_a_delete_that_was_done_leaves_the_state(
-    up: Desk, client: JigClient, ctx: CallContext
+    up: Desk, client: JigClient, ctx: Deadline
 ) -> None:
     """What is gone leaves the state together with the operation."""
     interrupted(up, "deleting")
@@ -264,7 +264,7 @@ def test_a_delete_that_was_not_done_keeps_the_resource(up: Desk) -> None:
 
 
 def test_a_replacement_marks_the_old_one_for_deletion(
-    up: Desk, client: JigClient, ctx: CallContext
+    up: Desk, client: JigClient, ctx: Deadline
 ) -> None:
     """
     An interrupted create-before-delete ends with the next `up` deleting the old (Case
@@ -317,7 +317,7 @@ def test_another_accounts_key_proves_nothing(up: Desk) -> None:
 
 @pytest.mark.parametrize("key", ["key-of-the-desk", "key-of-somebody-else"])
 def test_a_first_ups_creation_is_dropped_for_its_own_key_only(
-    up: Desk, client: JigClient, ctx: CallContext, key: str
+    up: Desk, client: JigClient, ctx: Deadline, key: str
 ) -> None:
     """A state without resources knows no account; the operation knows its key."""
     interrupted(up, "creating")
@@ -347,7 +347,7 @@ def test_an_explicit_providers_operation_needs_its_key(up: Desk) -> None:
 
 @pytest.mark.parametrize(("memory", "taken"), [(64, True), (96, False)])
 def test_without_a_mark_only_a_twin_is_taken(
-    up: Desk, client: JigClient, ctx: CallContext, memory: int, taken: bool
+    up: Desk, client: JigClient, ctx: Deadline, memory: int, taken: bool
 ) -> None:
     """With marks turned off, only what is exactly as asked for counts as ours."""
     interrupted(up, "creating", ownership_mark=False)
@@ -361,7 +361,7 @@ def test_without_a_mark_only_a_twin_is_taken(
 
 
 def test_another_runs_deployment_of_the_resource_is_left(
-    up: Desk, client: JigClient, ctx: CallContext
+    up: Desk, client: JigClient, ctx: Deadline
 ) -> None:
     """The same resource with another nonce may be another backend's: it is left."""
     interrupted(up, "creating")
@@ -503,7 +503,7 @@ class TestEngine:
         engine: Engine,
         emulator: RunningEmulator,
         client: JigClient,
-        ctx: CallContext,
+        ctx: Deadline,
     ) -> None:
         """An update that arrived, its secret value included, leaves nothing to do."""
         self._up(engine)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from desks import Desk
 
     from pulumi_jig.client import JigClient
-    from pulumi_jig.context import CallContext
+    from pulumi_jig.deadline import Deadline
 
 Record = dict[str, Any]
 
@@ -89,10 +89,10 @@ def judged(state: Export, client: JigClient) -> Finding:
     return judge(state, 0, desk)
 
 
-def _context(_: JigClient) -> CallContext:
-    from pulumi_jig.context import CallContext
+def _context(_: JigClient) -> Deadline:
+    from pulumi_jig.deadline import Deadline
 
-    return CallContext(30)
+    return Deadline(30)
 
 
 # --- Interrupted operations ----------------------------------------------------
@@ -121,7 +121,7 @@ def test_a_secret_that_was_never_created_is_forgotten(client: JigClient) -> None
 
 @pytest.mark.parametrize("mark", ["", "[pulumi-jig shop/dev/token ffffffffffff]"])
 def test_a_secret_with_another_mark_is_left(
-    client: JigClient, ctx: CallContext, mark: str
+    client: JigClient, ctx: Deadline, mark: str
 ) -> None:
     """A namesake without the operation's nonce is somebody's: a person decides."""
     client.secrets.create(
@@ -154,7 +154,7 @@ def test_an_interrupted_update_is_sent_again(client: JigClient) -> None:
 
 @pytest.mark.parametrize("there", [True, False])
 def test_an_interrupted_deletion_says_what_is_there(
-    client: JigClient, ctx: CallContext, there: bool
+    client: JigClient, ctx: Deadline, there: bool
 ) -> None:
     """What exists stays in the state, what is gone leaves it; nothing is billing."""
     inputs = inputs_of()
@@ -170,7 +170,7 @@ def test_an_interrupted_deletion_says_what_is_there(
 
 
 def test_a_marked_secret_without_a_state_is_told(
-    desk: Desk, client: JigClient, ctx: CallContext
+    desk: Desk, client: JigClient, ctx: Deadline
 ) -> None:
     """`orphans` names it and the way back; a secret of a state is none."""
     inputs = inputs_of()
@@ -188,7 +188,7 @@ def test_a_marked_secret_without_a_state_is_told(
 
 
 def test_recover_leaves_a_stray_secret_to_a_program(
-    desk: Desk, client: JigClient, ctx: CallContext
+    desk: Desk, client: JigClient, ctx: Deadline
 ) -> None:
     """Its value is not known, so no state can be made of it."""
     mark = "[pulumi-jig shop/dev/lost 0123456789ab]"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from desks import OWN_KEY, clean_environment, wait
 
-from pulumi_jig.context import CallContext
+from pulumi_jig.deadline import Deadline
 from pulumi_jig.lifecycle import memory
 from pulumi_jig.lifecycle.invocation import Invocation, PartialFailureError
 from pulumi_jig.lifecycle.volume.check import check
@@ -82,7 +82,7 @@ def export(
 
 def judged(state: Export, client: JigClient) -> Finding:
     """What is found about the operation."""
-    return judge(state, 0, Look(client, lambda: CallContext(30), None))
+    return judge(state, 0, Look(client, lambda: Deadline(30), None))
 
 
 def test_a_volume_of_a_killed_creation_becomes_a_resource(client: JigClient) -> None:
@@ -198,7 +198,7 @@ def test_an_interrupted_snapshot_is_made_once(client: JigClient, there: bool) ->
 
 @pytest.mark.parametrize("there", [True, False])
 def test_an_interrupted_deletion_says_what_is_there(
-    client: JigClient, ctx: CallContext, there: bool
+    client: JigClient, ctx: Deadline, there: bool
 ) -> None:
     """What exists stays in the state, what is gone leaves it."""
     inputs = inputs_of()

@@ -26,7 +26,7 @@ from pulumi.dynamic.dynamic import serialize_provider
 from pulumi.runtime.proto import provider_pb2
 from stacks_bench import PROGRAMS, exponent
 
-from pulumi_jig.context import CallContext
+from pulumi_jig.deadline import Deadline
 from pulumi_jig.emulator import start
 from pulumi_jig.models import DeploymentResponseItem
 from pulumi_jig.provider import DeploymentProvider
@@ -252,7 +252,7 @@ def polling() -> None:
     watch = Watch(
         Goal("d", health_checked=True),
         fetch,
-        CallContext(300, clock=lambda: now, sleep=sleep),
+        Deadline(300, clock=lambda: now, sleep=sleep),
     )
     try:
         watch.run()

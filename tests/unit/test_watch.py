@@ -8,7 +8,7 @@ import pytest
 from core_cases import FULL, OLDER, REVISION, answer
 
 from pulumi_jig import rollout
-from pulumi_jig.context import CallContext
+from pulumi_jig.deadline import Deadline
 from pulumi_jig.errors import (
     AuthenticationError,
     BadRequestError,
@@ -96,7 +96,7 @@ class Play:
         self.now += seconds
 
     def run(self):
-        ctx = CallContext(
+        ctx = Deadline(
             self.timeout,
             clock=lambda: self.now,
             sleep=self.sleep,
@@ -507,7 +507,7 @@ def test_looks_are_frequent_at_first_and_rare_later():
 
 def test_nobody_has_to_listen():
     """A wait works without anybody who takes its lines."""
-    ctx = CallContext(10)
+    ctx = Deadline(10)
 
     assert SERVING is Watch(GOAL, lambda: SERVING, ctx).run()
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from pulumi_jig.client import JigClient
     from pulumi_jig.client.nouns import Noun
-    from pulumi_jig.context import CallContext
+    from pulumi_jig.deadline import Deadline
     from pulumi_jig.lifecycle.invocation import Invocation, Stored
     from pulumi_jig.lifecycle.sending import Change
 
@@ -53,7 +53,7 @@ class _Deployment(Kind[DeploymentResponseItem]):
         item: DeploymentResponseItem,
         data: Mapping[str, Any],
         inv: Invocation,
-        ctx: CallContext,
+        ctx: Deadline,
     ) -> DeploymentResponseItem:
         return recognise(item, data, inv.client, ctx)
 
@@ -120,7 +120,7 @@ class _Deployment(Kind[DeploymentResponseItem]):
         self,
         change: Change[DeploymentResponseItem],
         inv: Invocation,
-        ctx: CallContext,
+        ctx: Deadline,
     ) -> Stored:
         return roll_out(change, inv, ctx)
 

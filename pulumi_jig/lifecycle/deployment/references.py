@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pulumi_jig.client import JigClient
     from pulumi_jig.client.nouns import Noun
-    from pulumi_jig.context import CallContext
+    from pulumi_jig.deadline import Deadline
     from pulumi_jig.models import DeploymentResponseItem
 
 #: Seconds for which two words that meant one thing are taken to mean it still.
@@ -33,7 +33,7 @@ def recognise(
     item: DeploymentResponseItem,
     data: Mapping[str, Any],
     client: JigClient,
-    ctx: CallContext,
+    ctx: Deadline,
 ) -> DeploymentResponseItem:
     """
     An answer whose references are in the program's words, where they mean the same.
@@ -55,7 +55,7 @@ def recognise(
 
 
 def _variables(
-    live: Any, data: Mapping[str, Any], client: JigClient, ctx: CallContext
+    live: Any, data: Mapping[str, Any], client: JigClient, ctx: Deadline
 ) -> list[Any] | None:
     wanted = environment_mapping(reveal(data.get("environment_variables")))
     if not isinstance(live, list):
@@ -72,7 +72,7 @@ def _variables(
 
 
 def _mounts(
-    live: Any, data: Mapping[str, Any], client: JigClient, ctx: CallContext
+    live: Any, data: Mapping[str, Any], client: JigClient, ctx: Deadline
 ) -> list[Any] | None:
     declared = reveal(data.get("volumes"))
     if not isinstance(live, list) or not isinstance(declared, list):
@@ -98,7 +98,7 @@ def _is_other_word(
     noun: Noun[Any],
     word: Any,
     entry: Mapping[str, Any],
-    ctx: CallContext,
+    ctx: Deadline,
     key: str,
 ) -> bool:
     """Whether an answer's word is another one for what the program's word means."""
@@ -109,7 +109,7 @@ def _is_other_word(
     if is_same_thing(both, ctx.clock()):
         return True
     try:
-        found = noun.get(word, ctx.within(LAST_LOOK))
+        found = noun.get(word, ctx.limited_to(LAST_LOOK))
     except JigError:
         return False
     same = shown in (found.id, found.name)

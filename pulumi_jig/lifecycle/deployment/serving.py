@@ -38,7 +38,7 @@ from pulumi_jig.rollout import Goal, Watch
 from pulumi_jig.values import storable_fault
 
 if TYPE_CHECKING:
-    from pulumi_jig.context import CallContext
+    from pulumi_jig.deadline import Deadline
     from pulumi_jig.lifecycle.invocation import Invocation
     from pulumi_jig.models import DeploymentResponseItem
 
@@ -50,7 +50,7 @@ REVISION_PATIENCE: Final = 30.0
 
 
 def roll_out(
-    change: Change[DeploymentResponseItem], inv: Invocation, ctx: CallContext
+    change: Change[DeploymentResponseItem], inv: Invocation, ctx: Deadline
 ) -> Stored:
     """
     Wait until an accepted change serves.
@@ -73,7 +73,7 @@ class _RollOut:
         self,
         change: Change[DeploymentResponseItem],
         inv: Invocation,
-        ctx: CallContext,
+        ctx: Deadline,
     ) -> None:
         self._change = change
         self._inv = inv
@@ -135,7 +135,7 @@ class _RollOut:
 
     def _fetch(self) -> DeploymentResponseItem:
         try:
-            item = self._get(self._ctx.within(READ_TIMEOUT))
+            item = self._get(self._ctx.limited_to(READ_TIMEOUT))
         except NotFoundError as error:
             new = self._change.created and not self._shown
             if error.from_api and not (
@@ -172,7 +172,7 @@ class _RollOut:
         self._id = item.id or self._id
         remember_held(item.id, self._change.inputs.get(NONCE))
 
-    def _get(self, ctx: CallContext) -> DeploymentResponseItem:
+    def _get(self, ctx: Deadline) -> DeploymentResponseItem:
         client = self._inv.client
         item = client.deployments.get(self._reference, ctx)
         return recognise(item, self._change.inputs, client, ctx)
@@ -181,13 +181,13 @@ class _RollOut:
         # Output is a courtesy: it may be there although the time is up, but a service
         # that does not give it must not hold up the reason.
         return self._inv.client.deployments.logs(
-            self._reference, self._ctx.beyond(LAST_LOOK), replica_id=replica
+            self._reference, self._ctx.extended_by(LAST_LOOK), replica_id=replica
         )
 
     def _newest_revision(self) -> str | None:
         try:
             events = self._inv.client.deployments.revisions(
-                self._reference, self._ctx.within(LAST_LOOK), limit=1
+                self._reference, self._ctx.limited_to(LAST_LOOK), limit=1
             )
         except EngineDisconnectedError:
             raise
@@ -345,7 +345,7 @@ class _RollOut:
             return ["The service names no earlier revision to go back to."]
         if revision == failed:
             return [f"It stands at revision {revision}, as before the update."]
-        self._ctx = self._ctx.beyond(ROLLBACK_TIMEOUT)
+        self._ctx = self._ctx.extended_by(ROLLBACK_TIMEOUT)
         self._inv.progress("rolling back")
         try:
             self._see(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from pulumi_jig.client import JigClient
     from pulumi_jig.client.nouns import Noun
-    from pulumi_jig.context import CallContext
+    from pulumi_jig.deadline import Deadline
     from pulumi_jig.lifecycle.invocation import Invocation
     from pulumi_jig.lifecycle.sending import Change
 
@@ -130,7 +130,7 @@ class _Secret(Kind[SecretResponseItem]):
             )
 
     def finish(
-        self, change: Change[SecretResponseItem], inv: Invocation, ctx: CallContext
+        self, change: Change[SecretResponseItem], inv: Invocation, ctx: Deadline
     ) -> Stored:
         item, name = change.item, str(change.inputs["name"])
         reason = None
@@ -169,7 +169,7 @@ class _Secret(Kind[SecretResponseItem]):
         state: Mapping[str, Any],
         error: APIError,
         inv: Invocation,
-        ctx: CallContext,
+        ctx: Deadline,
     ) -> str:
         names = ", ".join(self._users(state, inv, ctx))
         where = f" (used by {names})" if names else ""
@@ -181,7 +181,7 @@ class _Secret(Kind[SecretResponseItem]):
         )
 
     def _users(
-        self, state: Mapping[str, Any], inv: Invocation, ctx: CallContext
+        self, state: Mapping[str, Any], inv: Invocation, ctx: Deadline
     ) -> list[str]:
         """The deployments that start with it, as far as the service tells."""
         words = {state["name"], state.get(self.id_key)}

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from pulumi_jig.client import JigClient
     from pulumi_jig.client.nouns import Noun
-    from pulumi_jig.context import CallContext
+    from pulumi_jig.deadline import Deadline
     from pulumi_jig.errors import APIError
     from pulumi_jig.lifecycle.invocation import Invocation, Stored
     from pulumi_jig.lifecycle.sending import Change
@@ -193,7 +193,7 @@ class VolumeKind(Kind[VolumeResponseItem]):
         self,
         change: Change[VolumeResponseItem],
         inv: Invocation,
-        ctx: CallContext,
+        ctx: Deadline,
     ) -> Stored:
         """Wait until the version that the change made is ready."""
         return Sync(change, inv, ctx).run()
@@ -236,7 +236,7 @@ class VolumeKind(Kind[VolumeResponseItem]):
         item: VolumeResponseItem,
         state: Mapping[str, Any],
         inv: Invocation,
-        ctx: CallContext,
+        ctx: Deadline,
     ) -> None:
         """
         Refuse to delete what a deployment mounts, whatever the service would do.
@@ -266,7 +266,7 @@ class VolumeKind(Kind[VolumeResponseItem]):
         state: Mapping[str, Any],
         error: APIError,
         inv: Invocation,
-        ctx: CallContext,
+        ctx: Deadline,
     ) -> str:
         """Why the service refuses to delete one for good, and what to do."""
         try:
@@ -301,7 +301,7 @@ def _is_due(
     return not (isinstance(asked, int) and newest.number > asked)
 
 
-def _users(item: VolumeResponseItem, inv: Invocation, ctx: CallContext) -> list[str]:
+def _users(item: VolumeResponseItem, inv: Invocation, ctx: Deadline) -> list[str]:
     """Names of the deployments that mount it; ids where the service does not tell."""
     found = []
     for id_ in users_of(item):

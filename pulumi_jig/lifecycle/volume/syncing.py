@@ -45,7 +45,7 @@ from pulumi_jig.text import safe_data
 from pulumi_jig.values import storable_fault
 
 if TYPE_CHECKING:
-    from pulumi_jig.context import CallContext
+    from pulumi_jig.deadline import Deadline
     from pulumi_jig.lifecycle.invocation import Invocation
     from pulumi_jig.lifecycle.sending import Change
     from pulumi_jig.lifecycle.volume.versions import Version
@@ -75,7 +75,7 @@ class Sync:
     """
 
     def __init__(
-        self, change: Change[VolumeResponseItem], inv: Invocation, ctx: CallContext
+        self, change: Change[VolumeResponseItem], inv: Invocation, ctx: Deadline
     ) -> None:
         self._change = change
         self._inputs = dict(change.inputs)
@@ -128,7 +128,7 @@ class Sync:
 
     def _fetch(self) -> VolumeResponseItem | None:
         """One look; None where it told nothing."""
-        ctx = self._ctx.within(READ_TIMEOUT)
+        ctx = self._ctx.limited_to(READ_TIMEOUT)
         try:
             self.seen = self._inv.client.volumes.get(str(self._id or self._name), ctx)
         except NotFoundError as error:

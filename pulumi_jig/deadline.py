@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 #: The longest uninterrupted sleep, in seconds: how late a vanished engine is noticed.
-SLICE = 1.0
+MAX_SLEEP = 1.0
 
 
 def _always() -> bool:
@@ -33,9 +33,9 @@ def _never() -> bool:
     return False
 
 
-class CallContext:
+class Deadline:
     """
-    The deadline of one operation and the sign of life of who asked for it.
+    When one operation must end, and whether the engine that asked still waits for it.
 
     Args:
         timeout: Seconds from now until the whole operation must end.
@@ -60,7 +60,7 @@ class CallContext:
         self._engine_alive = engine_alive
         self._interrupted = interrupted
         self.started = clock()
-        self.deadline = self.started + timeout
+        self.ends_at = self.started + timeout
 
     def elapsed(self) -> float:
         """Seconds since the operation began."""
@@ -68,16 +68,16 @@ class CallContext:
 
     def remaining(self) -> float:
         """Seconds until the deadline, never negative."""
-        return max(0.0, self.deadline - self.clock())
+        return max(0.0, self.ends_at - self.clock())
 
     @property
     def expired(self) -> bool:
         """Whether the deadline has passed."""
-        return self.clock() >= self.deadline
+        return self.clock() >= self.ends_at
 
-    def within(self, timeout: float) -> CallContext:
-        """A part of this operation with a limit of its own, never a later one."""
-        return CallContext(
+    def limited_to(self, timeout: float) -> Deadline:
+        """A part of this operation that ends after so many seconds, never later than it."""
+        return Deadline(
             min(timeout, self.remaining()),
             clock=self.clock,
             sleep=self._sleep,
@@ -85,13 +85,13 @@ class CallContext:
             interrupted=self._interrupted,
         )
 
-    def beyond(self, timeout: float) -> CallContext:
+    def extended_by(self, timeout: float) -> Deadline:
         """
-        A fresh limit for work that must be done although the deadline has passed.
+        So many seconds from now, although the deadline may have passed.
 
-        Used for the one look that tells what a failed operation left behind.
+        For the request that tells what a failed operation left behind.
         """
-        return CallContext(
+        return Deadline(
             timeout,
             clock=self.clock,
             sleep=self._sleep,
@@ -127,10 +127,10 @@ class CallContext:
             EngineDisconnectedError: The engine that asked for this is gone.
             CancelledError: The run was interrupted.
         """
-        until = min(self.clock() + seconds, self.deadline)
+        until = min(self.clock() + seconds, self.ends_at)
         while True:
             self.require_engine("waiting any longer")
             left = until - self.clock()
             if left <= 0:
                 return
-            self._sleep(min(left, SLICE))
+            self._sleep(min(left, MAX_SLEEP))

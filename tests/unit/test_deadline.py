@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pulumi_jig.context import SLICE, CallContext
+from pulumi_jig.deadline import MAX_SLEEP, Deadline
 from pulumi_jig.errors import EngineDisconnectedError
 
 
@@ -29,7 +29,7 @@ def clock():
 
 
 def context(clock, timeout=10.0, **more):
-    return CallContext(timeout, clock=clock, sleep=clock.sleep, **more)
+    return Deadline(timeout, clock=clock, sleep=clock.sleep, **more)
 
 
 def test_time_left_counts_down_to_zero(clock):
@@ -54,16 +54,17 @@ def test_a_part_never_lasts_longer_than_the_whole(clock):
     clock.now += 4
 
     assert [(2, 106), (6, 110)] == [
-        (part.timeout, part.deadline) for part in (ctx.within(2), ctx.within(60))
+        (part.timeout, part.ends_at)
+        for part in (ctx.limited_to(2), ctx.limited_to(60))
     ]
 
 
-def test_a_last_look_may_go_beyond_the_deadline(clock):
+def test_a_last_request_may_go_beyond_the_deadline(clock):
     """What must be done although the time is up gets a limit of its own."""
     ctx = context(clock)
     clock.now += 20
 
-    assert 5 == ctx.beyond(5).remaining()
+    assert 5 == ctx.extended_by(5).remaining()
 
 
 def test_parts_know_the_same_engine(clock):
@@ -71,7 +72,7 @@ def test_parts_know_the_same_engine(clock):
     ctx = context(clock, engine_alive=lambda: False)
 
     assert [False, False, False] == [
-        part.engine_alive for part in (ctx, ctx.within(1), ctx.beyond(1))
+        part.engine_alive for part in (ctx, ctx.limited_to(1), ctx.extended_by(1))
     ]
 
 
@@ -79,7 +80,7 @@ def test_a_pause_lasts_as_long_as_it_was_asked_to(clock):
     """A pause is slept in slices, so that a vanished engine is noticed."""
     context(clock).pause(2.5)
 
-    assert [SLICE, SLICE, 0.5] == clock.slept
+    assert [MAX_SLEEP, MAX_SLEEP, 0.5] == clock.slept
 
 
 def test_a_pause_ends_at_the_deadline(clock):
@@ -111,4 +112,4 @@ def test_nothing_is_done_for_an_engine_that_is_gone(clock):
 
 def test_an_engine_is_there_unless_something_says_otherwise():
     """Without a sign of life the engine is taken to be there."""
-    assert CallContext(1).engine_alive
+    assert Deadline(1).engine_alive
