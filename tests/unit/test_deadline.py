@@ -54,8 +54,7 @@ def test_a_part_never_lasts_longer_than_the_whole(clock):
     clock.now += 4
 
     assert [(2, 106), (6, 110)] == [
-        (part.timeout, part.ends_at)
-        for part in (ctx.limited_to(2), ctx.limited_to(60))
+        (part.timeout, part.ends_at) for part in (ctx.limited_to(2), ctx.limited_to(60))
     ]
 
 
