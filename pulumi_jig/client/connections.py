@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 import httpcore
 
-from pulumi_jig.client.environment import shown, ssl_context
+from pulumi_jig.client.tls_proxy import shown, ssl_context
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -25,16 +25,22 @@ from pulumi_jig.client.decode import (
     retry_after,
     should_retry,
 )
-from pulumi_jig.client.nouns import Deployments, Secrets, Volumes
+from pulumi_jig.client.resources import DeploymentsClient, SecretsClient, VolumesClient
 from pulumi_jig.client.retry import (
-    FIRST_CONTACT,
-    PATIENCE,
+    CONNECT_RETRY_TIMEOUT,
+    INITIAL_CONNECT_TIMEOUT,
     PROCESS_BUDGET,
     AttemptError,
     Retries,
     RetryBudget,
 )
-from pulumi_jig.client.wire import Wire, WireAnswer, WireError, WireRequest, span
+from pulumi_jig.client.transport import (
+    Request,
+    Response,
+    Transport,
+    TransportError,
+    span,
+)
 from pulumi_jig.errors import (
     APIError,
     EngineDisconnectedError,
@@ -112,7 +118,7 @@ class JigClient:
 
     Args:
         settings: Key, address, number of connections.
-        wire: What sends; HTTP unless a test or a simulation gives another.
+        transport: What sends; HTTP unless a test or a simulation gives another.
         budget: Retries shared with other clients; the process's own by default.
         rng: Random numbers from 0 to 1, for the waits.
         wall_clock: Seconds since 1970, for dates in `Retry-After`.
@@ -125,18 +131,18 @@ class JigClient:
         self,
         settings: Settings,
         *,
-        wire: Wire | None = None,
+        transport: Transport | None = None,
         budget: RetryBudget = PROCESS_BUDGET,
         rng: Callable[[], float] = random.random,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        if wire is None:
-            from pulumi_jig.client.transport import HttpWire
+        if transport is None:
+            from pulumi_jig.client.http import HttpTransport
 
-            wire = HttpWire(settings)
+            transport = HttpTransport(settings)
         remember_secret(settings.api_key)
         self.settings = settings
-        self._wire = wire
+        self._transport = transport
         self._budget = budget
         self._rng = rng
         self._wall_clock = wall_clock
@@ -150,16 +156,16 @@ class JigClient:
         self._identity_lock = threading.Lock()
         self._reached = False
         self._unreached: tuple[float, JigError] | None = None
-        self.deployments = Deployments(self)
-        self.secrets = Secrets(self)
-        self.volumes = Volumes(self)
+        self.deployments = DeploymentsClient(self)
+        self.secrets = SecretsClient(self)
+        self.volumes = VolumesClient(self)
 
     def __repr__(self) -> str:
         return f"JigClient({self.settings.base_url})"
 
     def close(self) -> None:
         """Close every connection; the client can not be used after that."""
-        self._wire.close()
+        self._transport.close()
 
     def whoami(self, ctx: Deadline) -> str | None:
         """
@@ -192,7 +198,7 @@ class JigClient:
                 # Another thread has just tried for as long as makes sense.
                 raise NotSentError(self._unreached[1].message)
             try:
-                self._who(ctx.limited_to(FIRST_CONTACT))
+                self._who(ctx.limited_to(INITIAL_CONNECT_TIMEOUT))
             except APIError:
                 return
             except EngineDisconnectedError:
@@ -238,7 +244,7 @@ class JigClient:
         ctx: Deadline,
         json: Mapping[str, Any] | None = None,
         params: Mapping[str, str] | None = None,
-        adds: bool | None = None,
+        idempotent: bool | None = None,
     ) -> Any:
         """
         Send a request and return the data of its answer.
@@ -249,8 +255,8 @@ class JigClient:
             ctx: The deadline, and who waits.
             json: The body.
             params: The query.
-            adds: Whether it makes something new each time that it arrives, and so is
-                not sent again where it may have; by default, a POST does.
+            idempotent: Whether the same request twice has the effect of once, so that it
+                may be sent again where it may have arrived; by default, all but POST.
 
         Raises:
             InputError: The body cannot be written as JSON.
@@ -268,7 +274,7 @@ class JigClient:
                 ctx=ctx,
                 json=json,
                 params=params,
-                adds=method == "POST" if adds is None else adds,
+                idempotent=method != "POST" if idempotent is None else idempotent,
                 flight=flight,
             )
         except Exception as error:
@@ -297,12 +303,12 @@ class JigClient:
         ctx: Deadline,
         json: Mapping[str, Any] | None,
         params: Mapping[str, str] | None,
-        adds: bool,
+        idempotent: bool,
         flight: _Flight,
     ) -> Any:
         asked = f"{method} {path}"
         _remember(json or {})
-        request = WireRequest(
+        request = Request(
             method=method,
             path=path,
             params=params or {},
@@ -320,15 +326,17 @@ class JigClient:
         return Retries(
             ctx,
             method,
-            adds=adds,
+            idempotent=idempotent,
             budget=self._budget,
             rng=self._rng,
-            patience=PATIENCE if self._reached else FIRST_CONTACT,
+            connect_timeout=CONNECT_RETRY_TIMEOUT
+            if self._reached
+            else INITIAL_CONNECT_TIMEOUT,
         ).run(attempt)
 
     def _attempt(
         self,
-        request: WireRequest,
+        request: Request,
         ctx: Deadline,
         asked: str,
         flight: _Flight,
@@ -342,11 +350,11 @@ class JigClient:
                 f"({span(ctx.timeout)}) has passed.",
                 **where,
             )
-            raise AttemptError(error, hopeless=True)
+            raise AttemptError(error, retryable=False)
         before, flight.begun = flight.begun, True
         try:
-            answer = self._wire.send(request, timeout)
-        except WireError as failure:
+            answer = self._transport.send(request, timeout)
+        except TransportError as failure:
             _LOG.debug("%s: %s (%.3f s)", asked, failure.why, ctx.clock() - began)
             flight.begun = before or failure.sent
             self._reached = self._reached or failure.spoke is True
@@ -360,7 +368,7 @@ class JigClient:
             strange = failure.spoke is False and not self._reached
             raise AttemptError(
                 error,
-                hopeless=failure.hopeless or strange,
+                retryable=failure.retryable and not strange,
                 unreached=not self._reached,
             ) from None
         self._reached = True
@@ -376,7 +384,7 @@ class JigClient:
         except UnusableError as failure:
             error = OutcomeUnknownError(f"{_lost(request)}: {failure.why}.", **where)
             raise AttemptError(
-                error, hopeless=failure.hopeless, unusable=True
+                error, retryable=failure.retryable, unusable=True
             ) from None
 
     @property
@@ -387,7 +395,7 @@ class JigClient:
             return f"check {setting}, and use https:// there if the server speaks TLS"
         return f"check {setting} and what stands between"
 
-    def _refused(self, answer: WireAnswer, asked: str) -> AttemptError:
+    def _refused(self, answer: Response, asked: str) -> AttemptError:
         refusal = decode_error(answer, asked=asked, settings=self.settings)
         refusal.retry_after = retry_after(answer.headers, self._wall_clock())
         return AttemptError(refusal, should_retry=should_retry(answer.headers))
@@ -411,7 +419,7 @@ def _remember(body: Mapping[str, Any]) -> None:
     )
 
 
-def _lost(request: WireRequest) -> str:
+def _lost(request: Request) -> str:
     asked = f"{request.method} {request.path}"
     if request.method == "GET":
         return f"{asked} got no usable answer"

@@ -36,7 +36,7 @@ from pulumi_jig.text import safe_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pulumi_jig.client.wire import WireAnswer
+    from pulumi_jig.client.transport import Response
     from pulumi_jig.config import Settings
 
 #: How much of the service's words goes into a message, in characters.
@@ -68,20 +68,20 @@ class UnusableError(Exception):
 
     Attributes:
         why: What it is and what to do; a clause without a full stop.
-        hopeless: Whether asking again would only bring the same.
+        retryable: Whether asking again may bring something else.
     """
 
-    def __init__(self, why: str, *, hopeless: bool = False) -> None:
+    def __init__(self, why: str, *, retryable: bool = True) -> None:
         super().__init__(why)
         self.why = why
-        self.hopeless = hopeless
+        self.retryable = retryable
 
 
 # --- Data --------------------------------------------------------------------------
 
 
 def decode_data(
-    answer: WireAnswer,
+    answer: Response,
     settings: Settings,
     *,
     empty: bool,
@@ -98,7 +98,7 @@ def decode_data(
         UnusableError: It is not the API's JSON.
     """
     if not 200 <= answer.status < 300:
-        raise UnusableError(_redirect(answer, settings), hopeless=True)
+        raise UnusableError(_redirect(answer, settings), retryable=False)
     if not answer.body.strip():
         if empty:
             return {}
@@ -112,7 +112,7 @@ def decode_data(
     )
 
 
-def _redirect(answer: WireAnswer, settings: Settings) -> str:
+def _redirect(answer: Response, settings: Settings) -> str:
     to = re.match(r"[a-z+]+://[^/?#@\s]+", answer.headers.get("location", ""))
     where = f" to {safe_text(to.group(), _WORD_MAX)}" if to else ""
     return (
@@ -130,7 +130,7 @@ def _json(body: bytes) -> Any:
         return None
 
 
-def _kind(answer: WireAnswer) -> str:
+def _kind(answer: Response) -> str:
     text = answer.body.decode("utf-8", "replace").strip()
     title = _title(text[:_HEAD])
     if title:
@@ -156,7 +156,7 @@ def _title(page: str) -> str:
 
 
 def decode_error(
-    answer: WireAnswer,
+    answer: Response,
     *,
     asked: str,
     settings: Settings,
@@ -256,7 +256,7 @@ def _error_of(data: Any) -> Mapping[str, Any]:
     return data
 
 
-def _text_of(error: Mapping[str, Any], answer: WireAnswer) -> str:
+def _text_of(error: Mapping[str, Any], answer: Response) -> str:
     for name in ("message", "detail", "error_description", "title"):
         value = error.get(name)
         if isinstance(value, str) and value.strip():

@@ -12,7 +12,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from pulumi_jig.client.wire import span
+from pulumi_jig.client.transport import span
 from pulumi_jig.errors import (
     APIError,
     ConflictError,
@@ -36,9 +36,9 @@ T = TypeVar("T")
 TRANSIENT: Final = (0.5, 8.0)
 THROTTLED: Final = (1.0, 20.0)
 #: Seconds for which one request is repeated to a server that cannot be reached any more.
-PATIENCE: Final = 60.0
+CONNECT_RETRY_TIMEOUT: Final = 60.0
 #: The same where this client has never reached it: more likely a wrong address.
-FIRST_CONTACT: Final = 20.0
+INITIAL_CONNECT_TIMEOUT: Final = 20.0
 #: Repetitions after complete answers that are not the API's (a captive portal's page).
 UNUSABLE: Final = 2
 #: Retries that one process may make at once, and per second after that.
@@ -104,7 +104,7 @@ class AttemptError(Exception):
 
     Attributes:
         error: What the caller would see.
-        hopeless: Whether another attempt would only meet the same end.
+        retryable: Whether another attempt may end differently.
         unusable: Whether a complete answer came that is not the API's.
         unreached: Whether the server has never said a word of HTTP to this client.
         should_retry: What the service said about it, if it did.
@@ -114,14 +114,14 @@ class AttemptError(Exception):
         self,
         error: JigError,
         *,
-        hopeless: bool = False,
+        retryable: bool = True,
         unusable: bool = False,
         unreached: bool = False,
         should_retry: bool | None = None,
     ) -> None:
         super().__init__(error.message)
         self.error = error
-        self.hopeless = hopeless
+        self.retryable = retryable
         self.unusable = unusable
         self.unreached = unreached
         self.should_retry = should_retry
@@ -134,10 +134,10 @@ class Retries:
     Args:
         ctx: The operation's deadline and sign of life.
         method: The HTTP method.
-        adds: Whether it makes something new each time that it arrives.
+        idempotent: Whether the same request twice has the effect of once.
         budget: What all threads share.
         rng: Random numbers from 0 to 1.
-        patience: Seconds for a server that cannot be reached.
+        connect_timeout: Seconds for a server that cannot be reached.
     """
 
     def __init__(
@@ -145,17 +145,17 @@ class Retries:
         ctx: Deadline,
         method: str,
         *,
-        adds: bool,
+        idempotent: bool,
         budget: RetryBudget,
         rng: Callable[[], float],
-        patience: float = PATIENCE,
+        connect_timeout: float = CONNECT_RETRY_TIMEOUT,
     ) -> None:
         self._ctx = ctx
         self._method = method
-        self._adds = adds
+        self._idempotent = idempotent
         self._budget = budget
         self._rng = rng
-        self._patience = patience
+        self._connect_timeout = connect_timeout
         self._started = ctx.clock()
         self._attempts = 0
         self._unusable = 0
@@ -199,17 +199,17 @@ class Retries:
         if not isinstance(failure, AttemptError):
             return False
         error = failure.error
-        if failure.hopeless or failure.should_retry is False:
+        if not failure.retryable or failure.should_retry is False:
             return False
-        patient = self._ctx.clock() - self._started < self._patience
+        may_connect = self._ctx.clock() - self._started < self._connect_timeout
         if isinstance(error, NotSentError):
-            return patient
+            return may_connect
         if isinstance(error, RateLimitError):
             return True
-        if self._adds or isinstance(error, ConflictError):
+        if not self._idempotent or isinstance(error, ConflictError):
             return False
         if failure.unreached:
-            return patient
+            return may_connect
         if failure.unusable:
             self._unusable += 1
             return self._unusable <= UNUSABLE

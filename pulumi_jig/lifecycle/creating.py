@@ -23,7 +23,7 @@ from pulumi_jig.lifecycle.sending import (
     require_storable,
     required_name,
 )
-from pulumi_jig.models import Response
+from pulumi_jig.models import ResponseModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pulumi_jig.lifecycle.invocation import Invocation, Stored
     from pulumi_jig.lifecycle.kind import Kind
 
-Item = TypeVar("Item", bound=Response)
+Item = TypeVar("Item", bound=ResponseModel)
 
 
 def create(kind: Kind[Item], inputs: Mapping[str, Any], inv: Invocation) -> Stored:

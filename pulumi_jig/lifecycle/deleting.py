@@ -36,7 +36,7 @@ from pulumi_jig.lifecycle.sending import (
     saying,
     show,
 )
-from pulumi_jig.models import Response
+from pulumi_jig.models import ResponseModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from pulumi_jig.lifecycle.invocation import Invocation
     from pulumi_jig.lifecycle.kind import Kind
 
-Item = TypeVar("Item", bound=Response)
+Item = TypeVar("Item", bound=ResponseModel)
 
 #: Seconds between two looks: the first, the factor, the longest.
 FIRST_PAUSE: Final = 0.25

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pulumi_jig.deadline import Deadline
     from pulumi_jig.lifecycle.invocation import Invocation
     from pulumi_jig.lifecycle.kind import Kind
-    from pulumi_jig.models import Response
+    from pulumi_jig.models import ResponseModel
 
 #: Seconds that the question whose key this is may take, retries included.
 WHOAMI_TIMEOUT: Final = 15.0
@@ -47,7 +47,7 @@ class Whose(enum.Enum):
     """There is no mark."""
 
 
-def whose(item: Response, data: Mapping[str, Any], urn: str | None) -> Whose:
+def whose(item: ResponseModel, data: Mapping[str, Any], urn: str | None) -> Whose:
     """What the mark of a live thing says to the resource with this data."""
     mark = mark_on(item)
     if mark is None:
@@ -63,7 +63,9 @@ def whose(item: Response, data: Mapping[str, Any], urn: str | None) -> Whose:
     return Whose.SAME_RESOURCE if same else Whose.OTHERS
 
 
-def _is_of_this_stack(item: Response, data: Mapping[str, Any], urn: str | None) -> bool:
+def _is_of_this_stack(
+    item: ResponseModel, data: Mapping[str, Any], urn: str | None
+) -> bool:
     mark = mark_on(item)
     place = place_of(data, urn)
     return mark is not None and (mark.project, mark.stack) == (
@@ -194,7 +196,7 @@ def require_proof_of_absence(
 
 def taken(
     kind: Kind[Any],
-    item: Response | None,
+    item: ResponseModel | None,
     data: Mapping[str, Any],
     urn: str | None,
 ) -> OwnershipError:
@@ -236,7 +238,7 @@ def taken(
 
 
 def require_telling(
-    kind: Kind[Any], item: Response, state: Mapping[str, Any], inv: Invocation
+    kind: Kind[Any], item: ResponseModel, state: Mapping[str, Any], inv: Invocation
 ) -> None:
     """
     Refuse to let go of an unconfirmed creation where what is there tells nothing.
@@ -263,7 +265,7 @@ def require_telling(
 
 
 def refuse_foreign(
-    kind: Kind[Any], item: Response, state: Mapping[str, Any], urn: str | None
+    kind: Kind[Any], item: ResponseModel, state: Mapping[str, Any], urn: str | None
 ) -> None:
     """
     Refuse to write to a thing that is not the one that the state knows.
@@ -285,7 +287,7 @@ def refuse_foreign(
 
 
 def foreign(
-    kind: Kind[Any], item: Response, state: Mapping[str, Any], urn: str | None
+    kind: Kind[Any], item: ResponseModel, state: Mapping[str, Any], urn: str | None
 ) -> str | None:
     """
     Say why a live thing is not the one that the state knows, or None.

@@ -20,21 +20,21 @@ from pulumi_jig.lifecycle.invocation import (
     Stored,
 )
 from pulumi_jig.lifecycle.keys import ASKED_AT, mark_of
-from pulumi_jig.models import Response
+from pulumi_jig.models import ResponseModel
 from pulumi_jig.naming import split_description
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pulumi_jig.client import JigClient
-    from pulumi_jig.client.nouns import Noun
+    from pulumi_jig.client.resources import ResourceClient
     from pulumi_jig.deadline import Deadline
     from pulumi_jig.errors import APIError
     from pulumi_jig.lifecycle.invocation import Invocation
     from pulumi_jig.lifecycle.sending import Change
     from pulumi_jig.naming import Mark
 
-Item = TypeVar("Item", bound=Response)
+Item = TypeVar("Item", bound=ResponseModel)
 
 #: Seconds by which the service's clock and ours may differ.
 CLOCK_SKEW: Final = 300.0
@@ -76,7 +76,7 @@ class Kind(ABC, Generic[Item]):
     # --- The service -------------------------------------------------------------
 
     @abstractmethod
-    def noun(self, client: JigClient) -> Noun[Item]:
+    def noun(self, client: JigClient) -> ResourceClient[Item]:
         """The verbs of the API."""
 
     def recognise(
@@ -272,26 +272,26 @@ class Kind(ABC, Generic[Item]):
         return mark_of(data, urn) if self.marked else None
 
 
-def mark_on(item: Response) -> Mark | None:
+def mark_on(item: ResponseModel) -> Mark | None:
     """The mark that a live thing carries."""
     description = getattr(item, "description", None)
     return split_description(description if isinstance(description, str) else "")[1]
 
 
-def id_of(item: Response) -> str | None:
+def id_of(item: ResponseModel) -> str | None:
     """The service's own id in an answer."""
     found = getattr(item, "id", None)
     return None if found is None else str(found)
 
 
-def name_in(item: Response) -> str | None:
+def name_in(item: ResponseModel) -> str | None:
     """The name in an answer."""
     found = getattr(item, "name", None)
     return None if found is None else str(found)
 
 
 def made_around(
-    item: Response, data: Mapping[str, Any], around: float | None, within: float
+    item: ResponseModel, data: Mapping[str, Any], around: float | None, within: float
 ) -> bool:
     """
     Whether a thing was created when its creation was asked for.

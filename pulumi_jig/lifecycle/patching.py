@@ -26,7 +26,7 @@ from pulumi_jig.lifecycle.sending import (
     said,
     show,
 )
-from pulumi_jig.models import Response
+from pulumi_jig.models import ResponseModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pulumi_jig.lifecycle.invocation import Invocation
     from pulumi_jig.lifecycle.kind import Kind
 
-Item = TypeVar("Item", bound=Response)
+Item = TypeVar("Item", bound=ResponseModel)
 
 
 def patch(

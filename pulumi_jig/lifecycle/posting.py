@@ -41,7 +41,7 @@ from pulumi_jig.lifecycle.sending import (
     required_name,
     said,
 )
-from pulumi_jig.models import Response
+from pulumi_jig.models import ResponseModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from pulumi_jig.lifecycle.invocation import Invocation
     from pulumi_jig.lifecycle.kind import Kind
 
-Item = TypeVar("Item", bound=Response)
+Item = TypeVar("Item", bound=ResponseModel)
 
 #: Seconds for which a name may stay taken after our own delete.
 NAME_RELEASE: Final = 120.0

@@ -27,7 +27,7 @@ from pulumi_jig.lifecycle.keys import (
 )
 from pulumi_jig.lifecycle.kind import id_of, name_in
 from pulumi_jig.lifecycle.sending import is_ours, saying, show
-from pulumi_jig.models import Response
+from pulumi_jig.models import ResponseModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pulumi_jig.lifecycle.invocation import Invocation
     from pulumi_jig.lifecycle.kind import Kind
 
-Item = TypeVar("Item", bound=Response)
+Item = TypeVar("Item", bound=ResponseModel)
 
 
 def read(

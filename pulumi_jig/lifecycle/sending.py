@@ -26,7 +26,7 @@ from pulumi_jig.lifecycle.identity import Whose, whose
 from pulumi_jig.lifecycle.keys import NONCE
 from pulumi_jig.lifecycle.kind import id_of
 from pulumi_jig.lifecycle.memory import holder_of, was_deleted
-from pulumi_jig.models import Response
+from pulumi_jig.models import ResponseModel
 from pulumi_jig.values import storable_fault
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from pulumi_jig.lifecycle.invocation import Invocation
     from pulumi_jig.lifecycle.kind import Kind
 
-Item = TypeVar("Item", bound=Response)
+Item = TypeVar("Item", bound=ResponseModel)
 
 #: Seconds for which a name must stay absent before a lost creation counts as absent.
 #: (Assumed: the service may take a moment to show what it has accepted.)
@@ -159,7 +159,7 @@ def find(
         return None
 
 
-def just_deleted(kind: Kind[Any], name: str, found: Response) -> bool:
+def just_deleted(kind: Kind[Any], name: str, found: ResponseModel) -> bool:
     """Whether a thing is the one that this very run deleted."""
     return was_deleted(kind.key(name), id_of(found))
 

@@ -99,7 +99,7 @@ Identity = Annotated[str | None, BeforeValidator(_tells_which)]
 ReplicaId = Annotated[str, BeforeValidator(_named)]
 
 
-class Response(Deferred):
+class ResponseModel(Deferred):
     """
     An answer: every field optional, unknown keys kept, wrong types kept as they came.
 
@@ -126,7 +126,7 @@ class Response(Deferred):
         )
 
 
-class ReplicaEvent(Response):
+class ReplicaEvent(ResponseModel):
     """What one replica is doing."""
 
     image: Name = None
@@ -143,7 +143,7 @@ class ReplicaEvent(Response):
     """`InProgress`, `Completed`, `Failed`."""
 
 
-class DeploymentResponseItem(Response):
+class DeploymentResponseItem(ResponseModel):
     """A deployment as the service describes it."""
 
     id: Identity = None
@@ -211,7 +211,7 @@ class DeploymentResponseItem(Response):
         return data
 
 
-class SecretResponseItem(Response):
+class SecretResponseItem(ResponseModel):
     """A secret without its value, which the service never returns."""
 
     id: Identity = None
@@ -226,7 +226,7 @@ class SecretResponseItem(Response):
     expires_at: Moment = None
 
 
-class VersionHistoryItem(Response):
+class VersionHistoryItem(ResponseModel):
     """One version of a volume."""
 
     version: int | None = None
@@ -236,7 +236,7 @@ class VersionHistoryItem(Response):
     status_message: Told = None
 
 
-class VolumeResponseItem(Response):
+class VolumeResponseItem(ResponseModel):
     """A volume and its versions."""
 
     id: Identity = None
@@ -254,7 +254,7 @@ class VolumeResponseItem(Response):
     updated_at: Moment = None
 
 
-class DeploymentRevisionEvent(Response):
+class DeploymentRevisionEvent(ResponseModel):
     """One entry of a deployment's history."""
 
     object: Told = None
@@ -280,35 +280,35 @@ class DeploymentRevision(DeploymentResponseItem):
         return self.told_revision_id or super().revision_id
 
 
-class DeploymentListResponse(Response):
+class DeploymentListResponse(ResponseModel):
     """All deployments of the account."""
 
     object: Told = None
     data: list[Tolerated[DeploymentResponseItem]] | None = None
 
 
-class ListSecretsResponse(Response):
+class ListSecretsResponse(ResponseModel):
     """All secrets of the project."""
 
     object: Told = None
     data: list[Tolerated[SecretResponseItem]] | None = None
 
 
-class ListVolumesResponse(Response):
+class ListVolumesResponse(ResponseModel):
     """All volumes of the project."""
 
     object: Told = None
     data: list[Tolerated[VolumeResponseItem]] | None = None
 
 
-class DeploymentRevisionEventList(Response):
+class DeploymentRevisionEventList(ResponseModel):
     """A page of a deployment's history, newest first."""
 
     object: Told = None
     data: list[Tolerated[DeploymentRevisionEvent]] | None = None
 
 
-class DeploymentLogs(Response):
+class DeploymentLogs(ResponseModel):
     """Lines of output of a deployment's replicas."""
 
     lines: list[Any] | None = None

@@ -38,7 +38,7 @@ from pulumi_jig.models.scalars import (
 from pulumi_jig.models.words import AUTOSCALING_METRICS, HTTP_METRICS
 
 
-class Request(Deferred):
+class RequestModel(Deferred):
     """A body that we send: unknown keys are refused, values are never in errors."""
 
     # Pydantic does not read the docstrings, since that takes as long as all the rest.
@@ -58,7 +58,7 @@ class Request(Deferred):
 # --- Parts of a deployment -----------------------------------------------------
 
 
-class EnvironmentVariable(Request):
+class EnvironmentVariable(RequestModel):
     """One environment variable: a plain value, or the name of a secret."""
 
     name: VariableName
@@ -77,7 +77,7 @@ class EnvironmentVariable(Request):
         return self
 
 
-class VolumeMount(Request):
+class VolumeMount(RequestModel):
     """A read-only volume in the container."""
 
     mount_path: MountPath
@@ -91,7 +91,7 @@ class VolumeMount(Request):
     """
 
 
-class ModelMount(Request):
+class ModelMount(RequestModel):
     """Weights from the model registry in the container."""
 
     model_id: NonEmpty
@@ -102,7 +102,7 @@ class ModelMount(Request):
     """A validated revision, `rv_...`. Left out: the latest validated one."""
 
 
-class HTTPAutoscalingConfig(Request):
+class HTTPAutoscalingConfig(RequestModel):
     """Scale on requests through the service's HTTP proxy."""
 
     metric: Literal["HTTPTotalRequests", "HTTPAvgRequestDuration"]
@@ -118,7 +118,7 @@ class HTTPAutoscalingConfig(Request):
     """
 
 
-class QueueAutoscalingConfig(Request):
+class QueueAutoscalingConfig(RequestModel):
     """Scale on the backlog of the service's job queue."""
 
     metric: Literal["QueueBacklogPerWorker"]
@@ -129,7 +129,7 @@ class QueueAutoscalingConfig(Request):
     """Queue to look at. Default: the deployment's own name."""
 
 
-class CustomMetricAutoscalingConfig(Request):
+class CustomMetricAutoscalingConfig(RequestModel):
     """Scale on a metric that the container exports on `/metrics`."""
 
     metric: Literal["CustomMetric"]
@@ -142,7 +142,7 @@ class CustomMetricAutoscalingConfig(Request):
     """As for the HTTP metrics: accepted, and without effect."""
 
 
-class OtherAutoscalingConfig(Request):
+class OtherAutoscalingConfig(RequestModel):
     """A metric newer than this package: sent as it is."""
 
     model_config = ConfigDict(extra="allow")
@@ -179,14 +179,14 @@ Autoscaling = Annotated[
 ]
 
 
-class NoAutoscaling(Request):
+class NoAutoscaling(RequestModel):
     """`{}`: switches autoscaling off in an update."""
 
 
 # --- Requests ------------------------------------------------------------------
 
 
-class _DeploymentFields(Request):
+class _DeploymentFields(RequestModel):
     args: list[Text] | None = None
     """Overrides the image's CMD."""
     capacity_type: NonEmpty | None = None
@@ -255,7 +255,7 @@ class UpdateDeploymentRequest(_DeploymentFields):
     """
 
 
-class CreateSecretRequest(Request):
+class CreateSecretRequest(RequestModel):
     """The body of `POST /deployments/secrets`."""
 
     name: SecretName
@@ -267,7 +267,7 @@ class CreateSecretRequest(Request):
     """Seconds until the service deletes the secret: 1 to 14 days."""
 
 
-class UpdateSecretRequest(Request):
+class UpdateSecretRequest(RequestModel):
     """The body of `PATCH /deployments/secrets/{id}`."""
 
     name: SecretName | None = None
@@ -279,7 +279,7 @@ class UpdateSecretRequest(Request):
     """A new lifetime in seconds, from now: 1 to 14 days."""
 
 
-class S3Origin(Request):
+class S3Origin(RequestModel):
     """A bucket that the service copies a snapshot from."""
 
     uri: Annotated[Text, matches(r"s3://.+", 'must begin with "s3://"')]
@@ -287,13 +287,13 @@ class S3Origin(Request):
     """IAM role that the service assumes."""
 
 
-class VolumeOrigin(Request):
+class VolumeOrigin(RequestModel):
     """Where a volume's content comes from, outside the service."""
 
     s3: S3Origin | None = None
 
 
-class VolumeContentRequest(Request):
+class VolumeContentRequest(RequestModel):
     """What a volume holds: a prefix of uploaded files, or a copy of a bucket."""
 
     type: Literal["files"] = "files"
@@ -309,7 +309,7 @@ class VolumeContentRequest(Request):
         return self
 
 
-class CreateVolumeRequest(Request):
+class CreateVolumeRequest(RequestModel):
     """The body of `POST /deployments/storage/volumes`."""
 
     name: NonEmpty
@@ -317,7 +317,7 @@ class CreateVolumeRequest(Request):
     content: VolumeContentRequest
 
 
-class UpdateVolumeRequest(Request):
+class UpdateVolumeRequest(RequestModel):
     """The body of `PATCH /deployments/storage/volumes/{id}`."""
 
     name: NonEmpty | None = None

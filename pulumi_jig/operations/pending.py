@@ -42,7 +42,7 @@ from pulumi_jig.operations.verdicts import (
 
 if TYPE_CHECKING:
     from pulumi_jig.lifecycle.kind import Kind
-    from pulumi_jig.models import Response
+    from pulumi_jig.models import ResponseModel
     from pulumi_jig.operations.exported import Export
 
 #: A state that was written at least so many seconds ago was not written by a run whose
@@ -204,7 +204,7 @@ def _creating(
 
 
 def _is_ours(
-    kind: Kind[Any], export: Export, inputs: Record, item: Response, urn: str
+    kind: Kind[Any], export: Export, inputs: Record, item: ResponseModel, urn: str
 ) -> bool:
     from pulumi_jig.lifecycle.identity import Whose, whose
 
@@ -229,7 +229,9 @@ def _knows(export: Export, inputs: Record) -> bool:
     )
 
 
-def _is_outlived(kind: Kind[Any], export: Export, urn: str, item: Response) -> bool:
+def _is_outlived(
+    kind: Kind[Any], export: Export, urn: str, item: ResponseModel
+) -> bool:
     """Whether the state has a younger one under this URN: a later run made it."""
     created_at = getattr(item, "created_at", None)
     for resource in export.resources:
@@ -346,7 +348,9 @@ def _deleting(
     return _made(finding, Verdict.REMOVE, words, name)
 
 
-def _arrived(kind: Kind[Any], stored: Record, news: Record, item: Response) -> bool:
+def _arrived(
+    kind: Kind[Any], stored: Record, news: Record, item: ResponseModel
+) -> bool:
     if not isinstance(item, DeploymentResponseItem):
         # Of the others a look does not tell; the next update asks for it all.
         return False
@@ -369,7 +373,7 @@ def _made(
     verdict: Verdict,
     words: str,
     name: str | None,
-    item: Response | None = None,
+    item: ResponseModel | None = None,
     *,
     resource: Record | None = None,
     along: tuple[Record, ...] = (),
@@ -390,7 +394,7 @@ def _made(
 
 def _find(
     kind: Kind[Any], reference: str, desk: Desk, *, patient: bool = False
-) -> Response | None:
+) -> ResponseModel | None:
     """
     What is there, or None where the service itself says that there is none.
 
@@ -407,7 +411,7 @@ def _find(
     until = ctx.clock() + (SETTLE_WINDOW if patient else 0)
     while True:
         try:
-            found: Response = kind.noun(desk.client).get(reference, ctx)
+            found: ResponseModel = kind.noun(desk.client).get(reference, ctx)
             return found
         except NotFoundError as error:
             if not error.from_api:

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pulumi_jig.lifecycle.kind import Kind
-    from pulumi_jig.models import DeploymentResponseItem, Response
+    from pulumi_jig.models import DeploymentResponseItem, ResponseModel
 
 #: Statuses and reasons in which a deployment exists but does not serve.
 _NOT_SERVING: Final = frozenset({"Failed"})
 
 
-def live_of(item: Response) -> dict[str, Any]:
+def live_of(item: ResponseModel) -> dict[str, Any]:
     """The fields of an answer in the form that the state has, where one may be sealed."""
     from pulumi_jig.fields import live_values
     from pulumi_jig.models import DeploymentResponseItem
@@ -75,7 +75,7 @@ def times() -> dict[str, str]:
 def outputs_of(
     kind: Kind[Any],
     inputs: Mapping[str, Any],
-    item: Response,
+    item: ResponseModel,
     account: str | None,
     *,
     in_clear: bool,
@@ -101,7 +101,7 @@ def _without_values(value: Any) -> Any:
     return value
 
 
-def refreshed_inputs(kind: Kind[Any], stored: Record, item: Response) -> Record:
+def refreshed_inputs(kind: Kind[Any], stored: Record, item: ResponseModel) -> Record:
     """The inputs as a refresh would leave them."""
     from pulumi_jig.lifecycle.keys import with_added
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pulumi_jig.client import JigClient
     from pulumi_jig.deadline import Deadline
     from pulumi_jig.lifecycle.kind import Kind
-    from pulumi_jig.models import Response
+    from pulumi_jig.models import ResponseModel
     from pulumi_jig.operations.exported import Export
 
 
@@ -123,7 +123,7 @@ def stored_resource(export: Export, wanted: Record) -> Record | None:
     return next(iter(exact or same), None)
 
 
-def holds(export: Export, urn: str, kind: Kind[Any], item: Response) -> bool:
+def holds(export: Export, urn: str, kind: Kind[Any], item: ResponseModel) -> bool:
     """Whether the state has a live thing under this very URN."""
     known = getattr(item, "id", None)
     return any(

@@ -17,10 +17,11 @@ from urllib.parse import unquote, urlencode
 from scripted import FakeClock
 
 from pulumi_jig.client import JigClient, RetryBudget
-from pulumi_jig.client.wire import WireAnswer, WireError, WireRequest
+from pulumi_jig.client.transport import Request, Response, TransportError
 from pulumi_jig.config import Settings
+from pulumi_jig.emulator import messages
 from pulumi_jig.emulator.backend import Backend
-from pulumi_jig.emulator.responses import Api, Request
+from pulumi_jig.emulator.responses import Api
 
 if TYPE_CHECKING:
     import random
@@ -110,7 +111,7 @@ class World:
         self.owner: dict[str, str | None] = {}
         self.violations: list[str] = []
         self.trail: list[str] = []
-        self._late: list[tuple[float, WireRequest, str | None, str | None]] = []
+        self._late: list[tuple[float, Request, str | None, str | None]] = []
         self._hidden: dict[str, float] = {}
         self._stale: dict[str, tuple[float, Record]] = {}
 
@@ -120,8 +121,8 @@ class World:
 
     # --- The wire --------------------------------------------------------------
 
-    def send(self, request: WireRequest, timeout: float) -> WireAnswer:
-        """Send one request; see `Wire`."""
+    def send(self, request: Request, timeout: float) -> Response:
+        """Send one request; see `Transport`."""
         if self.dead:
             raise Killed
         self.requests += 1
@@ -147,7 +148,7 @@ class World:
     def close(self) -> None:
         """Nothing is open."""
 
-    def _die(self, death: Death, request: WireRequest) -> WireAnswer:
+    def _die(self, death: Death, request: Request) -> Response:
         self.note(f"{request.method} {request.path}: the {death.whom} dies here")
         if death.whom != "plugin":
             self.alive = False
@@ -158,7 +159,7 @@ class World:
         self.dead = True
         raise Killed
 
-    def _fault(self, request: WireRequest) -> str:
+    def _fault(self, request: Request) -> str:
         if self.planned.get(request.method):
             return self.planned[request.method].pop(0)
         until, kind = self.outage
@@ -172,17 +173,17 @@ class World:
             self.outage = (self.clock() + self.rng.choice([3, 30, 300, 2000]), kind)
         return "lose" if kind == "late" and request.method != "POST" else kind
 
-    def _spoilt(self, fault: str, request: WireRequest, timeout: float) -> WireAnswer:
+    def _spoilt(self, fault: str, request: Request, timeout: float) -> Response:
         body = (request.body or b"").decode()
         if fault == "refuse":
-            raise WireError("nobody listens", sent=False)
+            raise TransportError("nobody listens", sent=False)
         if fault == "throttle":
             wait = {"retry-after": str(self.rng.randint(0, 5))}
             return said(429, {"error": {"message": "slow down"}}, wait)
         if fault == "page":
-            return WireAnswer(status=200, body=HTML.encode())
+            return Response(status=200, body=HTML.encode())
         if fault == "missing":
-            return WireAnswer(status=404, body=HTML.encode())
+            return Response(status=404, body=HTML.encode())
         if fault == "forbid":
             return said(self.rng.choice([401, 403]), {"error": {"message": "no"}})
         if fault == "quote":
@@ -194,18 +195,18 @@ class World:
             at = self.clock() + self.rng.uniform(0.1, 10)
             self._late.append((at, request, self.writer, self.takes))
         if fault in {"lose", "late"}:
-            raise WireError("the connection was reset", sent=True)
+            raise TransportError("the connection was reset", sent=True)
         answer = self._act(request)
         if fault == "act-error":
             return said(self.rng.choice([500, 502, 504]), {"error": {"message": body}})
         if fault == "act-page":
-            return WireAnswer(status=200, body=HTML.encode())
+            return Response(status=200, body=HTML.encode())
         if fault == "act-cut":
             half = answer.body[: len(answer.body) // 2]
-            return WireAnswer(status=answer.status, body=half)
+            return Response(status=answer.status, body=half)
         if fault == "act-hang":
             self.clock.sleep(timeout)
-        raise WireError("no answer came", sent=True)
+        raise TransportError("no answer came", sent=True)
 
     def _deliver(self) -> None:
         due = [late for late in self._late if late[0] <= self.clock()]
@@ -230,7 +231,7 @@ class World:
 
     # --- What takes effect -----------------------------------------------------
 
-    def _act(self, request: WireRequest) -> WireAnswer:
+    def _act(self, request: Request) -> Response:
         target = request.path
         if request.params:
             target += "?" + urlencode(dict(request.params))
@@ -240,7 +241,7 @@ class World:
             return said(404, {"error": {"message": "not found"}})
         before = self._meant(request) if request.method != "GET" else None
         response = self.api.handle(
-            Request(request.method, target, headers, request.body or b"")
+            messages.Request(request.method, target, headers, request.body or b"")
         )
         body = response.body
         if request.method != "GET":
@@ -250,22 +251,20 @@ class World:
                 self._record(request, before, json.loads(body or b"{}"))
         elif response.status < 400 and self._stale:
             body = self._leftover(body)
-        return WireAnswer(
+        return Response(
             status=response.status,
             headers={k.lower(): v for k, v in response.headers.items()},
             body=body,
         )
 
-    def _meant(self, request: WireRequest) -> Record | None:
+    def _meant(self, request: Request) -> Record | None:
         """The deployment that a request is about, as it is before it."""
         parts = request.path.strip("/").split("/")
         if len(parts) < 3 or parts[1] != "deployments":
             return None
         return self.record(unquote(parts[2]))
 
-    def _record(
-        self, request: WireRequest, before: Record | None, answer: Record
-    ) -> None:
+    def _record(self, request: Request, before: Record | None, answer: Record) -> None:
         if request.method == "POST" and before is None:
             self.owner[answer["id"]] = self.writer
             # For a moment, what has just been accepted may not be shown yet.
@@ -322,7 +321,7 @@ class World:
     ) -> Record | None:
         """A request of somebody else's, which no fault meets; None if it is refused."""
         response = self.api.handle(
-            Request(
+            messages.Request(
                 method,
                 f"/v1{path}",
                 {"authorization": f"Bearer acct:{account}:other"},
@@ -345,18 +344,16 @@ class World:
         )
         return JigClient(
             settings,
-            wire=self,
+            transport=self,
             budget=RetryBudget(clock=self.clock),
             rng=self.rng.random,
             wall_clock=lambda: EPOCH,
         )
 
 
-def said(
-    status: int, body: Record, headers: dict[str, str] | None = None
-) -> WireAnswer:
+def said(status: int, body: Record, headers: dict[str, str] | None = None) -> Response:
     """An answer in JSON."""
-    return WireAnswer(
+    return Response(
         status=status, headers=headers or {}, body=json.dumps(body).encode()
     )
 

@@ -11,7 +11,7 @@ from chaos_world import World
 if TYPE_CHECKING:
     import random
 
-    from pulumi_jig.client.wire import WireRequest
+    from pulumi_jig.client.transport import Request
 
 Record = dict[str, Any]
 
@@ -41,13 +41,11 @@ class NounWorld(World):
         """Where the things of this kind live."""
         return PATHS[self.life]
 
-    def _meant(self, request: WireRequest) -> Record | None:
+    def _meant(self, request: Request) -> Record | None:
         before, _, reference = request.path.rpartition("/")
         return self.record(reference) if before == self.path else None
 
-    def _record(
-        self, request: WireRequest, before: Record | None, answer: Record
-    ) -> None:
+    def _record(self, request: Request, before: Record | None, answer: Record) -> None:
         body = json.loads(request.body or b"{}")
         if request.method == "PATCH" and "content" in body:
             self.copies += 1

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import pytest
 from scripted import RawServer, Say, Scripted, read_head
 
-from pulumi_jig.client.wire import WireAnswer, WireRequest
+from pulumi_jig.client.transport import Request, Response
 from pulumi_jig.errors import APIError, JigError
 from pulumi_jig.redaction import REDACTED
 
@@ -169,15 +169,15 @@ class TestRepresentations:
     def test_nothing_shows_the_key(self, connect: Callable[..., JigClient]) -> None:
         """Case S5: client, settings and parts of the wire have a safe repr."""
         client = connect("http://127.0.0.1:1")
-        request = WireRequest(
+        request = Request(
             method="POST",
             path="/",
             headers={"Authorization": f"Bearer {KEY}"},
             body=KEY.encode(),
         )
 
-        shown = [repr(x) for x in (client, client.settings, client._wire, request)]
-        shown.append(repr(WireAnswer(status=200, body=KEY.encode())))
+        shown = [repr(x) for x in (client, client.settings, client._transport, request)]
+        shown.append(repr(Response(status=200, body=KEY.encode())))
 
         assert [text for text in shown if KEY in text] == []
         assert repr(client) == "JigClient(http://127.0.0.1:1)"

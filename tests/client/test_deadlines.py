@@ -14,7 +14,7 @@ import httpcore
 import pytest
 from scripted import RawServer, Say, Scripted, read_head
 
-from pulumi_jig.client import transport
+from pulumi_jig.client import http
 from pulumi_jig.client.sockets import Backend
 from pulumi_jig.deadline import Deadline
 from pulumi_jig.errors import NotSentError, OutcomeUnknownError
@@ -186,7 +186,7 @@ class TestSize:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """Case T14: the limit holds while inflating, not after it."""
-        monkeypatch.setattr(transport, "MAX_ANSWER", 2**20)
+        monkeypatch.setattr(http, "MAX_ANSWER", 2**20)
         bomb = gzip.compress(bytes(64 * 2**20))
 
         with Scripted(Say(200, bomb, {"Content-Encoding": "gzip"})) as server:

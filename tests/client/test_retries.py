@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from scripted import FakeClock, RawServer, Say, Scripted, free_port, read_head
 
-from pulumi_jig.client import JigClient, RetryBudget, WireError
+from pulumi_jig.client import JigClient, RetryBudget, TransportError
 from pulumi_jig.client.retry import BUDGET, BUDGET_RATE
-from pulumi_jig.client.wire import WireAnswer
+from pulumi_jig.client.transport import Response
 from pulumi_jig.config import Settings
 from pulumi_jig.deadline import Deadline
 from pulumi_jig.errors import (
@@ -449,17 +449,17 @@ class TestAmbiguous:
     ) -> None:
         """A lost answer and then a refused connection is an ambiguous end."""
 
-        class Wire:
+        class Transport:
             sent = True
 
-            def send(self, *_: object) -> WireAnswer:
+            def send(self, *_: object) -> Response:
                 sent, self.sent = self.sent, False
-                raise WireError("the wire broke", sent=sent)
+                raise TransportError("the wire broke", sent=sent)
 
             def close(self) -> None:
                 pass
 
-        client = JigClient(Settings(api_key="k"), wire=Wire())
+        client = JigClient(Settings(api_key="k"), transport=Transport())
 
         with pytest.raises(OutcomeUnknownError) as caught:
             client.deployments.update("llm", {"cpu": 1}, ctx)
@@ -491,15 +491,15 @@ class TestBudget:
         frozen = FakeClock()
 
         class Dead:
-            def send(self, *_: object) -> WireAnswer:
+            def send(self, *_: object) -> Response:
                 calls.append("x")
-                return WireAnswer(status=503)
+                return Response(status=503)
 
             def close(self) -> None:
                 pass
 
         client = JigClient(
-            Settings(api_key="k"), wire=Dead(), budget=RetryBudget(clock=frozen)
+            Settings(api_key="k"), transport=Dead(), budget=RetryBudget(clock=frozen)
         )
 
         def operate() -> None:
@@ -669,15 +669,15 @@ def test_other_exceptions_are_not_ours_to_repeat(
 ) -> None:
     """Whatever is not a failed attempt passes through at once."""
 
-    class Wire:
-        def send(self, *_: object) -> WireAnswer:
+    class Transport:
+        def send(self, *_: object) -> Response:
             raise KeyboardInterrupt
 
         def close(self) -> None:
             pass
 
     with pytest.raises(KeyboardInterrupt):
-        JigClient(Settings(api_key="k"), wire=Wire()).deployments.list(ctx)
+        JigClient(Settings(api_key="k"), transport=Transport()).deployments.list(ctx)
 
 
 def test_transport_errors_know_their_request(

@@ -10,7 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from pulumi_jig import models
-from pulumi_jig.models import Request, words
+from pulumi_jig.models import RequestModel, words
 
 CONTRACT = Path(__file__).parents[3] / "shared" / "contract"
 FILES = {
@@ -176,7 +176,7 @@ def test_required_fields_are_theirs(which):
     different = {
         (name, field)
         for name, theirs, model, ours in _shared(which)
-        if issubclass(model, Request)
+        if issubclass(model, RequestModel)
         for field in set(theirs.get("required", ())) ^ set(ours.get("required", ()))
     }
 
@@ -189,7 +189,7 @@ def test_answers_demand_nothing(which):
     assert [] == [
         name
         for name, _, model, ours in _shared(which)
-        if not issubclass(model, Request) and ours.get("required")
+        if not issubclass(model, RequestModel) and ours.get("required")
     ]
 
 
@@ -222,7 +222,7 @@ def test_bounds_are_theirs(which):
     """Minimum, maximum and length of a field are the description's, or are named."""
     different = set()
     for name, theirs, model, ours in _shared(which):
-        if not issubclass(model, Request):
+        if not issubclass(model, RequestModel):
             continue
         for field, schema in theirs.get("properties", {}).items():
             if _limits(schema) != _limits(ours["properties"][field]):
@@ -263,7 +263,7 @@ def test_no_bound_of_theirs_is_loosened(which):
     looser = {
         (name, field)
         for name, theirs, model, _ in _shared(which)
-        if issubclass(model, Request)
+        if issubclass(model, RequestModel)
         for field, schema in theirs.get("properties", {}).items()
         for value in _beyond(schema)
         if not _refuses(model, field, value)

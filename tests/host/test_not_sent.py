@@ -210,7 +210,7 @@ def test_a_machine_that_is_at_its_end(
     """Whatever is raised on the way to the socket is no reason to keep a state."""
     module, _, name = where.rpartition(".")
     (tmp_path / "sitecustomize.py").write_text(
-        "import importlib, pulumi_jig.client.transport\n"
+        "import importlib, pulumi_jig.client.http\n"
         f"module, last = {module!r}, {name!r}\n"
         "try: home = importlib.import_module(module)\n"
         "except ImportError:\n"

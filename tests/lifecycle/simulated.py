@@ -1,7 +1,7 @@
 """
 A whole world in one process: the service, a wire that breaks by plan, one clock.
 
-The client is the real one; below it stands `World`, a `Wire` that hands requests to the
+The client is the real one; below it stands `World`, a `Transport` that hands requests to the
 emulator's own rules and spoils answers where a fault says so. Nobody ever sleeps: the
 clock is moved by whoever waits, so that an hour passes in milliseconds.
 """
@@ -18,10 +18,11 @@ from urllib.parse import urlencode
 from scripted import FakeClock
 
 from pulumi_jig.client import JigClient, RetryBudget
-from pulumi_jig.client.wire import WireAnswer, WireError, WireRequest
+from pulumi_jig.client.transport import Request, Response, TransportError
 from pulumi_jig.config import Settings
+from pulumi_jig.emulator import messages
 from pulumi_jig.emulator.backend import Backend
-from pulumi_jig.emulator.responses import Api, Request
+from pulumi_jig.emulator.responses import Api
 from pulumi_jig.lifecycle.invocation import Invocation, PartialFailureError
 from pulumi_jig.lifecycle.keys import KEY as KEYMARK
 from pulumi_jig.values import SecretValue, reveal
@@ -105,8 +106,8 @@ class World:
 
     # --- The wire --------------------------------------------------------------
 
-    def send(self, request: WireRequest, timeout: float) -> WireAnswer:
-        """Send one request; see `Wire`."""
+    def send(self, request: Request, timeout: float) -> Response:
+        """Send one request; see `Transport`."""
         method, path = request.method, request.path
         self.sent.append((method, path))
         if request.body is not None:
@@ -118,31 +119,29 @@ class World:
         if fault is None:
             return self._act(request)
         if fault.do == "refuse":
-            raise WireError("nobody listens", sent=False)
+            raise TransportError("nobody listens", sent=False)
         if fault.do == "lose":
-            raise WireError("the connection was reset", sent=True)
+            raise TransportError("the connection was reset", sent=True)
         if fault.do != "answer":
             self._act(request)
             if fault.do == "hang":
                 self.clock.sleep(timeout)
-                raise WireError("no answer came", sent=True)
+                raise TransportError("no answer came", sent=True)
             if fault.do == "swallow":
-                raise WireError("the connection was reset", sent=True)
+                raise TransportError("the connection was reset", sent=True)
             if fault.do == "raise":
                 raise fault.raises("token=secret-canary")
         body = fault.body if isinstance(fault.body, str) else json.dumps(fault.body)
-        return WireAnswer(
-            status=fault.status, headers=fault.headers, body=body.encode()
-        )
+        return Response(status=fault.status, headers=fault.headers, body=body.encode())
 
-    def _act(self, request: WireRequest) -> WireAnswer:
+    def _act(self, request: Request) -> Response:
         target = request.path
         if request.params:
             target += "?" + urlencode(dict(request.params))
         headers = {k.lower(): v for k, v in request.headers.items()}
         self.acted.append(request.method)
         response = self.api.handle(
-            Request(request.method, target, headers, request.body or b"")
+            messages.Request(request.method, target, headers, request.body or b"")
         )
         body = response.body
         if self.spoil and body and response.status < 400:
@@ -151,7 +150,7 @@ class World:
                 for change in self.spoil:
                     change(request.method, shown)
             body = json.dumps(shown).encode()
-        return WireAnswer(
+        return Response(
             status=response.status,
             headers={k.lower(): v for k, v in response.headers.items()},
             body=body,
@@ -184,7 +183,7 @@ class World:
     ) -> Any:
         """A request of somebody else's, which no fault meets and nobody counts."""
         response = self.api.handle(
-            Request(
+            messages.Request(
                 method,
                 f"/v1{path}",
                 {"authorization": f"Bearer acct:{account}:other"},
@@ -220,7 +219,7 @@ class World:
         )
         return JigClient(
             settings,
-            wire=self,
+            transport=self,
             budget=RetryBudget(clock=self.clock),
             rng=lambda: 1.0,
             wall_clock=lambda: EPOCH,

@@ -13,7 +13,7 @@ from pulumi_jig.errors import BadRequestError, OwnershipError
 if TYPE_CHECKING:
     from simulated import Engine, World
 
-    from pulumi_jig.client.wire import WireAnswer, WireRequest
+    from pulumi_jig.client.transport import Request, Response
 
 PROGRAM = {
     "name": "llm-prod",
@@ -39,7 +39,7 @@ def test_an_id_is_a_text_and_never_empty(
     """Case R21: whatever the service answers, the engine gets the name as the id."""
     send = world.send
 
-    def renamed(request: WireRequest, timeout: float) -> WireAnswer:
+    def renamed(request: Request, timeout: float) -> Response:
         path = request.path.replace(f"/{stored}", "/llm-prod")
         return send(replace(request, path=path), timeout)
 
@@ -95,7 +95,7 @@ def test_no_request_is_without_a_time_limit(
     limits: list[float] = []
     send = world.send
 
-    def timed(request: WireRequest, timeout: float) -> WireAnswer:
+    def timed(request: Request, timeout: float) -> Response:
         limits.append(timeout)
         return send(request, timeout)
 

@@ -60,7 +60,7 @@ def test_the_client_loads_no_command_line_of_its_library() -> None:
         "import sys, httpx._main as whole; del sys.modules['httpx'], whole\n"
         "for name in [n for n in sys.modules if n.split('.')[0] in "
         "('httpx', 'rich', 'click', 'pygments')]: del sys.modules[name]\n"
-        "import pulumi_jig.client.transport\n"
+        "import pulumi_jig.client.http\n"
         "print([m for m in ('rich', 'click', 'pygments') if m in sys.modules])\n"
         "import httpx._main; print(httpx.Client.__module__)"
     )

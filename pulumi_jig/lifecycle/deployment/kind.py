@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pulumi_jig.client import JigClient
-    from pulumi_jig.client.nouns import Noun
+    from pulumi_jig.client.resources import ResourceClient
     from pulumi_jig.deadline import Deadline
     from pulumi_jig.lifecycle.invocation import Invocation, Stored
     from pulumi_jig.lifecycle.sending import Change
@@ -45,7 +45,7 @@ class _Deployment(Kind[DeploymentResponseItem]):
     )
     reach = "across all customers of the service"
 
-    def noun(self, client: JigClient) -> Noun[DeploymentResponseItem]:
+    def noun(self, client: JigClient) -> ResourceClient[DeploymentResponseItem]:
         return client.deployments
 
     def recognise(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pulumi_jig.client import JigClient
-    from pulumi_jig.client.nouns import Noun
+    from pulumi_jig.client.resources import ResourceClient
     from pulumi_jig.deadline import Deadline
     from pulumi_jig.models import DeploymentResponseItem
 
@@ -95,7 +95,7 @@ _SECRET: Final = "value_from_secret"  # noqa: S105 - a key of the API
 
 
 def _is_other_word(
-    noun: Noun[Any],
+    noun: ResourceClient[Any],
     word: Any,
     entry: Mapping[str, Any],
     ctx: Deadline,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pulumi_jig.client import JigClient
-    from pulumi_jig.client.nouns import Noun
+    from pulumi_jig.client.resources import ResourceClient
     from pulumi_jig.deadline import Deadline
     from pulumi_jig.lifecycle.invocation import Invocation
     from pulumi_jig.lifecycle.sending import Change
@@ -38,7 +38,7 @@ class _Secret(Kind[SecretResponseItem]):
     # Nothing rolls out, so an answer is all that is waited for.
     create_timeout = update_timeout = delete_timeout = 2 * 60.0
 
-    def noun(self, client: JigClient) -> Noun[SecretResponseItem]:
+    def noun(self, client: JigClient) -> ResourceClient[SecretResponseItem]:
         return client.secrets
 
     def create_body(self, inputs: Mapping[str, Any], urn: str | None) -> dict[str, Any]:

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pulumi_jig.client import JigClient
-    from pulumi_jig.client.nouns import Noun
+    from pulumi_jig.client.resources import ResourceClient
     from pulumi_jig.deadline import Deadline
     from pulumi_jig.errors import APIError
     from pulumi_jig.lifecycle.invocation import Invocation, Stored
@@ -66,7 +66,7 @@ class VolumeKind(Kind[VolumeResponseItem]):
     #: A request for a new version makes one more each time that it arrives.
     patience = 15.0
 
-    def noun(self, client: JigClient) -> Noun[VolumeResponseItem]:
+    def noun(self, client: JigClient) -> ResourceClient[VolumeResponseItem]:
         """The verbs of the API."""
         return client.volumes
 

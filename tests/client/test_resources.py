@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from scripted import FakeClock, Say, Scripted
 
-from pulumi_jig.client import JigClient, WireAnswer, WireError, WireRequest
+from pulumi_jig.client import JigClient, Request, Response, TransportError
 from pulumi_jig.config import Settings
 from pulumi_jig.deadline import Deadline
 from pulumi_jig.errors import (
@@ -138,17 +138,17 @@ class TestVerbs:
         monkeypatch.setattr(core, "version", missing)
         # It is looked up once in a process, and another test may have been first.
         monkeypatch.setattr(core, "_user_agent", core._user_agent.__wrapped__)
-        asked: list[WireRequest] = []
+        asked: list[Request] = []
 
-        class Wire:
-            def send(self, request: WireRequest, _: float) -> WireAnswer:
+        class Transport:
+            def send(self, request: Request, _: float) -> Response:
                 asked.append(request)
-                return WireAnswer(status=200, body=b"{}")
+                return Response(status=200, body=b"{}")
 
             def close(self) -> None:
                 pass
 
-        client = JigClient(Settings(api_key="k"), wire=Wire())
+        client = JigClient(Settings(api_key="k"), transport=Transport())
         client.deployments.list(Deadline(1))
 
         assert asked[0].headers["User-Agent"] == "pulumi-jig"
@@ -491,17 +491,17 @@ def test_making_ready_loads_no_http_library() -> None:
 def test_a_wire_of_ones_own_needs_no_network(clock: FakeClock) -> None:
     """The seam below the rules takes anything that sends: here, a dictionary."""
 
-    class Wire:
-        def send(self, request: WireRequest, timeout: float) -> WireAnswer:
+    class Transport:
+        def send(self, request: Request, timeout: float) -> Response:
             if request.method == "DELETE":
-                raise WireError("unplugged", sent=False, hopeless=True)
+                raise TransportError("unplugged", sent=False, retryable=False)
             assert timeout == 60
-            return WireAnswer(status=409, body=b'{"error": "taken"}')
+            return Response(status=409, body=b'{"error": "taken"}')
 
         def close(self) -> None:
             pass
 
-    client = JigClient(Settings(api_key="k"), wire=Wire())
+    client = JigClient(Settings(api_key="k"), transport=Transport())
     ctx = Deadline(300, clock=clock, sleep=clock.sleep)
 
     with pytest.raises(APIError, match="taken"):

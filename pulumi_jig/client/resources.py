@@ -15,7 +15,7 @@ from pulumi_jig.models import (
     DeploymentResponseItem,
     DeploymentRevision,
     DeploymentRevisionEvent,
-    Response,
+    ResponseModel,
     SecretResponseItem,
     VolumeResponseItem,
 )
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pulumi_jig.client.core import JigClient
     from pulumi_jig.deadline import Deadline
 
-Item = TypeVar("Item", bound=Response)
+Item = TypeVar("Item", bound=ResponseModel)
 
 #: The largest page of a deployment's history that the service gives.
 PAGE: Final = 100
@@ -59,7 +59,7 @@ def segment(value: str, what: str, reserved: frozenset[str] = frozenset()) -> st
     return quote(value, safe="")
 
 
-class Noun(Generic[Item]):
+class ResourceClient(Generic[Item]):
     """
     One kind of thing: create, get, list, update, delete.
 
@@ -103,7 +103,7 @@ class Noun(Generic[Item]):
         self._client.request("DELETE", self._one(name), ctx=ctx)
 
 
-class Deployments(Noun[DeploymentResponseItem]):
+class DeploymentsClient(ResourceClient[DeploymentResponseItem]):
     """`/v1/deployments`: containers on GPUs."""
 
     path = "/v1/deployments"
@@ -206,7 +206,7 @@ class Deployments(Noun[DeploymentResponseItem]):
         return DeploymentResponseItem.parse(_object(answer))
 
 
-class Secrets(Noun[SecretResponseItem]):
+class SecretsClient(ResourceClient[SecretResponseItem]):
     """`/v1/deployments/secrets`: values that the service keeps and never returns."""
 
     path = "/v1/deployments/secrets"
@@ -214,7 +214,7 @@ class Secrets(Noun[SecretResponseItem]):
     item = SecretResponseItem
 
 
-class Volumes(Noun[VolumeResponseItem]):
+class VolumesClient(ResourceClient[VolumeResponseItem]):
     """`/v1/deployments/storage/volumes`: read-only files, in versions."""
 
     path = "/v1/deployments/storage/volumes"
@@ -226,7 +226,11 @@ class Volumes(Noun[VolumeResponseItem]):
     ) -> VolumeResponseItem:
         """Change one; a content makes a new version each time that it arrives."""
         answer = self._client.request(
-            "PATCH", self._one(name), json=body, ctx=ctx, adds="content" in body
+            "PATCH",
+            self._one(name),
+            json=body,
+            ctx=ctx,
+            idempotent="content" not in body,
         )
         return self.item.parse(_object(answer))
 

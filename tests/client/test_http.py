@@ -18,7 +18,7 @@ import pytest
 from faultproxy import FaultProxy
 from scripted import RawServer, Say, Scripted, read_head
 
-from pulumi_jig.client import transport
+from pulumi_jig.client import http
 from pulumi_jig.deadline import Deadline
 from pulumi_jig.errors import (
     ConfigError,
@@ -525,7 +525,7 @@ class TestConnections:
 
 def test_a_module_that_is_loaded_already_stays_loaded() -> None:
     """Only what nobody has loaded yet is kept out, while the HTTP library loads."""
-    with transport._without("json"):
+    with http._without("json"):
         assert sys.modules["json"] is json
     assert sys.modules["json"] is json
 
@@ -588,7 +588,7 @@ class TestReach:
         def fail(*_: object) -> None:
             raise OSError(number, "x")
 
-        monkeypatch.setattr(transport.HttpWire, "_exchange", fail)
+        monkeypatch.setattr(http.HttpTransport, "_exchange", fail)
         with pytest.raises(NotSentError, match=words):
             connect(emulator).deployments.create({"name": "llm"}, Deadline(1))
 
@@ -607,6 +607,6 @@ class TestReach:
 
         client = connect(emulator)
         client.whoami(ctx)
-        monkeypatch.setattr(transport.HttpWire, "_exchange", fail)
+        monkeypatch.setattr(http.HttpTransport, "_exchange", fail)
         with pytest.raises(OutcomeUnknownError, match="may have taken effect"):
             client.deployments.create({"name": "llm"}, ctx.limited_to(1))
