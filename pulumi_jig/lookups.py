@@ -1,14 +1,14 @@
 """
 Look-ups: what is there already, for programs that do not manage it.
 
-Plain functions that ask the service when they are called, in a preview as well, and a
-twin of each for arguments that are outputs (`get_deployment_output`). Key and address
-follow the same precedence as the provider's: what is given, then the stack's
-`jig:apiKey` and `jig:baseUrl`, then the environment.
+Plain functions that ask the service when they are called, in a preview as well, and an
+`_output` form of each for arguments that are outputs (`get_deployment_output`). Another
+account is named as Pulumi users expect, `opts=pulumi.InvokeOptions(provider=...)` with a
+`pulumi_jig.Provider`, or by `api_key` and `base_url`. What is not given comes from the
+stack's `jig:apiKey` and `jig:baseUrl`, then from the environment.
 
-It refuses to ask anything while it is imported, to load the HTTP library before the
-first question, and to return the values of environment variables: nobody can tell which
-of them are secret, so only their names are given.
+Values of environment variables are never returned: nobody can tell which of them are
+secret, so only their names are.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 #: Seconds for one look-up, retries included.
 TIMEOUT: Final = 60.0
+
+#: A type of the package to which Pulumi counts every dynamic resource.
+DYNAMIC: Final = "pulumi-python:dynamic:Resource"
 
 Found = TypeVar("Found")
 
@@ -112,7 +115,11 @@ class RevisionInfo:
 
 
 def get_deployment(
-    name: str, *, api_key: str | None = None, base_url: str | None = None
+    name: str,
+    *,
+    api_key: str | None = None,
+    base_url: str | None = None,
+    opts: pulumi.InvokeOptions | None = None,
 ) -> DeploymentInfo:
     """
     One deployment.
@@ -121,18 +128,23 @@ def get_deployment(
         name: Its name or id.
         api_key: Another account's key, instead of the stack's.
         base_url: That account's address.
+        opts: `provider` (or the one that `parent` hands down) names the account.
 
     Raises:
+        RunError: `opts` cannot be followed.
         ConfigError: There is no key, or an unusable address.
         NotFoundError: There is none of this name in the account.
         JigError: The service refused, or could not be asked.
     """
-    client = _client(api_key, base_url)
+    client = _client(api_key, base_url, opts)
     return _info(client.deployments.get(name, _context()), client)
 
 
 def list_deployments(
-    *, api_key: str | None = None, base_url: str | None = None
+    *,
+    api_key: str | None = None,
+    base_url: str | None = None,
+    opts: pulumi.InvokeOptions | None = None,
 ) -> list[DeploymentInfo]:
     """
     All deployments of the account, by name.
@@ -140,12 +152,14 @@ def list_deployments(
     Args:
         api_key: Another account's key, instead of the stack's.
         base_url: That account's address.
+        opts: `provider` (or the one that `parent` hands down) names the account.
 
     Raises:
+        RunError: `opts` cannot be followed.
         ConfigError: There is no key, or an unusable address.
         JigError: The service refused, or could not be asked.
     """
-    client = _client(api_key, base_url)
+    client = _client(api_key, base_url, opts)
     items = client.deployments.list(_context())
     return sorted((_info(item, client) for item in items), key=lambda one: one.name)
 
@@ -158,6 +172,7 @@ def get_logs(
     version: str | None = None,
     api_key: str | None = None,
     base_url: str | None = None,
+    opts: pulumi.InvokeOptions | None = None,
 ) -> list[str]:
     """
     Lines of a deployment's output, oldest first.
@@ -169,13 +184,15 @@ def get_logs(
         version: Only this image's: its tag, or the last 4 characters of its digest.
         api_key: Another account's key, instead of the stack's.
         base_url: That account's address.
+        opts: `provider` (or the one that `parent` hands down) names the account.
 
     Raises:
+        RunError: `opts` cannot be followed.
         ConfigError: There is no key, or an unusable address.
         NotFoundError: There is none of this name in the account.
         JigError: The service refused, or could not be asked.
     """
-    return _client(api_key, base_url).deployments.logs(
+    return _client(api_key, base_url, opts).deployments.logs(
         name, _context(), replica_id=replica_id, revision=revision, version=version
     )
 
@@ -186,6 +203,7 @@ def list_revisions(
     limit: int | None = None,
     api_key: str | None = None,
     base_url: str | None = None,
+    opts: pulumi.InvokeOptions | None = None,
 ) -> list[RevisionInfo]:
     """
     A deployment's history, newest first.
@@ -195,13 +213,15 @@ def list_revisions(
         limit: How many events at most; the service keeps 200.
         api_key: Another account's key, instead of the stack's.
         base_url: That account's address.
+        opts: `provider` (or the one that `parent` hands down) names the account.
 
     Raises:
+        RunError: `opts` cannot be followed.
         ConfigError: There is no key, or an unusable address.
         NotFoundError: There is none of this name in the account.
         JigError: The service refused, or could not be asked.
     """
-    events = _client(api_key, base_url).deployments.revisions(
+    events = _client(api_key, base_url, opts).deployments.revisions(
         name, _context(), limit=limit
     )
     return [
@@ -217,7 +237,7 @@ def list_revisions(
     ]
 
 
-# --- Twins for outputs --------------------------------------------------------------
+# --- Forms for outputs --------------------------------------------------------------
 
 
 def get_deployment_output(
@@ -225,22 +245,26 @@ def get_deployment_output(
     *,
     api_key: pulumi.Input[str | None] = None,
     base_url: pulumi.Input[str | None] = None,
+    opts: pulumi.InvokeOptions | None = None,
 ) -> pulumi.Output[DeploymentInfo]:
     """
     `get_deployment` for arguments that may be outputs.
 
-    Unknown while they are, and in a preview of what this run is going to create.
+    Unknown while they are, and in a preview of what this run is going to create. With
+    `opts=pulumi.InvokeOutputOptions(depends_on=...)` it asks once those resources are
+    there.
     """
-    return _later(get_deployment, name=name, api_key=api_key, base_url=base_url)
+    return _later(get_deployment, opts, name=name, api_key=api_key, base_url=base_url)
 
 
 def list_deployments_output(
     *,
     api_key: pulumi.Input[str | None] = None,
     base_url: pulumi.Input[str | None] = None,
+    opts: pulumi.InvokeOptions | None = None,
 ) -> pulumi.Output[list[DeploymentInfo]]:
     """`list_deployments` for arguments that may be outputs."""
-    return _later(list_deployments, api_key=api_key, base_url=base_url)
+    return _later(list_deployments, opts, api_key=api_key, base_url=base_url)
 
 
 def get_logs_output(
@@ -251,10 +275,12 @@ def get_logs_output(
     version: pulumi.Input[str | None] = None,
     api_key: pulumi.Input[str | None] = None,
     base_url: pulumi.Input[str | None] = None,
+    opts: pulumi.InvokeOptions | None = None,
 ) -> pulumi.Output[list[str]]:
     """`get_logs` for arguments that may be outputs."""
     return _later(
         get_logs,
+        opts,
         name=name,
         replica_id=replica_id,
         revision=revision,
@@ -270,30 +296,66 @@ def list_revisions_output(
     limit: pulumi.Input[int | None] = None,
     api_key: pulumi.Input[str | None] = None,
     base_url: pulumi.Input[str | None] = None,
+    opts: pulumi.InvokeOptions | None = None,
 ) -> pulumi.Output[list[RevisionInfo]]:
     """`list_revisions` for arguments that may be outputs."""
     return _later(
-        list_revisions, name=name, limit=limit, api_key=api_key, base_url=base_url
+        list_revisions,
+        opts,
+        name=name,
+        limit=limit,
+        api_key=api_key,
+        base_url=base_url,
     )
 
 
-def _later(ask: Callable[..., Found], **arguments: Any) -> pulumi.Output[Found]:
+def _later(
+    ask: Callable[..., Found], opts: pulumi.InvokeOptions | None, **arguments: Any
+) -> pulumi.Output[Found]:
     import pulumi
+
+    # What a key can see is no secret for being asked with a secret key.
+    account = pulumi.Output.unsecret(pulumi.Output.from_input(_account(opts)))
+    key = pulumi.Output.from_input(arguments["api_key"])
+    arguments["api_key"] = pulumi.Output.unsecret(key)
 
     async def run(known: dict[str, Any]) -> Any:
         from pulumi_jig.errors import NotFoundError
 
+        del known["depends_on"]
+        given = known.pop("account")
         try:
             # In a thread: the program's own loop goes on registering resources meanwhile.
-            return await asyncio.to_thread(ask, **known)
+            return await asyncio.to_thread(ask, **known, opts=_Account(given))
         except NotFoundError as error:
             # A preview may name what this very run is going to make.
             if not (error.from_api and pulumi.runtime.is_dry_run()):
                 raise
             return _not_yet()
 
-    found = pulumi.Output.all(**arguments).apply(run)
+    found = pulumi.Output.all(
+        **arguments, account=account, depends_on=_dependencies(opts)
+    ).apply(run)
     return cast("pulumi.Output[Found]", found)
+
+
+def _dependencies(opts: pulumi.InvokeOptions | None) -> pulumi.Output[Any]:
+    """What is known only once the resources of `depends_on` are there."""
+    import pulumi
+
+    def ids(resources: Any) -> pulumi.Output[Any]:
+        several = resources if isinstance(resources, (list, tuple)) else [resources]
+        return pulumi.Output.all(
+            *(
+                pulumi.Output.from_input(one).apply(
+                    lambda known: getattr(known, "id", known.urn)
+                )
+                for one in several
+            )
+        )
+
+    given = getattr(opts, "depends_on", None)
+    return pulumi.Output.from_input(given if given is not None else []).apply(ids)
 
 
 def _not_yet() -> pulumi.Output[Any]:
@@ -314,8 +376,52 @@ _clients: dict[str, JigClient] = {}
 _lock = threading.Lock()
 
 
-def _client(api_key: str | None, base_url: str | None) -> JigClient:
-    """One client for each account and address of a program."""
+@dataclass(frozen=True)
+class _Account:
+    """Settings of a provider that are known by now, in the place of options."""
+
+    settings: dict[str, Any]
+
+
+def _account(opts: pulumi.InvokeOptions | _Account | None) -> dict[str, Any]:
+    """
+    What the provider that the options name was given, by setting.
+
+    Raises:
+        RunError: They name something else than a `pulumi_jig.Provider`.
+    """
+    if opts is None:
+        return {}
+    if isinstance(opts, _Account):
+        return opts.settings
+    import pulumi
+
+    from pulumi_jig.resources.provider import Provider
+
+    if not isinstance(opts, pulumi.InvokeOptions):
+        raise pulumi.RunError(
+            "opts of a look-up must be pulumi.InvokeOptions(provider=...), "
+            f"not {type(opts).__name__}."
+        )
+    handed_down = opts.parent.get_provider(DYNAMIC) if opts.parent else None
+    if opts.provider is not None and not isinstance(opts.provider, Provider):
+        raise pulumi.RunError(
+            "The provider in the opts of a look-up must be a pulumi_jig.Provider."
+        )
+    provider = opts.provider or handed_down
+    return provider.settings if isinstance(provider, Provider) else {}
+
+
+def _client(
+    api_key: str | None, base_url: str | None, opts: pulumi.InvokeOptions | None
+) -> JigClient:
+    """
+    One client for each account and address of a program.
+
+    Raises:
+        RunError: A setting of the provider is an output, which only the `_output` form
+            of a look-up can wait for.
+    """
     import pulumi
 
     from pulumi_jig.client import JigClient
@@ -323,7 +429,16 @@ def _client(api_key: str | None, base_url: str | None) -> JigClient:
 
     stack = pulumi.Config("jig")
     arguments = {"apiKey": api_key, "baseUrl": base_url}
-    given = {name: value for name, value in arguments.items() if value is not None}
+    given = {
+        name: value
+        for name, value in (*_account(opts).items(), *arguments.items())
+        if value is not None
+    }
+    if any(not isinstance(value, str) for value in given.values()):
+        raise pulumi.RunError(
+            "The settings of the provider are outputs here: use the form of this "
+            "look-up whose name ends in _output, which waits for them."
+        )
     given[GIVEN] = ",".join(given)
 
     def get(key: str) -> str | None:

@@ -63,6 +63,12 @@ class Provider(pulumi.ProviderResource):
             ),
         }
         given = {name: value for name, value in written.items() if value is not None}
+        #: What it was given, by setting, for look-ups that name it in their options.
+        self.settings = {
+            **given,
+            # A look-up that does not wait can use a key that is there already.
+            **({"apiKey": api_key} if isinstance(api_key, str) else {}),
+        }
         # The plugin of an explicit provider sees nothing of the stack's configuration.
         stack = pulumi.Config(MODULE)
         names = [name for name in SETTINGS if name not in (*given, "namespace")]

@@ -6,7 +6,10 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
 from desks import CANARY, clean_environment
+
+from pulumi_jig.rehearsal.properties import UNKNOWN
 
 if TYPE_CHECKING:
     from desks import Desk
@@ -137,3 +140,124 @@ def test_importing_them_loads_no_http_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "set()"
+
+
+OTHER_ACCOUNT = """
+    from pulumi_jig import Provider, lookups
+
+    other = Provider("other", api_key={key})
+    look = pulumi.InvokeOptions(provider=other)
+"""
+
+
+def test_a_provider_in_the_options_names_the_account(
+    desk: Desk, client: JigClient, ctx: CallContext
+) -> None:
+    """`opts=InvokeOptions(provider=...)` asks with that provider's key."""
+    client.deployments.create(BODY, ctx)
+    desk.write(
+        OTHER_ACCOUNT.format(key="'somebody-elses-key'")
+        + """
+    pulumi.export("mine", len(lookups.list_deployments()))
+    pulumi.export("theirs", len(lookups.list_deployments(opts=look)))
+    pulumi.export("later", lookups.list_deployments_output(opts=look).apply(len))
+    """
+    )
+    with desk.stack() as stack:
+        outputs = stack.preview().raise_if_failed().outputs
+    assert {key: outputs[key] for key in ("mine", "theirs", "later")} == {
+        "mine": 1,
+        "theirs": 0,
+        "later": 0,
+    }
+
+
+def test_a_parent_hands_its_provider_down_to_a_look_up(
+    desk: Desk, client: JigClient, ctx: CallContext
+) -> None:
+    """The provider of a parent counts where the options name none."""
+    client.deployments.create(BODY, ctx)
+    desk.write(
+        OTHER_ACCOUNT.format(key="'somebody-elses-key'")
+        + """
+    from pulumi import ComponentResource, InvokeOptions, ResourceOptions
+
+    team = ComponentResource("shop:it:Team", "t", {}, ResourceOptions(providers=[other]))
+    found = lookups.list_deployments(opts=InvokeOptions(parent=team))
+    pulumi.export("theirs", len(found))
+    """
+    )
+    with desk.stack() as stack:
+        assert stack.preview().raise_if_failed().outputs["theirs"] == 0
+
+
+def test_a_secret_key_of_a_provider_is_waited_for_by_the_output_form(
+    desk: Desk, client: JigClient, ctx: CallContext
+) -> None:
+    """A key that is an output serves the `_output` form; what it finds is no secret."""
+    client.deployments.create(BODY, ctx)
+    desk.write(
+        OTHER_ACCOUNT.format(key="pulumi.Output.secret('somebody-elses-key')")
+        + """
+    found = lookups.list_deployments_output(opts=look)
+    pulumi.export("secret", found.is_secret())
+    pulumi.export("theirs", found.apply(len))
+    """
+    )
+    with desk.stack() as stack:
+        outputs = stack.preview().raise_if_failed().outputs
+    assert (outputs["secret"], outputs["theirs"]) == (False, 0)
+
+
+def test_a_key_that_must_be_waited_for_is_refused_by_the_plain_form(desk: Desk) -> None:
+    """One sentence names the form that waits, instead of asking with another key."""
+    desk.write(
+        OTHER_ACCOUNT.format(key="pulumi.Output.secret('somebody-elses-key')")
+        + "\n    lookups.list_deployments(opts=look)\n"
+    )
+    with desk.stack() as stack:
+        preview = stack.preview()
+    said = [d.message for d in preview.diagnostics if d.severity == "error"]
+    assert len(said) == 1, said
+    assert "whose name ends in _output" in said[0]
+
+
+@pytest.mark.parametrize(
+    ("opts", "says"),
+    [
+        ("{'provider': None}", "must be pulumi.InvokeOptions(provider=...), not dict"),
+        (
+            "pulumi.InvokeOptions(provider=pulumi.ProviderResource('pulumi-python', 'a'))",
+            "must be a pulumi_jig.Provider",
+        ),
+    ],
+)
+def test_options_that_cannot_be_followed_are_refused(
+    desk: Desk, opts: str, says: str
+) -> None:
+    """Options of another kind end the program in a sentence; the stack's key is not used."""
+    desk.write(
+        f"from pulumi_jig import lookups\nlookups.list_deployments(opts={opts})\n"
+    )
+    with desk.stack() as stack:
+        preview = stack.preview()
+    said = " ".join(d.message for d in preview.diagnostics if d.severity == "error")
+    assert says in said
+    assert "Traceback" not in said
+
+
+def test_a_look_up_waits_for_what_it_depends_on(desk: Desk) -> None:
+    """With `depends_on` it is unknown before the resource is there, and true after."""
+    desk.write(
+        """
+    from pulumi_jig import lookups
+
+    made = Deployment("one", name="made-here", image="r/p/x:1", gpu_type="none")
+    opts = pulumi.InvokeOutputOptions(depends_on=[made])
+    found = lookups.list_deployments_output(opts=opts)
+    pulumi.export("names", found.apply(lambda all: [one.name for one in all]))
+    """
+    )
+    with desk.stack() as stack:
+        assert stack.preview().raise_if_failed().outputs["names"] is UNKNOWN
+        assert stack.up().raise_if_failed().outputs["names"] == ["made-here"]
