@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from jig_stage import CANARY, JigStage, dep
+from pulumi.runtime.proto.provider_pb2 import CheckRequest
 
 OTHER = "canary-of-tomorrow-55c1"
 # The real engine takes a while for each operation.
@@ -122,6 +123,10 @@ def _revision(jig: JigStage) -> str:
     return str(found["TOGETHER_DEPLOYMENT_REVISION_ID"])
 
 
+@pytest.mark.skipif(
+    not hasattr(CheckRequest(), "old_outputs"),
+    reason="before SDK 3.262 a check does not know what was sent last",
+)
 def test_going_back_after_a_lost_rotation_rolls_again(jig: JigStage) -> None:
     """Replicas may hold the value whose answer was lost, so the old one is a new one."""
     token = secret({"custom_timeouts": {"update": "2s"}})
