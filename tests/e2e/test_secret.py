@@ -125,7 +125,7 @@ def _revision(jig: JigStage) -> str:
 
 @pytest.mark.skipif(
     not hasattr(CheckRequest(), "old_outputs"),
-    reason="before SDK 3.262 a check does not know what was sent last",
+    reason="before SDK 3.261 a check does not know what was sent last",
 )
 def test_going_back_after_a_lost_rotation_rolls_again(jig: JigStage) -> None:
     """Replicas may hold the value whose answer was lost, so the old one is a new one."""
