@@ -257,7 +257,7 @@ def _lookups() -> Iterator[str]:
     names = [name for name in pulumi_jig.__all__ if name in there]
     yield "## Look-ups"
     yield (
-        "For what the program does not manage. The `_output` twin of each takes outputs "
+        "For what the program does not manage. The `_output` form of each takes outputs "
         "and returns one."
     )
     for name in names:

@@ -151,7 +151,7 @@ OTHER_ACCOUNT = """
 
 
 def test_a_provider_in_the_options_names_the_account(
-    desk: Desk, client: JigClient, ctx: CallContext
+    desk: Desk, client: JigClient, ctx: Deadline
 ) -> None:
     """`opts=InvokeOptions(provider=...)` asks with that provider's key."""
     client.deployments.create(BODY, ctx)
@@ -173,7 +173,7 @@ def test_a_provider_in_the_options_names_the_account(
 
 
 def test_a_parent_hands_its_provider_down_to_a_look_up(
-    desk: Desk, client: JigClient, ctx: CallContext
+    desk: Desk, client: JigClient, ctx: Deadline
 ) -> None:
     """The provider of a parent counts where the options name none."""
     client.deployments.create(BODY, ctx)
@@ -192,7 +192,7 @@ def test_a_parent_hands_its_provider_down_to_a_look_up(
 
 
 def test_a_secret_key_of_a_provider_is_waited_for_by_the_output_form(
-    desk: Desk, client: JigClient, ctx: CallContext
+    desk: Desk, client: JigClient, ctx: Deadline
 ) -> None:
     """A key that is an output serves the `_output` form; what it finds is no secret."""
     client.deployments.create(BODY, ctx)
