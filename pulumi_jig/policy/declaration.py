@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from pulumi_jig.policy.findings import Finding
+    from pulumi_jig.policy.quota import Share
     from pulumi_jig.policy.resource import Resource
 
 Severity = Literal["low", "medium", "high", "critical"]
@@ -270,18 +271,14 @@ class Policy:
         """Say what is wrong with one resource."""
         raise NotImplementedError
 
-    def judge_together(
-        self, resources: Sequence[Resource], facts: Facts, candidate: str | None
-    ) -> Iterable[Finding]:
-        """
-        Say what is wrong with deployments together; for quotas.
+    def shares(self, resource: Resource, facts: Facts) -> Iterable[Share | Finding]:
+        """Yield what a deployment adds to each sum, and what forbids that; for quotas."""
+        raise NotImplementedError
 
-        Args:
-            resources: All of them.
-            facts: See `Facts`.
-            candidate: The URN of the one that asks to be admitted to the others; None
-                to judge the stack as a whole.
-        """
+    def beside_sums(
+        self, resources: Sequence[Resource], facts: Facts
+    ) -> Iterable[Finding]:
+        """Yield what is to be said of a stack beside its sums; for quotas."""
         raise NotImplementedError
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pulumi_jig.policy.findings import Finding, Kind, advice
+from pulumi_jig.policy.quota import judge_together
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -70,10 +71,10 @@ def judge_admission(
     """
     if not policy.applies_to(resource):
         return []
-    found = ledger.admit(policy, resource, facts, request)  # type: ignore[arg-type]
+    found = ledger.admit(policy, resource, facts, request)
     if policy.unknown == "deny":
         # What cannot be judged of the stack as a whole refuses each of its deployments.
-        beside = policy.beside_sums([resource], facts)  # type: ignore[attr-defined]
+        beside = policy.beside_sums([resource], facts)
         found += [finding for finding in beside if finding.kind is Kind.UNKNOWN]
     exemption = policy.exemption(resource.name)
     if exemption is not None and exemption.holds(facts.today):
@@ -102,7 +103,7 @@ def judge_stack(
             exempt.append(_not_counted(resource, exemption))
         elif exemption is not None:
             ended.append(f"{resource.label} on {exemption.expires}")
-    found = _denied(policy.judge_together(resources, facts, None), policy, later)
+    found = _denied(judge_together(policy, resources, facts), policy, later)
     if ended:
         note = f" (Exemptions that ended: {', '.join(ended)}.)"
         found = [

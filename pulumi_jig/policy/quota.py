@@ -17,30 +17,23 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from pulumi_jig.policy.findings import (
-    Finding,
-    listed,
-    not_known,
-    violation,
-)
+from pulumi_jig.policy.findings import Finding, listed, not_known, violation
 from pulumi_jig.policy.quantities import ZERO, Quantity, show
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from decimal import Decimal
 
-    from pulumi_jig.policy.declaration import Exemption, Facts
+    from pulumi_jig.policy.declaration import Facts, Policy
     from pulumi_jig.policy.resource import Resource
 
 _LARGEST: Final = 3
 _HOURS_PER_MONTH: Final = 730
 
 
-@dataclass(frozen=True, eq=False)
-class Limit:
+class Limit(NamedTuple):
     """
     One limit of a sum.
 
@@ -52,7 +45,6 @@ class Limit:
         fix: What to lower.
         floor: Whether the sum is at the minimum of replicas.
         grown_from: What the state held, where the limit is on growth.
-        monthly: Whether a sum per month is worth saying.
     """
 
     subject: str
@@ -62,33 +54,18 @@ class Limit:
     fix: str
     floor: bool = False
     grown_from: Decimal | None = None
-    monthly: bool = False
 
     def text(self, quantity: Quantity) -> str:
         """Write a sum for a sentence."""
         minimum = "a minimum of " if self.floor else ""
         month = ""
-        if self.monthly:
+        if self.what == "USD per hour" and self.grown_from is None:
             month = f", or {show(quantity.low * _HOURS_PER_MONTH)} per month"
         return f"{minimum}{quantity.text}{month}"
 
 
+#: What a deployment adds to the sum of a limit.
 Share = tuple[Limit, Quantity]
-
-
-class Quota(Protocol):
-    """A policy that judges deployments together."""
-
-    def exemption(self, name: str) -> Exemption | None:
-        """Return the exemption that covers a resource."""
-
-    def shares(self, resource: Resource, facts: Facts) -> Iterable[Share | Finding]:
-        """Yield what one deployment adds to each sum, and what makes that impossible."""
-
-    def beside_sums(
-        self, resources: Sequence[Resource], facts: Facts
-    ) -> Iterable[Finding]:
-        """Yield what is to be said of the stack beside its sums."""
 
 
 class _Sum:
@@ -115,7 +92,7 @@ class _Sum:
 class Totals:
     """The sums of one policy over some deployments."""
 
-    def __init__(self, quota: Quota, facts: Facts) -> None:
+    def __init__(self, quota: Policy, facts: Facts) -> None:
         self._quota = quota
         self._facts = facts
         self._sums: dict[Limit, _Sum] = defaultdict(_Sum)
@@ -134,10 +111,9 @@ class Totals:
         for item in self._quota.shares(resource, self._facts):
             if isinstance(item, Finding):
                 found.append(item)
-                continue
-            limit, quantity = item
-            used.append(limit)
-            self._sums[limit].add(key, quantity)
+            else:
+                used.append(item[0])
+                self._sums[item[0]].add(key, item[1])
         return found
 
     def remove(self, key: str) -> None:
@@ -189,43 +165,37 @@ class Totals:
         ]
 
     def _over(self, limit: Limit, total: _Sum, candidate: str | None) -> Finding:
-        whole = Quantity(total.low)
-        if total.open:
-            whole += Quantity(unknown=("?",))
+        whole = limit.text(Quantity(total.low, ("?",) if total.open else ()))
         most = limit.text(Quantity(limit.most))
-        raised = f"{limit.fix}, or have {limit.setting} raised."
+        largest = max(total.parts, key=lambda one: total.parts[one].low)
+        about = self._resources[largest if candidate is None else candidate]
         if limit.grown_from is not None:
-            before = Quantity(limit.grown_from)
             said = (
                 f"{limit.subject} must not grow by more than {most} {limit.what} in one "
-                f"run; the state holds {limit.text(before)}, and with this it would be "
-                f"{limit.text(whole)} ({self._largest(total)}). {raised}"
+                f"run; the state holds {show(limit.grown_from)}, and with this it would "
+                f"be {whole} ({self._largest(total)})"
             )
-            return self._about(said, total, candidate)
-        if candidate is None or limit.subject == self._resources[candidate].subject:
+        elif candidate is None or limit.subject == about.subject:
             said = (
                 f"{limit.subject} must not use more than {most} {limit.what}; it uses "
-                f"{limit.text(whole)} ({self._largest(total)}). {raised}"
+                f"{whole} ({self._largest(total)})"
             )
-            return self._about(said, total, candidate)
-        own = total.parts[candidate]
-        before = Quantity(total.low - own.low)
-        already = f"{limit.text(before)} admitted already"
-        if before.low:
-            already += f" ({self._largest(total, without=candidate)})"
-        said = (
-            f"{self._resources[candidate].subject} must not take "
-            f"{limit.subject[:1].lower()}{limit.subject[1:]} over {most} {limit.what}: "
-            f"{already}, and it asks for {limit.text(own)}. {raised}"
+        else:
+            own = total.parts[candidate]
+            before = Quantity(total.low - own.low)
+            already = f"{limit.text(before)} admitted already"
+            if before.low:
+                already += f" ({self._largest(total, without=candidate)})"
+            said = (
+                f"{about.subject} must not take {limit.subject[:1].lower()}"
+                f"{limit.subject[1:]} over {most} {limit.what}: {already}, and it asks "
+                f"for {limit.text(own)}"
+            )
+        return violation(
+            f"{said}. {limit.fix}, or have {limit.setting} raised.",
+            urn=about.urn,
+            name=about.name,
         )
-        return self._about(said, total, candidate)
-
-    def _about(self, message: str, total: _Sum, candidate: str | None) -> Finding:
-        key = candidate
-        if key is None:
-            key = max(total.parts, key=lambda one: total.parts[one].low)
-        resource = self._resources[key]
-        return violation(message, urn=resource.urn, name=resource.name)
 
     def _plain(self, key: str) -> str:
         return self._resources[key].label[1:-1]
@@ -240,7 +210,7 @@ class Totals:
 
 
 def judge_together(
-    quota: Quota, resources: Sequence[Resource], facts: Facts
+    quota: Policy, resources: Sequence[Resource], facts: Facts
 ) -> list[Finding]:
     """Judge the deployments of a stack as a whole; external ones are not its own."""
     totals = Totals(quota, facts)
@@ -264,7 +234,7 @@ class Ledger:
         self.lock = threading.RLock()
         self._admitted: dict[str, Resource] = {}
         self._requests: dict[str, tuple[object, Resource | None]] = {}
-        self._totals: list[tuple[Quota, Facts, Totals]] = []
+        self._totals: list[tuple[Policy, Facts, Totals]] = []
 
     def expect(self, resources: Iterable[Resource]) -> None:
         """Count what exists until it is asked about, as the state has it."""
@@ -278,7 +248,7 @@ class Ledger:
         return list(self._admitted.values())
 
     def admit(
-        self, quota: Quota, resource: Resource, facts: Facts, request: object
+        self, quota: Policy, resource: Resource, facts: Facts, request: object
     ) -> list[Finding]:
         """
         Count a deployment, and return what its admission breaks.
@@ -311,7 +281,7 @@ class Ledger:
             if resource is not None:
                 totals.add(urn, resource)
 
-    def _of(self, quota: Quota, facts: Facts) -> Totals:
+    def _of(self, quota: Policy, facts: Facts) -> Totals:
         for known, with_facts, totals in self._totals:
             if known is quota and with_facts is facts:
                 return totals

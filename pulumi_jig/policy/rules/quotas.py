@@ -12,14 +12,13 @@ part of a card that it is); memory and VRAM are GiB; prices are US dollars per h
 from __future__ import annotations
 
 import fnmatch
-from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 from pulumi_jig.policy.declaration import Facts, Policy
 from pulumi_jig.policy.findings import Finding, advice, not_known, violation
 from pulumi_jig.policy.quantities import ZERO, Quantity
-from pulumi_jig.policy.quota import Limit, Share, judge_together
+from pulumi_jig.policy.quota import Limit
 from pulumi_jig.policy.resource import NO_GPU, Requirements, Resource, label, shown
 from pulumi_jig.policy.settings import (
     DATE,
@@ -27,7 +26,6 @@ from pulumi_jig.policy.settings import (
     GPU_TYPE,
     NUMBER,
     WHOLE,
-    Setting,
     limit,
     record,
     setting,
@@ -39,14 +37,16 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterator, Mapping, Sequence
 
+    from pulumi_jig.policy.quota import Share
+
 _ONE: Final = Decimal(1)
 _GPUS_FIX: Final = "Lower gpu_count or max_replicas"
 _MINIMUM_FIX: Final = "Lower gpu_count or min_replicas"
 
 
-def _group(**limits: Any) -> Setting:
+def _groups(**limits: Any) -> Any:
     """Declare limits for groups, with the limits of the policy itself."""
-    return Setting(
+    return setting(
         table(record(dict, False, **limits), GLOB),
         {},
         "Limits of groups inside a stack, by a glob on resource names: "
@@ -59,150 +59,131 @@ def _growth(what: str, unit: str) -> tuple[Any, Any]:
         "What the state holds is asked of the `pulumi` command, or read from the file "
         "that PULUMI_JIG_BASELINE names (`pulumi stack export --file`)."
     )
+    more = f"{what} more than the state holds, at most"
     return (
-        limit(NUMBER, None, f"{what} more than the state holds, at most. {note}", unit),
+        limit(NUMBER, None, f"{more}. {note}", unit),
         limit(
             NUMBER,
             None,
-            f"{what} more than the state holds, at most, as a percentage. Of nothing no "
-            "percentage is taken.",
+            f"{more}, as a percentage. Of nothing no percentage is taken.",
             "%",
         ),
     )
 
 
-@dataclass(eq=False)
-class _Scope:
-    """The stack, or a group in it: its limits, made once and used for every sum."""
+class _Sum(NamedTuple):
+    """One sum of a quota: the setting that limits it, and what it counts."""
+
+    key: str
+    counts: str
+    what: str
+    fix: str
+    floor: bool = False
+
+
+class _Scope(NamedTuple):
+    """The stack, or a group in it, with its limits."""
 
     subject: str
-    policy: str
-    prefix: str
+    place: str
     values: Mapping[str, Any]
-    made: dict[str, Limit] = field(default_factory=dict)
 
-    def get(self, key: str) -> Decimal | None:
-        value: Decimal | None = self.values.get(key)
-        return value
-
-    def limit(
-        self, key: str, what: str, fix: str, *, most: Decimal | None = None, **more: Any
-    ) -> Limit | None:
-        """Return the limit of a key; None where there is none."""
-        most = self.get(key) if most is None else most
+    def limit(self, one: _Sum, most: Decimal | None = None) -> Limit | None:
+        """Return the limit of a sum; None where there is none."""
+        most = self.values.get(one.key) if most is None else most
         if most is None:
             return None
-        name = f"{key} {what}"
-        if name not in self.made:
-            place = f"{self.policy}.{self.prefix}{key}"
-            self.made[name] = Limit(self.subject, place, most, what, fix, **more)
-        return self.made[name]
+        place = f"{self.place}{one.key}"
+        return Limit(self.subject, place, most, one.what, one.fix, one.floor)
 
 
 class _Quota(Policy, name="", title="", says="", judges="quota"):
-    """What quotas share: scopes, growth, and the judgement of sums."""
+    """What quotas share: the stack and its groups, sums, and growth."""
 
+    #: The sums that one deployment adds to; the first is the one that growth is of.
+    sums: ClassVar[tuple[_Sum, ...]] = ()
     growth_what: ClassVar[str] = ""
     groups: Mapping[str, Mapping[str, Any]]
     max_growth: Decimal | None
     max_growth_percent: Decimal | None
 
-    def __init__(self, **values: Any) -> None:
-        super().__init__(**values)
-        own = _Scope("The stack", self.name, "", vars(self))
-        groups = {
-            glob: _Scope(
-                f"The group {label(glob)}", self.name, f'groups["{glob}"].', values
-            )
-            for glob, values in self.groups.items()
-        }
-        vars(self).update(_own=own, _groups=groups, _grown={})
+    def quantity(self, one: _Sum, resource: Resource, facts: Facts) -> Quantity:
+        """Return what a deployment adds to a sum."""
+        raise NotImplementedError
 
-    def scopes(self, resource: Resource) -> list[_Scope]:
-        """Return the stack, and the groups that a resource is in."""
-        groups: dict[str, _Scope] = vars(self)["_groups"]
-        own: _Scope = vars(self)["_own"]
-        if not groups:
-            return [own]
-        name = resource.name
-        found = [scope for g, scope in groups.items() if fnmatch.fnmatchcase(name, g)]
-        return [own, *found]
+    def impossible(
+        self, resource: Resource, facts: Facts, scopes: Sequence[_Scope]
+    ) -> Iterator[str]:
+        """Yield what makes it impossible to count a deployment, after its subject."""
+        raise NotImplementedError
+
+    def of_scope(
+        self, resource: Resource, facts: Facts, scope: _Scope
+    ) -> Iterator[Share]:
+        """Yield the shares of a deployment in the sums of one scope."""
+        for one in self.sums:
+            most = scope.limit(one)
+            if most is not None:
+                yield most, self.quantity(one, resource, facts)
 
     def shares(self, resource: Resource, facts: Facts) -> Iterator[Share | Finding]:
-        """Yield what one deployment adds to each sum."""
-        scopes = self.scopes(resource)
-        yield from self.impossible(resource, facts, scopes)
+        """Yield what one deployment adds to each sum, and what makes that impossible."""
+        scopes = [_Scope("The stack", f"{self.name}.", vars(self))]
+        scopes += [
+            _Scope(f"The group {label(glob)}", f'{self.name}.groups["{glob}"].', values)
+            for glob, values in self.groups.items()
+            if fnmatch.fnmatchcase(resource.name, glob)
+        ]
+        for text in self.impossible(resource, facts, scopes):
+            yield violation(
+                f"{resource.subject} {text}", urn=resource.urn, name=resource.name
+            )
         for scope in scopes:
-            yield from self.sums(resource, facts, scope)
-        if self.max_growth is not None or self.max_growth_percent is not None:
-            peak = self.peak(resource, facts)
+            yield from self.of_scope(resource, facts, scope)
+        if self._limits_growth and facts.baseline is not None:
+            peak = self.quantity(self.sums[0], resource, facts)
             if not peak.is_zero:
-                for one in self._growth_limits(facts):
-                    yield one, peak
+                for growth in self._growth_limits(facts):
+                    yield growth, peak
+
+    @property
+    def _limits_growth(self) -> bool:
+        return self.max_growth is not None or self.max_growth_percent is not None
 
     def _growth_limits(self, facts: Facts) -> list[Limit]:
-        if facts.baseline is None:
-            return []
-        made: dict[Facts, list[Limit]] = vars(self)["_grown"]
-        if facts not in made:
-            before = ZERO
-            for resource in facts.baseline:
-                if resource.is_deployment and not resource.external:
-                    before += self.peak(resource, facts).low
-            mosts = {"max_growth": self.max_growth}
-            if self.max_growth_percent is not None and before:
-                mosts["max_growth_percent"] = before * self.max_growth_percent / 100
-            made[facts] = [
-                Limit(
-                    "The stack",
-                    f"{self.name}.{key}",
-                    most,
-                    self.growth_what,
-                    "Grow in smaller steps",
-                    grown_from=before,
-                )
-                for key, most in mosts.items()
-                if most is not None
-            ]
-        return made[facts]
+        # The state is summed once: every deployment of a run is compared with it.
+        known: dict[Facts, Decimal] = vars(self).setdefault("_before", {})
+        if facts not in known:
+            known[facts] = sum(
+                (
+                    self.quantity(self.sums[0], resource, facts).low
+                    for resource in facts.baseline or ()
+                    if resource.is_deployment and not resource.external
+                ),
+                start=ZERO,
+            )
+        before = known[facts]
+        mosts = {"max_growth": self.max_growth}
+        if self.max_growth_percent is not None and before:
+            mosts["max_growth_percent"] = before * self.max_growth_percent / 100
+        what, fix = self.growth_what, "Grow in smaller steps"
+        return [
+            Limit("The stack", f"{self.name}.{key}", most, what, fix, False, before)
+            for key, most in mosts.items()
+            if most is not None
+        ]
 
     def beside_sums(
         self, resources: Sequence[Resource], facts: Facts
     ) -> Iterator[Finding]:
         """Name the limits on growth where nobody has said what the state holds."""
         del resources
-        wanted = self.max_growth is not None or self.max_growth_percent is not None
-        if wanted and facts.baseline is None:
+        if self._limits_growth and facts.baseline is None:
             yield not_known(
                 "The stack",
                 ["what the state holds (PULUMI_JIG_BASELINE)"],
                 f"the limit on growth in {self.name}",
             )
-
-    def judge_together(
-        self, resources: Sequence[Resource], facts: Facts, candidate: str | None = None
-    ) -> list[Finding]:
-        """Judge all deployments of a stack."""
-        del candidate
-        return judge_together(self, resources, facts)
-
-    # --- What each quota says of itself ------------------------------------------------
-
-    def impossible(
-        self, resource: Resource, facts: Facts, scopes: Sequence[_Scope]
-    ) -> Iterator[Finding]:
-        """Yield what makes it impossible to count a deployment."""
-        raise NotImplementedError
-
-    def sums(
-        self, resource: Resource, facts: Facts, scope: _Scope
-    ) -> Iterator[tuple[Limit, Quantity]]:
-        """Yield the shares of a deployment in the sums of one scope."""
-        raise NotImplementedError
-
-    def peak(self, resource: Resource, facts: Facts) -> Quantity:
-        """Return what growth is measured by, when all replicas run."""
-        raise NotImplementedError
 
 
 _GPU_LIMITS: Final[dict[str, Any]] = {
@@ -235,80 +216,70 @@ class StackGpus(
 ):
     """Weights are `jig-gpu-types.types`: a MIG slice counts as the part that it is."""
 
+    sums = (
+        _Sum("max_total_gpus", "gpus", "GPUs in total", _GPUS_FIX),
+        _Sum("max_floor_gpus", "gpus", "GPUs in total", _MINIMUM_FIX, floor=True),
+    )
     growth_what = "GPUs"
 
     max_gpus: Mapping[str, Decimal] = _GPU_LIMITS["max_gpus"]
     other_types: Decimal | None = _GPU_LIMITS["other_types"]
     max_total_gpus: Decimal | None = _GPU_LIMITS["max_total_gpus"]
     max_floor_gpus: Decimal | None = _GPU_LIMITS["max_floor_gpus"]
-    groups: Mapping[str, Mapping[str, Any]] = _group(**_GPU_LIMITS)  # type: ignore[assignment]
+    groups = _groups(**_GPU_LIMITS)
     max_growth, max_growth_percent = _growth("GPUs at the peak", "GPUs")
 
-    def _weighted(self, gpus: Quantity, needs: Requirements, facts: Facts) -> Quantity:
+    def quantity(self, one: _Sum, resource: Resource, facts: Facts) -> Quantity:
+        """GPUs, weighted by their type."""
+        needs = resource.requirements
+        gpus = needs.floor_gpus if one.floor else needs.peak_gpus
+        if gpus.is_zero:
+            return gpus
         if needs.gpu_type is UNKNOWN:
             # As much as it is at least: of whatever type, it is not lighter than this.
-            weights = [
-                t.weight for t in facts.gpu_types.values() if t.weight is not None
-            ]
-            least = min([_ONE, *weights])
+            weights = (t.weight for t in facts.gpu_types.values())
+            least = min([_ONE, *(w for w in weights if w is not None)])
             return gpus.scaled(least) + Quantity(unknown=("gpu_type",))
         known = facts.gpu_types.get(str(needs.gpu_type))
         weight = _ONE if known is None or known.weight is None else known.weight
         return gpus if weight == 1 else gpus.scaled(weight)
 
-    def peak(self, resource: Resource, facts: Facts) -> Quantity:
-        """GPUs when all replicas run."""
-        needs = resource.requirements
-        if needs.peak_gpus.is_zero:
-            return needs.peak_gpus
-        return self._weighted(needs.peak_gpus, needs, facts)
-
     def impossible(
         self, resource: Resource, facts: Facts, scopes: Sequence[_Scope]
-    ) -> Iterator[Finding]:
+    ) -> Iterator[str]:
         """A GPU of no type has no limit."""
         del facts, scopes
         needs = resource.requirements
         if needs.gpu_type is None and not needs.peak_gpus.is_zero:
-            yield violation(
-                f"{resource.subject} must name the type of its GPUs, which the stack "
-                "counts; it names none. Set its gpu_type.",
-                urn=resource.urn,
-                name=resource.name,
+            yield (
+                "must name the type of its GPUs, which the stack counts; it names none. "
+                "Set its gpu_type."
             )
 
-    def sums(
+    def of_scope(
         self, resource: Resource, facts: Facts, scope: _Scope
-    ) -> Iterator[tuple[Limit, Quantity]]:
+    ) -> Iterator[Share]:
         """GPUs by type, in total, and in total at the minimum."""
-        needs = resource.requirements
-        if needs.gpu_type is None or needs.peak_gpus.is_zero:
+        gpu_type = resource.requirements.gpu_type
+        if gpu_type is None or resource.requirements.peak_gpus.is_zero:
             return
-        peak = self.peak(resource, facts)
         by_type: Mapping[str, Decimal] = scope.values.get("max_gpus") or {}
-        if needs.gpu_type is UNKNOWN:
-            if by_type or scope.get("other_types") is not None:
+        other: Decimal | None = scope.values.get("other_types")
+        if gpu_type is UNKNOWN:
+            if by_type or other is not None:
                 # Any of them may be the one.
-                most = max([*by_type.values(), scope.get("other_types") or ZERO])
-                open_ = scope.limit("max_gpus", "GPUs by type", _GPUS_FIX, most=most)
+                most = max([*by_type.values(), other or ZERO])
+                any_type = _Sum("max_gpus", "gpus", "GPUs by type", _GPUS_FIX)
+                open_ = scope.limit(any_type, most)
                 assert open_ is not None
                 yield open_, Quantity(unknown=("gpu_type",))
         else:
-            key = "max_gpus" if needs.gpu_type in by_type else "other_types"
-            one = scope.limit(
-                key,
-                f"GPUs of type {shown(needs.gpu_type)}",
-                _GPUS_FIX,
-                most=by_type.get(str(needs.gpu_type)),
-            )
-            if one is not None:
-                yield one, peak
-        total = scope.limit("max_total_gpus", "GPUs in total", _GPUS_FIX)
-        if total is not None:
-            yield total, peak
-        floor = scope.limit("max_floor_gpus", "GPUs in total", _MINIMUM_FIX, floor=True)
-        if floor is not None and not needs.floor_gpus.is_zero:
-            yield floor, self._weighted(needs.floor_gpus, needs, facts)
+            key = "max_gpus" if gpu_type in by_type else "other_types"
+            one = _Sum(key, "gpus", f"GPUs of type {shown(gpu_type)}", _GPUS_FIX)
+            of_type = scope.limit(one, by_type.get(str(gpu_type)))
+            if of_type is not None:
+                yield of_type, self.quantity(one, resource, facts)
+        yield from super().of_scope(resource, facts, scope)
 
 
 _MEMORY_LIMITS: Final[dict[str, Any]] = {
@@ -325,6 +296,8 @@ _MEMORY_LIMITS: Final[dict[str, Any]] = {
         NUMBER, None, "Memory of GPUs at the minimum of replicas, at most.", "GiB"
     ),
 }
+_MEMORY: Final = "GiB of memory in total"
+_VRAM: Final = "GiB of GPU memory in total"
 
 
 class StackMemory(
@@ -338,6 +311,18 @@ class StackMemory(
 ):
     """VRAM is `jig-gpu-types.types`."""
 
+    sums = (
+        _Sum("max_memory_gib", "memory", _MEMORY, "Lower memory or max_replicas"),
+        _Sum("max_vram_gib", "vram", _VRAM, _GPUS_FIX),
+        _Sum(
+            "max_floor_memory_gib",
+            "memory",
+            _MEMORY,
+            "Lower memory or min_replicas",
+            True,
+        ),
+        _Sum("max_floor_vram_gib", "vram", _VRAM, _MINIMUM_FIX, True),
+    )
     growth_what = "GiB of memory"
 
     max_memory_gib: Decimal | None = _MEMORY_LIMITS["max_memory_gib"]
@@ -351,71 +336,40 @@ class StackMemory(
         unit="GiB",
         null="such a replica is refused",
     )
-    groups: Mapping[str, Mapping[str, Any]] = _group(**_MEMORY_LIMITS)  # type: ignore[assignment]
+    groups = _groups(**_MEMORY_LIMITS)
     max_growth, max_growth_percent = _growth("Memory at the peak", "GiB")
 
-    def _memory(self, needs: Requirements) -> Quantity:
-        if needs.memory is not None:
-            return needs.memory
-        return Quantity(self.unset_memory_gib or ZERO)
-
-    def peak(self, resource: Resource, facts: Facts) -> Quantity:
-        """GiB of memory when all replicas run."""
-        del facts
+    def quantity(self, one: _Sum, resource: Resource, facts: Facts) -> Quantity:
+        """GiB of memory, or of GPU memory."""
         needs = resource.requirements
-        return self._memory(needs) * needs.peak_replicas
+        if one.counts == "vram":
+            return _looked_up(needs, facts, "vram_gib", floor=one.floor)
+        memory = needs.memory
+        if memory is None:
+            memory = Quantity(self.unset_memory_gib or ZERO)
+        return memory * needs.replicas(floor=one.floor)
 
     def impossible(
         self, resource: Resource, facts: Facts, scopes: Sequence[_Scope]
-    ) -> Iterator[Finding]:
+    ) -> Iterator[str]:
         """Memory that nobody declares, and types whose memory nobody knows."""
         needs = resource.requirements
-        about = {"urn": resource.urn, "name": resource.name}
-        counted = any(
-            scope.get(key) is not None
-            for scope in scopes
-            for key in ("max_memory_gib", "max_floor_memory_gib")
-        )
+        counted = {
+            one.counts
+            for one in self.sums
+            if any(scope.limit(one) is not None for scope in scopes)
+        }
         unset = needs.memory is None and self.unset_memory_gib is None
-        if counted and unset and not needs.peak_replicas.is_zero:
-            yield violation(
-                f"{resource.subject} must declare memory, which the stack counts; it is "
-                "not set. Set it, or have jig-stack-memory.unset_memory_gib set.",
-                **about,
+        if "memory" in counted and unset and not needs.peak_replicas.is_zero:
+            yield (
+                "must declare memory, which the stack counts; it is not set. Set it, or "
+                "have jig-stack-memory.unset_memory_gib set."
             )
-        vram = any(
-            scope.get(key) is not None
-            for scope in scopes
-            for key in ("max_vram_gib", "max_floor_vram_gib")
-        )
-        if vram and _lacks(needs, facts, "vram_gib"):
-            yield violation(
-                f"{resource.subject} must use a GPU type whose memory is known; "
-                f"jig-gpu-types.types has no vram_gib for {needs.type_text}. Have it "
-                "added.",
-                **about,
+        if "vram" in counted and _lacks(needs, facts, "vram_gib"):
+            yield (
+                "must use a GPU type whose memory is known; jig-gpu-types.types has no "
+                f"vram_gib for {needs.type_text}. Have it added."
             )
-
-    def sums(
-        self, resource: Resource, facts: Facts, scope: _Scope
-    ) -> Iterator[tuple[Limit, Quantity]]:
-        """Memory and VRAM, when all replicas run and at the minimum."""
-        needs = resource.requirements
-        memory = self._memory(needs)
-        for key, vram_key, floor in (
-            ("max_memory_gib", "max_vram_gib", False),
-            ("max_floor_memory_gib", "max_floor_vram_gib", True),
-        ):
-            replicas = needs.replicas(floor=floor)
-            fix = f"Lower memory or {'min' if floor else 'max'}_replicas"
-            one = scope.limit(key, "GiB of memory in total", fix, floor=floor)
-            if one is not None:
-                yield one, memory * replicas
-            fix = _MINIMUM_FIX if floor else _GPUS_FIX
-            one = scope.limit(vram_key, "GiB of GPU memory in total", fix, floor=floor)
-            if one is not None:
-                gpus = needs.floor_gpus if floor else needs.peak_gpus
-                yield one, _looked_up(gpus, needs, facts, "vram_gib")
 
 
 _COST_LIMITS: Final[dict[str, Any]] = {
@@ -426,6 +380,7 @@ _COST_LIMITS: Final[dict[str, Any]] = {
         NUMBER, Decimal(30), "Cost at the minimum of replicas, at most.", "USD per hour"
     ),
 }
+_USD: Final = "USD per hour"
 
 
 def _price(what: str, unit: str) -> Any:
@@ -445,7 +400,11 @@ class StackCost(
 ):
     """Prices of GPUs are `jig-gpu-types.types`; those of the rest are here."""
 
-    growth_what = "USD per hour"
+    sums = (
+        _Sum("max_peak_usd_per_hour", "usd", _USD, _GPUS_FIX),
+        _Sum("max_floor_usd_per_hour", "usd", _USD, _MINIMUM_FIX, floor=True),
+    )
+    growth_what = _USD
 
     max_peak_usd_per_hour: Decimal | None = _COST_LIMITS["max_peak_usd_per_hour"]
     max_floor_usd_per_hour: Decimal | None = _COST_LIMITS["max_floor_usd_per_hour"]
@@ -461,7 +420,7 @@ class StackCost(
     prices_max_age_days: int | None = limit(
         WHOLE, 180, "After which the prices are advised to be looked up again.", "days"
     )
-    groups: Mapping[str, Mapping[str, Any]] = _group(**_COST_LIMITS)  # type: ignore[assignment]
+    groups = _groups(**_COST_LIMITS)
     max_growth, max_growth_percent = _growth("Cost at the peak", "USD per hour")
 
     def contradictions(self, today: dt.date) -> Iterator[tuple[str, str]]:
@@ -475,82 +434,55 @@ class StackCost(
 
     @property
     def _counts(self) -> bool:
-        return any(
-            value is not None
-            for value in (
-                self.max_peak_usd_per_hour,
-                self.max_floor_usd_per_hour,
-                self.max_deployment_usd_per_hour,
-                self.max_growth,
-                self.max_growth_percent,
-                *(v for values in self.groups.values() for v in values.values()),
-            )
-        )
+        own = (*(one.key for one in self.sums), "max_deployment_usd_per_hour")
+        limits = [getattr(self, key) for key in own]
+        limits += [most for values in self.groups.values() for most in values.values()]
+        return self._limits_growth or any(most is not None for most in limits)
 
-    def _cost(self, resource: Resource, facts: Facts, *, floor: bool) -> Quantity:
+    def _priced(
+        self, needs: Requirements
+    ) -> dict[str, tuple[Decimal, Quantity | None]]:
+        prices = {
+            "cpu": (self.usd_per_core_hour, needs.cpu),
+            "memory": (self.usd_per_memory_gib_hour, needs.memory),
+            "storage": (self.usd_per_storage_gib_hour, needs.storage),
+        }
+        return {name: (price, q) for name, (price, q) in prices.items() if price}
+
+    def quantity(self, one: _Sum, resource: Resource, facts: Facts) -> Quantity:
+        """US dollars per hour."""
         needs = resource.requirements
-        gpus = needs.floor_gpus if floor else needs.peak_gpus
-        total = _looked_up(gpus, needs, facts, "usd_per_hour")
-        for price, quantity in (
-            (self.usd_per_core_hour, needs.cpu),
-            (self.usd_per_memory_gib_hour, needs.memory),
-            (self.usd_per_storage_gib_hour, needs.storage),
-        ):
-            if price and quantity is not None:
-                total += (quantity * needs.replicas(floor=floor)).scaled(price)
+        total = _looked_up(needs, facts, "usd_per_hour", floor=one.floor)
+        for price, quantity in self._priced(needs).values():
+            if quantity is not None:
+                total += (quantity * needs.replicas(floor=one.floor)).scaled(price)
         return total
-
-    def peak(self, resource: Resource, facts: Facts) -> Quantity:
-        """US dollars per hour when all replicas run."""
-        return self._cost(resource, facts, floor=False)
 
     def impossible(
         self, resource: Resource, facts: Facts, scopes: Sequence[_Scope]
-    ) -> Iterator[Finding]:
+    ) -> Iterator[str]:
         """Types without a price, and priced quantities that nobody declares."""
         del scopes
         needs = resource.requirements
         if not self._counts or needs.peak_replicas.is_zero:
             return
-        about = {"urn": resource.urn, "name": resource.name}
         if _lacks(needs, facts, "usd_per_hour"):
-            yield violation(
-                f"{resource.subject} must use a GPU type whose price is known; "
-                f"jig-gpu-types.types has no usd_per_hour for {needs.type_text}. Have it "
-                "added.",
-                **about,
+            yield (
+                "must use a GPU type whose price is known; jig-gpu-types.types has no "
+                f"usd_per_hour for {needs.type_text}. Have it added."
             )
-        for price, name in (
-            (self.usd_per_core_hour, "cpu"),
-            (self.usd_per_memory_gib_hour, "memory"),
-            (self.usd_per_storage_gib_hour, "storage"),
-        ):
-            if price and resource.get(name) is None:
-                yield violation(
-                    f"{resource.subject} must declare {name}, which has a price; it is "
-                    "not set. Set it.",
-                    **about,
-                )
+        for name, (_, quantity) in self._priced(needs).items():
+            if quantity is None:
+                yield f"must declare {name}, which has a price; it is not set. Set it."
 
-    def sums(
-        self, resource: Resource, facts: Facts, scope: _Scope
-    ) -> Iterator[tuple[Limit, Quantity]]:
-        """Dollars per hour at the peak, at the minimum, and of the deployment alone."""
-        for key, floor in (
-            ("max_peak_usd_per_hour", False),
-            ("max_floor_usd_per_hour", True),
-        ):
-            fix = _MINIMUM_FIX if floor else _GPUS_FIX
-            one = scope.limit(key, "USD per hour", fix, floor=floor, monthly=True)
-            if one is not None:
-                yield one, self._cost(resource, facts, floor=floor)
-        each = scope.get("max_deployment_usd_per_hour")
-        if each is not None:
+    def shares(self, resource: Resource, facts: Facts) -> Iterator[Share | Finding]:
+        """Dollars per hour of the stack and its groups, and of the deployment alone."""
+        yield from super().shares(resource, facts)
+        most = self.max_deployment_usd_per_hour
+        if most is not None:
             place = f"{self.name}.max_deployment_usd_per_hour"
-            own = Limit(
-                resource.subject, place, each, "USD per hour", _GPUS_FIX, monthly=True
-            )
-            yield own, self.peak(resource, facts)
+            alone = Limit(resource.subject, place, most, _USD, _GPUS_FIX)
+            yield alone, self.quantity(self.sums[0], resource, facts)
 
     def beside_sums(
         self, resources: Sequence[Resource], facts: Facts
@@ -560,7 +492,7 @@ class StackCost(
         most = self.prices_max_age_days
         if most is None or not self._counts:
             return
-        if all(self.peak(resource, facts).is_zero for resource in resources):
+        if all(self.quantity(self.sums[0], r, facts).is_zero for r in resources):
             return
         if self.prices_as_of is None:
             yield advice(
@@ -579,18 +511,17 @@ def _lacks(needs: Requirements, facts: Facts, number: str) -> bool:
     """Whether the table lacks a number of a type that is in use."""
     if needs.peak_gpus.is_zero or needs.gpu_type in {UNKNOWN, NO_GPU}:
         return False
-    known = facts.gpu_types.get(str(needs.gpu_type))
-    return known is None or getattr(known, number) is None
+    return getattr(facts.gpu_types.get(str(needs.gpu_type)), number, None) is None
 
 
 def _looked_up(
-    gpus: Quantity, needs: Requirements, facts: Facts, number: str
+    needs: Requirements, facts: Facts, number: str, *, floor: bool
 ) -> Quantity:
     """Return GPUs times a number of their type; nothing where the table lacks it."""
+    gpus = needs.floor_gpus if floor else needs.peak_gpus
     if gpus.is_zero:
         return gpus
     if needs.gpu_type is UNKNOWN:
         return Quantity(unknown=("gpu_type",))
-    known = facts.gpu_types.get(str(needs.gpu_type))
-    factor = None if known is None else getattr(known, number)
+    factor = getattr(facts.gpu_types.get(str(needs.gpu_type)), number, None)
     return Quantity() if factor is None else gpus.scaled(factor)
