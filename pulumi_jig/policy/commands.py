@@ -114,47 +114,33 @@ def check(
             path = find_profile(name, folder)
             profile, faults = read_file(path)
             profiles = _profiles(folder)
-            if stack is not None and stack != profile.name:
+            if stack is not None:
                 profile = profile.over(profiles.of(stack))
-            if not faults:
-                faults = list(gaps(profile, date))
+            faults = faults or list(gaps(profile, date))
         except ConfigError as error:
             lines.append(error.message)
             data.append({"profile": name, "faults": [error.message]})
             code = UNANSWERED
             continue
-        remarks = [] if faults else list(notes(profile, profiles.names()))
-        effective = [] if faults else profile.effective(date)
+        answer: dict[str, Any] = {"profile": str(path), "faults": faults}
+        lines += [f"{path}: {fault}." for fault in faults]
+        data.append(answer)
         if faults:
             code = max(code, FOUND)
-        lines += [f"{path}: {fault}." for fault in faults]
-        lines += [f"{path}: note: {remark}." for remark in remarks]
-        if not faults:
-            count = len({*profile.keys, *profile.levels})
-            lines.append(f"{path}: {count} policies configured, no fault.")
-            lines += _table(effective)
-        data.append(
-            {
-                "profile": str(path),
-                "faults": faults,
-                "notes": remarks,
-                "effective": [
-                    {**row._asdict(), "value": json.loads(docs.written(row.value))}
-                    if _is_json(row.value)
-                    else {**row._asdict(), "value": docs.written(row.value).strip('"')}
-                    for row in effective
-                ],
-            }
-        )
+            continue
+        answer["notes"] = [
+            *notes(profile, profiles.names()),
+            *gaps(profile, date, by_default=True),
+        ]
+        lines += [f"{path}: note: {note}." for note in answer["notes"]]
+        count = len({*profile.keys, *profile.levels})
+        lines.append(f"{path}: {count} policies configured, no fault.")
+        effective = profile.effective(date)
+        lines += _table(effective)
+        answer["effective"] = [
+            {**row._asdict(), "value": docs.as_json(row.value)} for row in effective
+        ]
     return code, json.dumps(data, indent=2) if as_json else "\n".join(lines)
-
-
-def _is_json(value: Any) -> bool:
-    try:
-        json.loads(docs.written(value))
-    except ValueError:
-        return False
-    return True
 
 
 def _table(rows: Sequence[Effective]) -> list[str]:
@@ -233,8 +219,7 @@ def _chosen(name: str | None, state: State | None, folder: Path) -> Profile:
         if state is None:
             raise ConfigError("Say which limits an account is to keep: --profile NAME.")
         return own
-    given = load(find_profile(name, folder))
-    return given if given.name == own.name else given.over(own)
+    return load(find_profile(name, folder)).over(own)
 
 
 def _lines(findings: Sequence[AuditFinding]) -> list[str]:

@@ -7,14 +7,15 @@ documented exists and one that exists is documented.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
+import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from pulumi_jig.policy.declaration import COMMON, GpuType, Policy
-from pulumi_jig.policy.quantities import show
+from pulumi_jig.policy.declaration import COMMON, Policy
 from pulumi_jig.policy.registry import POLICIES
 
 #: What each kind of policy judges, in words.
@@ -44,31 +45,25 @@ def settings_of(policy: type[Policy]) -> list[dict[str, str]]:
 
 def written(value: Any) -> str:
     """Write a value as a profile has it."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, Decimal | int):
-        return show(Decimal(value))
-    if isinstance(value, GpuType):
-        value = {
-            name: number
-            for name in ("usd_per_hour", "vram_gib", "weight")
-            if (number := getattr(value, name)) is not None
-        }
-    if isinstance(value, Mapping):
-        items = ", ".join(f'"{name}": {written(item)}' for name, item in value.items())
-        return f"{{{items}}}"
+    return json.dumps(as_json(value), ensure_ascii=False)
+
+
+def as_json(value: Any) -> Any:
+    """Return the JSON form of a setting's value."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, re.Pattern):
-        return f'"{value.pattern}"'
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return f"[{', '.join(map(written, value))}]"
+        return value.pattern
     if isinstance(value, dt.date):
-        return f'"{value.isoformat()}"'
-    if isinstance(value, str):
-        return f'"{value}"'
-    fields = {n: getattr(value, n) for n in getattr(value, "__slots__", ())}
-    return written(fields)
+        return value.isoformat()
+    if dataclasses.is_dataclass(value):
+        fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+        return {k: as_json(item) for k, item in fields.items() if item is not None}
+    if isinstance(value, Mapping):
+        return {name: as_json(item) for name, item in value.items()}
+    if isinstance(value, tuple):
+        return [as_json(item) for item in value]
+    return value
 
 
 def as_data() -> list[dict[str, Any]]:

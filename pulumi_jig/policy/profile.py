@@ -109,8 +109,16 @@ class Profile:
         return Facts(today, types.types, baseline)
 
     def over(self, base: Profile) -> Profile:
-        """Return this profile with what it leaves out from another."""
-        return Profile(self.name, self.default_level, self.levels, self.keys, base)
+        """
+        Return this profile with what it leaves out from another, as a run has it.
+
+        Two that share a name may be one file, or the stack's profile and limits that a
+        run is given beside it.
+        """
+        if (self.levels, self.keys) == (base.levels, base.keys):
+            return base
+        name = self.name if self.name != base.name else f"{self.name} (given)"
+        return Profile(name, self.default_level, self.levels, self.keys, base)
 
     def effective(self, today: dt.date) -> list[Effective]:
         """Return every setting that holds, with its source."""
@@ -264,12 +272,20 @@ def _entry(policy: str, value: Any) -> tuple[str | None, Mapping[str, Any], list
     return str(level), rest, []
 
 
-def gaps(profile: Profile, today: dt.date) -> Iterator[str]:
+def gaps(
+    profile: Profile, today: dt.date, *, by_default: bool = False
+) -> Iterator[str]:
     """
     Yield what the table of GPU types lacks of types that the same profile allows.
 
     A run does not fail on these by itself: the first deployment of such a type does.
     Whoever checks a profile wants to know before.
+
+    Args:
+        profile: The profile, without faults.
+        today: The date (UTC).
+        by_default: Yield what only default limits need, where the profile has neither
+            a table nor a limit of its own: another profile may have both.
     """
     types: Any = profile.policy("jig-gpu-types", today=today)
     in_use = [t for t in types.allow if t not in types.deny and t != NO_GPU]
@@ -277,25 +293,40 @@ def gaps(profile: Profile, today: dt.date) -> Iterator[str]:
         ("jig-stack-cost", "usd_per_hour", "a price"),
         ("jig-stack-memory", "vram_gib", "the memory of a GPU"),
     ):
-        quota = profile.policy(name, today=today)
-        unit = "usd" if number == "usd_per_hour" else "vram"
-        limits = [
-            v for k, v in vars(quota).items() if k.startswith("max") and unit in k
-        ]
-        if profile.level(name) == "disabled" or all(v is None for v in limits):
+        if profile.level(name) == "disabled":
+            continue
+        given = profile.given(name)
+        own = bool(_limits(given, number)) or "types" in profile.given("jig-gpu-types")
+        held = _limits(vars(profile.policy(name, today=today)), number)
+        if not held or own is by_default:
             continue
         lacking = [
-            t for t in in_use if t not in types.types or _none(types.types[t], number)
+            t for t in in_use if getattr(types.types.get(t), number, None) is None
         ]
-        if lacking:
+        if lacking and own:
             yield (
                 f"jig-gpu-types: types lacks {what} ({number}) for {', '.join(lacking)}, "
                 f"which allow names and {name} counts"
             )
+        elif lacking:
+            yield (
+                f"{name} holds by its defaults and there is no table of GPU types "
+                f"({number}): where the stack's own profile has none either, every "
+                f"{', '.join(lacking)} is refused; --stack NAME shows what holds there"
+            )
 
 
-def _none(one: Any, number: str) -> bool:
-    return getattr(one, number) is None
+def _limits(values: Mapping[str, Any], number: str) -> list[str]:
+    """Return the limits, groups' included, for which a number of a type is needed."""
+    unit = "vram" if number == "vram_gib" else "usd"
+    growth = {"max_growth", "max_growth_percent"} if unit == "usd" else set()
+    return [
+        key
+        for one in (values, *(values.get("groups") or {}).values())
+        for key, most in one.items()
+        if most is not None
+        and ((key.startswith("max") and unit in key) or key in growth)
+    ]
 
 
 def notes(profile: Profile, environments: Sequence[str]) -> Iterator[str]:

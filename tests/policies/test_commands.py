@@ -358,3 +358,23 @@ def test_an_audit_takes_the_profile_that_a_run_takes(tmp_path: Path) -> None:
     path = state(tmp_path, entry(good()))
 
     assert judged(path, str(team))["violation"] == ["jig-gpu-count"]
+
+
+def test_a_check_for_a_stack_shows_what_a_run_holds(tmp_path: Path) -> None:
+    """Limits that share their name with the stack's profile are completed by it."""
+    limits = tmp_path / "dev.json"
+    limits.write_text('{"jig-gpu-count": {"max_per_replica": 1}}')
+    _, text = check([str(limits)], folder=PROFILES, stack="dev", as_json=True)
+    (answer,) = json.loads(text)
+    found = {row["key"]: row for row in answer["effective"]}
+    with wire.process(
+        PULUMI_STACK="dev", PULUMI_PROJECT="shop", PULUMI_DRY_RUN="true"
+    ) as pack:
+        pack.configure(json.loads(limits.read_text()))
+        refused = wire.mandatory(pack.resource(good(gpu_type="b200-192gb")))
+        sound = wire.mandatory(pack.resource(good(gpu_count=1)))
+
+    assert found["max_per_replica"]["value"] == 1
+    assert found["max_peak_usd_per_hour"]["source"] == "dev"
+    assert "b200-192gb" not in found["allow"]["value"]
+    assert (refused, sound) == (["jig-gpu-types"], [])

@@ -16,48 +16,70 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def _at_most(
-    resource: Resource,
-    quantity: Quantity,
-    limit_: Decimal | int | None,
-    *,
-    what: str,
-    key: str,
-    name: str,
-    unit: str,
-) -> Iterator[Finding]:
-    """Compare one property with one limit of a policy."""
-    most = show(limit_ or 0)
-    return within(
-        quantity,
-        limit_,
-        subject=resource.subject,
-        what=f"the limit of {what}",
-        over=f"{resource.subject} must not have more than {most} {unit} of {what}; "
-        f"{name} is {show(quantity.low)}. Lower it, or have {key} raised.",
-    )
+class _Amount(Policy, name="", title="", says=""):
+    """A policy about one property of a replica: `unset` judges where it is left out."""
 
+    prop = ""
+    unit = ""
+    unset: str
 
-def _undeclared(
-    grade: str, resource: Resource, name: str, unit: str
-) -> Iterator[Finding]:
-    return graded(
-        grade,
-        f"{resource.subject} must declare {name}; it is not set, so the platform "
-        f"chooses. Set {name}, in {unit}.",
-    )
+    def judge(self, resource: Resource, facts: Facts) -> Iterator[Finding]:
+        """It is declared where that is asked for, and within its limits."""
+        quantity: Quantity | None = getattr(resource.requirements, self.prop)
+        if quantity is None:
+            yield from graded(
+                self.unset,
+                f"{resource.subject} must declare {self.prop}; it is not set, so the "
+                f"platform chooses. Set {self.prop}, in {self.unit}.",
+            )
+            found = list(self.beside(resource, facts))
+        else:
+            found = list(self.limits(resource, quantity, facts))
+            found += self.beside(resource, facts)
+        if resource.get(self.prop) is UNKNOWN and not found and self.unset != "allow":
+            found.append(
+                not_known(resource.subject, [self.prop], "whether it is declared")
+            )
+        yield from found
 
+    def limits(
+        self, resource: Resource, quantity: Quantity, facts: Facts
+    ) -> Iterator[Finding]:
+        """Compare a declared quantity with its limits; stop at the first that speaks."""
+        raise NotImplementedError
 
-def _unjudged(
-    resource: Resource, name: str, found: list[Finding], *, grade: str
-) -> None:
-    """Note a value that is not known where it may yet turn out to be unset."""
-    if resource.get(name) is UNKNOWN and not found and grade != "allow":
-        found.append(not_known(resource.subject, [name], "whether it is declared"))
+    def beside(self, resource: Resource, facts: Facts) -> Iterator[Finding]:
+        """Judge what else this policy is about."""
+        del resource, facts
+        return iter(())
+
+    def at_most(
+        self,
+        resource: Resource,
+        quantity: Quantity,
+        most: Decimal | int | None,
+        key: str,
+        what: str,
+        *,
+        prop: str = "",
+    ) -> list[Finding]:
+        """Compare a quantity with the limit of one setting."""
+        text = show(most or 0)
+        name = what if self.unit == what.partition(" ")[0] else f"{self.unit} of {what}"
+        found = within(
+            quantity,
+            most,
+            subject=resource.subject,
+            what=f"the limit of {what}",
+            over=f"{resource.subject} must not have more than {text} {name}; "
+            f"{prop or self.prop} is {show(quantity.low)}. Lower it, or have "
+            f"{self.name}.{key} raised.",
+        )
+        return list(found)
 
 
 class Memory(
-    Policy,
+    _Amount,
     name="jig-memory",
     title="Memory per replica and per GPU",
     says="A replica has a known amount of memory within the limits, in all and for its "
@@ -65,6 +87,8 @@ class Memory(
     fix="Set memory, in GiB, or lower it.",
 ):
     """Fractions of a GiB are legal."""
+
+    prop, unit = "memory", "GiB"
 
     max_gib: Decimal | None = limit(
         NUMBER, Decimal(256), "Memory of a replica, at most.", "GiB"
@@ -86,54 +110,31 @@ class Memory(
     )
     unset: str = setting(GRADE, "deny", "Memory that is left to the platform.")
 
-    def judge(self, resource: Resource, facts: Facts) -> Iterator[Finding]:
+    def limits(
+        self, resource: Resource, quantity: Quantity, facts: Facts
+    ) -> Iterator[Finding]:
         """Memory per replica is within the limits, in all and for its GPUs."""
-        memory = resource.requirements.memory
-        if memory is None:
-            yield from _undeclared(self.unset, resource, "memory", "GiB")
-            return
-        found = list(
-            _at_most(
-                resource,
-                memory,
-                self.max_gib,
-                what="memory per replica",
-                key="jig-memory.max_gib",
-                name="memory",
-                unit="GiB",
-            )
+        found = self.at_most(
+            resource, quantity, self.max_gib, "max_gib", "memory per replica"
         )
         if not found:
-            found += self._for_gpus(resource, memory)
-            found += self._for_vram(resource, memory, facts)
-        _unjudged(resource, "memory", found, grade=self.unset)
+            found += self._for_gpus(resource, quantity)
+            found += self._for_vram(resource, quantity, facts)
         yield from found
 
     def _for_gpus(self, resource: Resource, memory: Quantity) -> Iterator[Finding]:
         per_gpu, cpu_only = self.max_gib_per_gpu, self.max_gib_cpu_only
         count = resource.requirements.gpu_count
         if count.is_zero:
-            yield from _at_most(
-                resource,
-                memory,
-                cpu_only,
-                what="memory per replica without a GPU",
-                key="jig-memory.max_gib_cpu_only",
-                name="memory",
-                unit="GiB",
+            what = "memory per replica without a GPU"
+            yield from self.at_most(
+                resource, memory, cpu_only, "max_gib_cpu_only", what
             )
         elif count.exact:
             whole = None if per_gpu is None else per_gpu * count.low
-            yield from _at_most(
-                resource,
-                memory,
-                whole,
-                what=f"memory per replica for {show(count.low)} GPUs "
-                f"({show(per_gpu or 0)} GiB each)",
-                key="jig-memory.max_gib_per_gpu",
-                name="memory",
-                unit="GiB",
-            )
+            each = f"({show(per_gpu or 0)} GiB each)"
+            what = f"memory per replica for {show(count.low)} GPUs {each}"
+            yield from self.at_most(resource, memory, whole, "max_gib_per_gpu", what)
         elif per_gpu is not None or cpu_only is not None:
             # With no GPU the one limit holds, with at least one GPU the other: what is
             # within both needs no count to be judged.
@@ -182,7 +183,7 @@ class Memory(
 
 
 class Storage(
-    Policy,
+    _Amount,
     name="jig-storage",
     title="Storage per replica",
     says="A replica has an allowed amount of storage.",
@@ -191,35 +192,25 @@ class Storage(
 ):
     """Whole GiB; what the service answers may be in another unit and is not judged."""
 
+    prop, unit = "storage", "GiB"
+
     max_gib: Decimal | None = limit(
         NUMBER, Decimal(100), "Storage of a replica, at most.", "GiB"
     )
     unset: str = setting(GRADE, "allow", "Storage that is left to the platform.")
 
-    def judge(self, resource: Resource, facts: Facts) -> Iterator[Finding]:
-        """Storage is declared where that is asked for, and within the limit."""
+    def limits(
+        self, resource: Resource, quantity: Quantity, facts: Facts
+    ) -> Iterator[Finding]:
+        """Storage is within the limit."""
         del facts
-        storage = resource.requirements.storage
-        if storage is None:
-            yield from _undeclared(self.unset, resource, "storage", "GiB")
-            return
-        found = list(
-            _at_most(
-                resource,
-                storage,
-                self.max_gib,
-                what="storage per replica",
-                key="jig-storage.max_gib",
-                name="storage",
-                unit="GiB",
-            )
+        yield from self.at_most(
+            resource, quantity, self.max_gib, "max_gib", "storage per replica"
         )
-        _unjudged(resource, "storage", found, grade=self.unset)
-        yield from found
 
 
 class Cpu(
-    Policy,
+    _Amount,
     name="jig-cpu",
     title="CPU per replica, and fleets without GPUs",
     says="A replica has an allowed number of cores, and a fleet without GPUs an allowed "
@@ -228,6 +219,8 @@ class Cpu(
     fix="Lower cpu or max_replicas.",
 ):
     """Fractions of a core are legal."""
+
+    prop, unit = "cpu", "cores"
 
     max_cores: Decimal | None = limit(
         NUMBER, Decimal(32), "Cores of a replica, at most.", "cores"
@@ -240,59 +233,37 @@ class Cpu(
     )
     unset: str = setting(GRADE, "allow", "Cores that are left to the platform.")
 
-    def judge(self, resource: Resource, facts: Facts) -> Iterator[Finding]:
-        """Cores are within the limits, and so is a fleet without GPUs."""
+    def limits(
+        self, resource: Resource, quantity: Quantity, facts: Facts
+    ) -> Iterator[Finding]:
+        """Cores are within the limits, with and without a GPU."""
         del facts
-        needs = resource.requirements
-        found: list[Finding] = []
-        if needs.cpu is None:
-            found += _undeclared(self.unset, resource, "cpu", "cores")
-        else:
-            found += self._cores(resource, needs.cpu)
-        if needs.gpu_count.is_zero:
-            found += _at_most(
-                resource,
-                needs.peak_replicas,
-                self.max_cpu_only_replicas,
-                what="a deployment without GPUs",
-                key="jig-cpu.max_cpu_only_replicas",
-                name="max_replicas",
-                unit="replicas",
-            )
-        elif needs.gpu_count.unknown:
-            most = self.max_cpu_only_replicas
-            peak = needs.peak_replicas
-            if most is not None and (peak.low > most or not peak.exact) and not found:
-                found.append(
-                    not_known(resource.subject, ["gpu_count"], "a fleet without GPUs")
-                )
-        _unjudged(resource, "cpu", found, grade=self.unset)
+        count, alone = resource.requirements.gpu_count, self.max_cores_cpu_only
+        what = "cores per replica"
+        found = self.at_most(resource, quantity, self.max_cores, "max_cores", what)
+        if not found and count.is_zero:
+            what += " without a GPU"
+            key = "max_cores_cpu_only"
+            found = self.at_most(resource, quantity, alone, key, what)
+        elif not found and count.unknown and alone is not None and quantity.low > alone:
+            rule = "the limit of cores without a GPU"
+            found.append(not_known(resource.subject, ["gpu_count"], rule))
         yield from found
 
-    def _cores(self, resource: Resource, cores: Quantity) -> Iterator[Finding]:
+    def beside(self, resource: Resource, facts: Facts) -> Iterator[Finding]:
+        """A fleet without GPUs has an allowed size."""
+        del facts
+        most, peak = self.max_cpu_only_replicas, resource.requirements.peak_replicas
         count = resource.requirements.gpu_count
-        alone = self.max_cores_cpu_only
-        limits = [(self.max_cores, "cores per replica", "max_cores")]
         if count.is_zero:
-            limits.append(
-                (alone, "cores per replica without a GPU", "max_cores_cpu_only")
+            yield from within(
+                peak,
+                most,
+                subject=resource.subject,
+                what="the limit of a deployment without GPUs",
+                over=f"{resource.subject} must not have more than {most} replicas "
+                f"without GPUs; max_replicas is {show(peak.low)}. Lower it, or have "
+                "jig-cpu.max_cpu_only_replicas raised.",
             )
-        found: list[Finding] = []
-        for most, what, key in limits:
-            if not found:
-                found += within(
-                    cores,
-                    most,
-                    subject=resource.subject,
-                    what=f"the limit of {what}",
-                    over=f"{resource.subject} must not have more than {show(most or 0)} "
-                    f"{what}; cpu is {show(cores.low)}. Lower it, or have jig-cpu.{key} "
-                    "raised.",
-                )
-        if not found and count.unknown and alone is not None and cores.low > alone:
-            found.append(
-                not_known(
-                    resource.subject, ["gpu_count"], "the limit of cores without a GPU"
-                )
-            )
-        return iter(found)
+        elif count.unknown and most is not None and (peak.low > most or not peak.exact):
+            yield not_known(resource.subject, ["gpu_count"], "a fleet without GPUs")
