@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from pulumi_jig.client import JigClient
     from pulumi_jig.deadline import Deadline
-    from pulumi_jig.models import DeploymentResponseItem
+    from pulumi_jig.schema.responses import DeploymentResponseItem
 
 #: Seconds for one look-up, retries included.
 TIMEOUT: Final = 60.0

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from urllib.parse import quote
 
 from pulumi_jig.errors import InputError
-from pulumi_jig.models import (
+from pulumi_jig.naming import RESERVED_NAMES
+from pulumi_jig.schema.responses import (
     DeploymentResponseItem,
     DeploymentRevision,
     DeploymentRevisionEvent,
@@ -19,7 +20,6 @@ from pulumi_jig.models import (
     SecretResponseItem,
     VolumeResponseItem,
 )
-from pulumi_jig.naming import RESERVED_NAMES
 from pulumi_jig.text import safe_lines
 
 if TYPE_CHECKING:

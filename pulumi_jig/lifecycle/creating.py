@@ -23,7 +23,7 @@ from pulumi_jig.lifecycle.sending import (
     require_storable,
     required_name,
 )
-from pulumi_jig.models import ResponseModel
+from pulumi_jig.schema.responses import ResponseModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pulumi_jig.deadline import Deadline
     from pulumi_jig.lifecycle.invocation import Invocation
     from pulumi_jig.lifecycle.kind import Kind
-    from pulumi_jig.models import ResponseModel
+    from pulumi_jig.schema.responses import ResponseModel
 
 #: Seconds that the question whose key this is may take, retries included.
 WHOAMI_TIMEOUT: Final = 15.0

@@ -20,8 +20,8 @@ from pulumi_jig.lifecycle.invocation import (
     Stored,
 )
 from pulumi_jig.lifecycle.keys import ASKED_AT, mark_of
-from pulumi_jig.models import ResponseModel
 from pulumi_jig.naming import split_description
+from pulumi_jig.schema.responses import ResponseModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -26,7 +26,7 @@ from pulumi_jig.lifecycle.sending import (
     said,
     show,
 )
-from pulumi_jig.models import ResponseModel
+from pulumi_jig.schema.responses import ResponseModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

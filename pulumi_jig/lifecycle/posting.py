@@ -41,7 +41,7 @@ from pulumi_jig.lifecycle.sending import (
     required_name,
     said,
 )
-from pulumi_jig.models import ResponseModel
+from pulumi_jig.schema.responses import ResponseModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

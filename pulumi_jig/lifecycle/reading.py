@@ -27,7 +27,7 @@ from pulumi_jig.lifecycle.keys import (
 )
 from pulumi_jig.lifecycle.kind import id_of, name_in
 from pulumi_jig.lifecycle.sending import is_ours, saying, show
-from pulumi_jig.models import ResponseModel
+from pulumi_jig.schema.responses import ResponseModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

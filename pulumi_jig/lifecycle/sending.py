@@ -26,7 +26,7 @@ from pulumi_jig.lifecycle.identity import Whose, whose
 from pulumi_jig.lifecycle.keys import NONCE
 from pulumi_jig.lifecycle.kind import id_of
 from pulumi_jig.lifecycle.memory import holder_of, was_deleted
-from pulumi_jig.models import ResponseModel
+from pulumi_jig.schema.responses import ResponseModel
 from pulumi_jig.values import storable_fault
 
 if TYPE_CHECKING:

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pulumi_jig.client import JigClient
-    from pulumi_jig.models import DeploymentResponseItem
     from pulumi_jig.operations.exported import Export, Place, Record
     from pulumi_jig.operations.pulumi import Pulumi
+    from pulumi_jig.schema.responses import DeploymentResponseItem
 
 #: The command that takes the import file. Code generation needs a schema, which a
 #: dynamic provider has not.
@@ -203,7 +203,7 @@ def _fault(item: DeploymentResponseItem, wish: Wish) -> str | None:
 def _failing(item: DeploymentResponseItem) -> str | None:
     if item.status == "Failed":
         return "status Failed"
-    from pulumi_jig.models.words import CRASHED, NOT_PULLED, UNSTARTABLE
+    from pulumi_jig.schema.enums import CRASHED, NOT_PULLED, UNSTARTABLE
 
     bad = CRASHED | NOT_PULLED | UNSTARTABLE
     events: Any = item.replica_events

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from pulumi_jig.fields import FIELDS, live_values
-from pulumi_jig.models import HTTP_METRICS, PLATFORM_PREFIX
+from pulumi_jig.schema.deployment import FIELDS
+from pulumi_jig.schema.diff import live_values
+from pulumi_jig.schema.enums import HTTP_METRICS, PLATFORM_PREFIX
 from pulumi_jig.values import SecretValue
 
 if TYPE_CHECKING:
-    from pulumi_jig.models import DeploymentResponseItem
+    from pulumi_jig.schema.responses import DeploymentResponseItem
 
 _MOUNT: Final = ("name", "mount_path", "version")
 _MODEL: Final = ("model_id", "mount_path", "revision_id")

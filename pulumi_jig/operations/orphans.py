@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pulumi_jig.client import JigClient
-    from pulumi_jig.models import DeploymentResponseItem, SecretResponseItem
+    from pulumi_jig.schema.responses import DeploymentResponseItem, SecretResponseItem
 
 #: Processes of the `pulumi` command at a time.
 _EXPORTS = 4

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_jig.errors import NotFoundError
 from pulumi_jig.lifecycle.kind import id_of, mark_on, name_in
-from pulumi_jig.models import DeploymentResponseItem
 from pulumi_jig.operations.exported import Record, provider_name, unsealed
 from pulumi_jig.operations.kinds import ID_KEYS, kind_of
 from pulumi_jig.operations.stored import (
@@ -39,11 +38,12 @@ from pulumi_jig.operations.verdicts import (
     stored_resource,
     without_lost,
 )
+from pulumi_jig.schema.responses import DeploymentResponseItem
 
 if TYPE_CHECKING:
     from pulumi_jig.lifecycle.kind import Kind
-    from pulumi_jig.models import ResponseModel
     from pulumi_jig.operations.exported import Export
+    from pulumi_jig.schema.responses import ResponseModel
 
 #: A state that was written at least so many seconds ago was not written by a run whose
 #: plugin may still have a request under way: absent is absent at the first look.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pulumi_jig.lifecycle.kind import Kind
-    from pulumi_jig.models import DeploymentResponseItem, ResponseModel
+    from pulumi_jig.schema.responses import DeploymentResponseItem, ResponseModel
 
 #: Statuses and reasons in which a deployment exists but does not serve.
 _NOT_SERVING: Final = frozenset({"Failed"})
@@ -33,8 +33,8 @@ _NOT_SERVING: Final = frozenset({"Failed"})
 
 def live_of(item: ResponseModel) -> dict[str, Any]:
     """The fields of an answer in the form that the state has, where one may be sealed."""
-    from pulumi_jig.fields import live_values
-    from pulumi_jig.models import DeploymentResponseItem
+    from pulumi_jig.schema.diff import live_values
+    from pulumi_jig.schema.responses import DeploymentResponseItem
 
     # What else the service keeps sealed, it does not show.
     return live_values(item) if isinstance(item, DeploymentResponseItem) else {}

@@ -17,9 +17,9 @@ from pulumi_jig.operations.kinds import ID_KEYS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pulumi_jig.models import DeploymentResponseItem, SecretResponseItem
     from pulumi_jig.naming import Mark
     from pulumi_jig.operations.exported import Export
+    from pulumi_jig.schema.responses import DeploymentResponseItem, SecretResponseItem
 
 
 #: What carries a mark; a volume has no place for one.
@@ -49,7 +49,7 @@ class Stray:
     @property
     def deployment(self) -> DeploymentResponseItem | None:
         """The deployment, where it is one."""
-        from pulumi_jig.models import DeploymentResponseItem
+        from pulumi_jig.schema.responses import DeploymentResponseItem
 
         return self.item if isinstance(self.item, DeploymentResponseItem) else None
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from pulumi_jig.client import JigClient
     from pulumi_jig.deadline import Deadline
     from pulumi_jig.lifecycle.kind import Kind
-    from pulumi_jig.models import ResponseModel
     from pulumi_jig.operations.exported import Export
+    from pulumi_jig.schema.responses import ResponseModel
 
 
 STACK_TYPE: Final = "pulumi:pulumi:Stack"

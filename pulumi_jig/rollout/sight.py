@@ -10,15 +10,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from pulumi_jig.models import DEPLOYMENT_STATUSES, ReplicaEvent
-from pulumi_jig.models.words import CRASHED, NOT_PULLED, OUT_OF_MEMORY, UNSTARTABLE
+from pulumi_jig.schema.enums import (
+    CRASHED,
+    DEPLOYMENT_STATUSES,
+    NOT_PULLED,
+    OUT_OF_MEMORY,
+    UNSTARTABLE,
+)
+from pulumi_jig.schema.responses import ReplicaEvent
 from pulumi_jig.text import safe_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from pulumi_jig.models import DeploymentResponseItem
     from pulumi_jig.rollout.goal import Goal
+    from pulumi_jig.schema.responses import DeploymentResponseItem
 
 #: Characters of a replica's name that a message shows.
 _NAME_MAX: Final = 100

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pulumi_jig.deadline import Deadline
-    from pulumi_jig.models import DeploymentResponseItem
     from pulumi_jig.rollout.goal import Goal
     from pulumi_jig.rollout.sight import Sight
+    from pulumi_jig.schema.responses import DeploymentResponseItem
 
 #: Seconds between two looks: the first, the factor, the longest. A wait of 20 minutes
 #: makes about 130 requests, 6 a minute once it has settled.

@@ -25,12 +25,12 @@ from chaos_world import ACCOUNT, KEY, Death, World
 from pulumi_jig.emulator import replicas
 from pulumi_jig.lifecycle.deployment.check import check
 from pulumi_jig.lifecycle.deployment.kind import DEPLOYMENT
-from pulumi_jig.models import DeploymentResponseItem
 from pulumi_jig.naming import DEPLOYMENT_TYPE, split_description
 from pulumi_jig.operations.exported import opened, to_file
 from pulumi_jig.operations.pending import judge
 from pulumi_jig.operations.stored import outputs_of
 from pulumi_jig.operations.verdicts import Desk, Finding, Verdict, settle
+from pulumi_jig.schema.responses import DeploymentResponseItem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

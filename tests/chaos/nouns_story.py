@@ -22,10 +22,10 @@ from nouns_world import NounWorld, fingerprint
 from pulumi_jig.lifecycle.kind import made_around
 from pulumi_jig.lifecycle.secret.kind import SECRET
 from pulumi_jig.lifecycle.volume.inputs import same_content
-from pulumi_jig.models import SecretResponseItem
 from pulumi_jig.naming import Mark, join_description, split_description
 from pulumi_jig.operations.exported import opened
 from pulumi_jig.operations.verdicts import Verdict
+from pulumi_jig.schema.responses import SecretResponseItem
 from pulumi_jig.values import SecretValue, reveal
 
 if TYPE_CHECKING:

@@ -19,8 +19,10 @@ from reference_source import (
 )
 
 import pulumi_jig
-from pulumi_jig import models, naming, resources
-from pulumi_jig.fields import FIELDS, LEFT_ALONE
+from pulumi_jig import naming, resources
+from pulumi_jig.schema import requests
+from pulumi_jig.schema.deployment import FIELDS
+from pulumi_jig.schema.field import LEFT_ALONE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -159,7 +161,7 @@ def _argument(of: str, one: Attribute) -> tuple[str, ...]:
 def allowed(of: str, one: Attribute) -> str:
     """Type and range of an argument, the range from the model of the request."""
     words = kind(one.annotation)
-    request = getattr(models, f"Create{of}Request", None)
+    request = getattr(requests, f"Create{of}Request", None)
     if request is None or one.name not in request.model_fields:
         return words
     return words + _range(request, one.name)

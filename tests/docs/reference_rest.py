@@ -10,12 +10,12 @@ from typing import Any
 from reference_source import PACKAGE, ROOT, described, flowing, page, table, tree
 
 from pulumi_jig import config
-from pulumi_jig.fields import FIELDS
 from pulumi_jig.lifecycle.deployment.inputs import EXTRA, OPTIONS
 from pulumi_jig.policy import docs
 from pulumi_jig.policy.declaration import COMMON
 from pulumi_jig.policy.registry import POLICIES
 from pulumi_jig.rollout.goal import PULL_GRACE
+from pulumi_jig.schema.deployment import FIELDS
 
 #: What the page says of each; a key that the code reads and this lacks is an error.
 KEYS = {
@@ -194,7 +194,7 @@ def _told_of(name: str, of: str = "Deployment") -> str:
 
 def section_of_discretion() -> str:
     """What a comparison is blind to, in the words of the table's own module."""
-    text = str(ast.get_docstring(tree(PACKAGE / "fields.py")))
+    text = str(ast.get_docstring(tree(PACKAGE / "schema" / "comparison.py")))
     found = next(part for part in text.split("\n\n") if "blind" in part)
     return flowing(found)
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pulumi_jig.fields import FIELDS, LEFT_ALONE
 from pulumi_jig.rehearsal import Rehearsal
 from pulumi_jig.rehearsal.display import Paint, heading, report
+from pulumi_jig.schema.deployment import FIELDS
+from pulumi_jig.schema.field import LEFT_ALONE
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from jig_stage import IMAGE, JigStage, dep
 
-from pulumi_jig.fields import FIELDS
+from pulumi_jig.schema.deployment import FIELDS
 
 SEED = 20261122
 

@@ -10,7 +10,7 @@ from simulated import ALWAYS, Engine
 from pulumi_jig.errors import ConflictError, RolloutError
 from pulumi_jig.lifecycle.invocation import PartialFailureError
 from pulumi_jig.lifecycle.secret.inputs import inputs_of
-from pulumi_jig.models import SecretResponseItem
+from pulumi_jig.schema.responses import SecretResponseItem
 
 if TYPE_CHECKING:
     from simulated import World

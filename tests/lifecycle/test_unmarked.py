@@ -12,8 +12,8 @@ from pulumi_jig.lifecycle import memory
 from pulumi_jig.lifecycle.deployment.kind import DEPLOYMENT
 from pulumi_jig.lifecycle.invocation import PartialFailureError
 from pulumi_jig.lifecycle.sending import is_ours
-from pulumi_jig.models import DeploymentResponseItem
 from pulumi_jig.naming import Mark, join_description
+from pulumi_jig.schema.responses import DeploymentResponseItem
 
 if TYPE_CHECKING:
     from simulated import Deed, World

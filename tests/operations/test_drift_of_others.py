@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from desks import CANARY
 
-from pulumi_jig.models import SecretResponseItem
 from pulumi_jig.operations.drift import Compared, Finding, show
 from pulumi_jig.operations.drift.secret import compare
+from pulumi_jig.schema.responses import SecretResponseItem
 
 if TYPE_CHECKING:
     from desks import Desk

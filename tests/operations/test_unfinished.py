@@ -6,8 +6,8 @@ import pytest
 
 from pulumi_jig.lifecycle.deployment.kind import DEPLOYMENT
 from pulumi_jig.lifecycle.keys import UNREADY
-from pulumi_jig.models import DeploymentResponseItem
 from pulumi_jig.operations.stored import unfinished
+from pulumi_jig.schema.responses import DeploymentResponseItem
 
 
 @pytest.mark.parametrize("status", ["Updating", "Scaling", "Failed", None, "Pausing"])

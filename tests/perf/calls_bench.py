@@ -28,9 +28,9 @@ from stacks_bench import PROGRAMS, exponent
 
 from pulumi_jig.deadline import Deadline
 from pulumi_jig.emulator import start
-from pulumi_jig.models import DeploymentResponseItem
 from pulumi_jig.provider import DeploymentProvider
 from pulumi_jig.rollout import Goal, Watch
+from pulumi_jig.schema.responses import DeploymentResponseItem
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,7 @@ from pulumi_jig.emulator.backend import Backend
 from pulumi_jig.emulator.responses import Api, Request
 from pulumi_jig.lifecycle import memory
 from pulumi_jig.lifecycle.deployment.check import check
-from pulumi_jig.models import DeploymentResponseItem
+from pulumi_jig.schema.responses import DeploymentResponseItem
 from pulumi_jig.values import UNKNOWN
 
 URN = "urn:pulumi:prod::shop::pulumi-python:dynamic/jig:Deployment::llm"

@@ -11,10 +11,10 @@ from core_cases import IMAGE, JUNK, LEAST, URN, checked, faults, programs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pulumi_jig.fields import FIELDS
 from pulumi_jig.lifecycle.deployment import shapes
 from pulumi_jig.lifecycle.deployment.check import check
 from pulumi_jig.lifecycle.deployment.inputs import EXTRA, OPTIONS
+from pulumi_jig.schema.deployment import FIELDS
 from pulumi_jig.values import UNKNOWN, SecretValue
 
 GPU = {**LEAST, "gpu_type": "h100-80gb", "gpu_count": 1}

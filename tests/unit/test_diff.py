@@ -17,10 +17,11 @@ from core_cases import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pulumi_jig.fields import FIELDS, LEFT_ALONE
 from pulumi_jig.lifecycle.deployment.diff import diff, released_variables
 from pulumi_jig.lifecycle.deployment.inputs import create_body
 from pulumi_jig.lifecycle.deployment.state import state_of
+from pulumi_jig.schema.deployment import FIELDS
+from pulumi_jig.schema.field import LEFT_ALONE
 from pulumi_jig.values import UNKNOWN
 
 BASE = {

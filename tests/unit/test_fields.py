@@ -6,19 +6,15 @@ import pytest
 from core_cases import FEW, FULL, IMAGE, JUNK, REVISION, answer
 from hypothesis import given
 
-from pulumi_jig.fields import (
-    FIELDS,
-    LEFT_ALONE,
-    NOT_TOLD,
-    differing_paths,
+from pulumi_jig.schema.comparison import (
     environment_list,
     environment_mapping,
-    held_value,
-    is_same,
-    live_values,
     same_extra,
 )
-from pulumi_jig.models import CreateDeploymentRequest, UpdateDeploymentRequest
+from pulumi_jig.schema.deployment import FIELDS
+from pulumi_jig.schema.diff import differing_paths, held_value, is_same, live_values
+from pulumi_jig.schema.field import LEFT_ALONE, NOT_TOLD
+from pulumi_jig.schema.requests import CreateDeploymentRequest, UpdateDeploymentRequest
 from pulumi_jig.values import UNKNOWN, SecretValue, format_path, has_unknown
 
 # What each field does when it changes, what clears it, and what its absence from a full

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from pulumi_jig.emulator.responses import Request
 from pulumi_jig.lifecycle.deployment.inputs import create_body
-from pulumi_jig.models import CreateDeploymentRequest
+from pulumi_jig.schema.requests import CreateDeploymentRequest
 from pulumi_jig.values import unknown_paths
 
 #: What the emulator refuses and the models let pass.

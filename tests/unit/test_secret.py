@@ -11,7 +11,7 @@ from pulumi_jig.lifecycle.secret.check import check
 from pulumi_jig.lifecycle.secret.diff import diff
 from pulumi_jig.lifecycle.secret.expiry import remarks
 from pulumi_jig.lifecycle.secret.inputs import inputs_in, state_of
-from pulumi_jig.models import SecretResponseItem
+from pulumi_jig.schema.responses import SecretResponseItem
 from pulumi_jig.values import UNKNOWN, SecretValue, reveal
 
 Record = dict[str, Any]

@@ -17,10 +17,11 @@ from core_cases import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pulumi_jig.fields import FIELDS, held_value
 from pulumi_jig.lifecycle.deployment.diff import diff
 from pulumi_jig.lifecycle.deployment.inputs import create_body, request_value
 from pulumi_jig.lifecycle.deployment.state import inputs_of, state_of
+from pulumi_jig.schema.deployment import FIELDS
+from pulumi_jig.schema.diff import held_value
 from pulumi_jig.values import SecretValue
 
 PROGRAM = {**LEAST, "gpu_type": "h100-80gb", "gpu_count": 1}

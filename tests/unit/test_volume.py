@@ -20,7 +20,7 @@ from pulumi_jig.lifecycle.volume.versions import (
     users_of,
     versions_of,
 )
-from pulumi_jig.models import VolumeResponseItem
+from pulumi_jig.schema.responses import VolumeResponseItem
 from pulumi_jig.values import UNKNOWN
 
 URN = "urn:pulumi:prod::shop::pulumi-python:dynamic/jig:Volume::weights"

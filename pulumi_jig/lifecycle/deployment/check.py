@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pulumi_jig.fields import FIELDS
 from pulumi_jig.lifecycle.checking import (
     completed,
     distinct,
@@ -34,6 +33,7 @@ from pulumi_jig.lifecycle.deployment.shapes import (
 )
 from pulumi_jig.lifecycle.invocation import Checked
 from pulumi_jig.naming import name_fault
+from pulumi_jig.schema.deployment import FIELDS
 from pulumi_jig.values import UNKNOWN, reveal, whole_numbers, without_none
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 What an update would do, from the state and what the program says now.
 
 Compared is what the program declares, and what is held where it says nothing
-(`pulumi_jig.fields`), with what is live. An autoscaler's moves, what the platform added
+(`pulumi_jig.schema.deployment`), with what is live. An autoscaler's moves, what the platform added
 and what the service chose for itself are no difference. The answer is always definite:
 an indefinite one would make the engine compare serialised provider code.
 """
@@ -11,14 +11,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pulumi_jig.fields import (
-    ENVIRONMENT,
-    FIELDS,
-    differing,
-    differing_paths,
-    environment_mapping,
-    variable_path,
-)
 from pulumi_jig.lifecycle.deployment.inputs import (
     ENDPOINT,
     EXTRA,
@@ -28,7 +20,10 @@ from pulumi_jig.lifecycle.deployment.inputs import (
 from pulumi_jig.lifecycle.invocation import Diffed
 from pulumi_jig.lifecycle.keys import UNCONFIRMED, UNREADY
 from pulumi_jig.lifecycle.sending import is_ignored
-from pulumi_jig.models import PLATFORM_PREFIX
+from pulumi_jig.schema.comparison import environment_mapping
+from pulumi_jig.schema.deployment import ENVIRONMENT, FIELDS
+from pulumi_jig.schema.diff import differing, differing_paths, variable_path
+from pulumi_jig.schema.enums import PLATFORM_PREFIX
 from pulumi_jig.values import UNKNOWN, changed_paths, format_path, reveal
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 The inputs of a deployment: which keys there are, and how they become a request.
 
 Three sorts of keys live side by side in a deployment's inputs and state: fields of the
-API (`pulumi_jig.fields`), options of ours that are never sent, and bookkeeping
+API (`pulumi_jig.schema.deployment`), options of ours that are never sent, and bookkeeping
 (`lifecycle.keys`).
 """
 
@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from pulumi_jig.fields import FIELDS, environment_list
 from pulumi_jig.lifecycle import keys
 from pulumi_jig.lifecycle.keys import mark_of
 from pulumi_jig.naming import join_description
+from pulumi_jig.schema.comparison import environment_list
+from pulumi_jig.schema.deployment import FIELDS
 from pulumi_jig.values import reveal, whole_numbers, without_none
 
 if TYPE_CHECKING:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from pulumi_jig.fields import FIELDS
 from pulumi_jig.lifecycle.deployment import inputs as given
 from pulumi_jig.lifecycle.deployment import patching, state
 from pulumi_jig.lifecycle.deployment.diff import released_variables
@@ -18,8 +17,9 @@ from pulumi_jig.lifecycle.deployment.references import recognise
 from pulumi_jig.lifecycle.deployment.serving import roll_out
 from pulumi_jig.lifecycle.keys import HIDDEN_INPUTS
 from pulumi_jig.lifecycle.kind import Kind
-from pulumi_jig.models import DeploymentResponseItem
 from pulumi_jig.rollout import counted
+from pulumi_jig.schema.deployment import FIELDS
+from pulumi_jig.schema.responses import DeploymentResponseItem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

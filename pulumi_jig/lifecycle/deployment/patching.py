@@ -9,14 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pulumi_jig.fields import (
-    ENVIRONMENT,
-    FIELDS,
-    differing,
-    is_same,
-    live_values,
-    same_extra,
-)
 from pulumi_jig.lifecycle.deployment.inputs import (
     EXTRA,
     added_in,
@@ -27,12 +19,15 @@ from pulumi_jig.lifecycle.deployment.inputs import (
 from pulumi_jig.lifecycle.keys import mark_of
 from pulumi_jig.lifecycle.sending import ignored_parts
 from pulumi_jig.naming import join_description, split_description
+from pulumi_jig.schema.comparison import same_extra
+from pulumi_jig.schema.deployment import ENVIRONMENT, FIELDS
+from pulumi_jig.schema.diff import differing, is_same, live_values
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from pulumi_jig.lifecycle.invocation import Invocation
-    from pulumi_jig.models import DeploymentResponseItem
+    from pulumi_jig.schema.responses import DeploymentResponseItem
 
 
 def patch_body(

@@ -12,9 +12,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_jig.errors import JigError
-from pulumi_jig.fields import environment_mapping
 from pulumi_jig.lifecycle.memory import is_same_thing, remember_same_thing
 from pulumi_jig.lifecycle.sending import LAST_LOOK
+from pulumi_jig.schema.comparison import environment_mapping
 from pulumi_jig.values import reveal
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pulumi_jig.client import JigClient
     from pulumi_jig.client.resources import ResourceClient
     from pulumi_jig.deadline import Deadline
-    from pulumi_jig.models import DeploymentResponseItem
+    from pulumi_jig.schema.responses import DeploymentResponseItem
 
 #: Seconds for which two words that meant one thing are taken to mean it still.
 _REMEMBERED: Final = 60.0

@@ -11,19 +11,20 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from pulumi_jig.fields import FIELDS, LEFT_ALONE
 from pulumi_jig.lifecycle.checking import claim_option_faults
 from pulumi_jig.lifecycle.deployment.inputs import EXTRA, OPTIONS, declared_keys
 from pulumi_jig.lifecycle.wording import near, short
-from pulumi_jig.models import (
+from pulumi_jig.naming import split_description
+from pulumi_jig.rollout.goal import WAIT_FOR
+from pulumi_jig.schema.deployment import FIELDS
+from pulumi_jig.schema.enums import (
     AUTOSCALING_METRICS,
     CAPACITY_TYPES,
     GPU_TYPES,
     REVISION_VARIABLE,
-    CreateDeploymentRequest,
 )
-from pulumi_jig.naming import split_description
-from pulumi_jig.rollout.goal import WAIT_FOR
+from pulumi_jig.schema.field import LEFT_ALONE
+from pulumi_jig.schema.requests import CreateDeploymentRequest
 from pulumi_jig.values import UNKNOWN, format_path, has_unknown, storable_fault
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ def _extra_faults(inputs: Mapping[str, Any]) -> Iterator[Fault]:
         yield EXTRA, "must be a mapping of field names to values"
         return
     settable = {name.casefold() for name in (*FIELDS, *OPTIONS, EXTRA)}
-    from pulumi_jig.models import DeploymentResponseItem
+    from pulumi_jig.schema.responses import DeploymentResponseItem
 
     read_only = {name.casefold() for name in DeploymentResponseItem.model_fields}
     for key, value in extra.items():

@@ -18,7 +18,6 @@ from pulumi_jig.errors import (
     RolloutFailedError,
     RolloutInterruptedError,
 )
-from pulumi_jig.fields import FIELDS, added_paths, live_values
 from pulumi_jig.lifecycle.deployment.inputs import added_in, declared_fields
 from pulumi_jig.lifecycle.deployment.patching import differences
 from pulumi_jig.lifecycle.deployment.references import recognise
@@ -35,12 +34,14 @@ from pulumi_jig.lifecycle.sending import (
     is_ignored,
 )
 from pulumi_jig.rollout import Goal, Watch
+from pulumi_jig.schema.deployment import FIELDS
+from pulumi_jig.schema.diff import added_paths, live_values
 from pulumi_jig.values import storable_fault
 
 if TYPE_CHECKING:
     from pulumi_jig.deadline import Deadline
     from pulumi_jig.lifecycle.invocation import Invocation
-    from pulumi_jig.models import DeploymentResponseItem
+    from pulumi_jig.schema.responses import DeploymentResponseItem
 
 #: Seconds that a roll-back gets although the update's own time may be up.
 ROLLBACK_TIMEOUT: Final = 300.0

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
-from pulumi_jig.fields import FIELDS
 from pulumi_jig.lifecycle.deployment.inputs import extra_fields, request_value
-from pulumi_jig.models import CAPACITY_TYPES, GPU_TYPES, CreateDeploymentRequest
+from pulumi_jig.schema.deployment import FIELDS
+from pulumi_jig.schema.enums import CAPACITY_TYPES, GPU_TYPES
+from pulumi_jig.schema.requests import CreateDeploymentRequest
 from pulumi_jig.values import (
     UNKNOWN,
     Path,

@@ -10,13 +10,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pulumi_jig.fields import (
-    FIELDS,
-    differing,
-    environment_mapping,
-    live_values,
-    same_extra,
-)
 from pulumi_jig.lifecycle.deployment.inputs import (
     ENDPOINT,
     EXTRA,
@@ -26,15 +19,18 @@ from pulumi_jig.lifecycle.deployment.inputs import (
     declared_keys,
 )
 from pulumi_jig.lifecycle.keys import ACCOUNT, ADDED, DECLARED, HIDDEN_INPUTS
-from pulumi_jig.models import PLATFORM_PREFIX
 from pulumi_jig.rollout import summary
+from pulumi_jig.schema.comparison import environment_mapping, same_extra
+from pulumi_jig.schema.deployment import FIELDS
+from pulumi_jig.schema.diff import differing, live_values
+from pulumi_jig.schema.enums import PLATFORM_PREFIX
 from pulumi_jig.text import safe_data
 from pulumi_jig.values import SecretValue, reveal, whole_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pulumi_jig.models import DeploymentResponseItem
+    from pulumi_jig.schema.responses import DeploymentResponseItem
 
 
 def state_of(

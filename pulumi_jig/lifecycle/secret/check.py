@@ -29,8 +29,8 @@ from pulumi_jig.lifecycle.secret.inputs import (
     declared_keys,
     text_of,
 )
-from pulumi_jig.models import CreateSecretRequest
 from pulumi_jig.naming import join_description, split_description
+from pulumi_jig.schema.requests import CreateSecretRequest
 from pulumi_jig.values import (
     UNKNOWN,
     SecretValue,

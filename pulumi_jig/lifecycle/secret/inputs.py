@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pulumi_jig.lifecycle.invocation import Invocation
-    from pulumi_jig.models import SecretResponseItem
     from pulumi_jig.naming import Mark
+    from pulumi_jig.schema.responses import SecretResponseItem
 
 #: Fields of the API.
 FIELDS: Final = ("name", "value", "description", "ttl_seconds")

@@ -11,14 +11,14 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_jig.errors import APIError, JigError, RequestError
-from pulumi_jig.fields import environment_mapping
 from pulumi_jig.lifecycle.invocation import PartialFailureError, Stored
 from pulumi_jig.lifecycle.keys import ASKED_AT, NONCE, UNCONFIRMED, UNREADY
 from pulumi_jig.lifecycle.kind import Kind, made_around
 from pulumi_jig.lifecycle.memory import remember_held
 from pulumi_jig.lifecycle.secret import inputs as given
 from pulumi_jig.lifecycle.sending import show
-from pulumi_jig.models import SecretResponseItem
+from pulumi_jig.schema.comparison import environment_mapping
+from pulumi_jig.schema.responses import SecretResponseItem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

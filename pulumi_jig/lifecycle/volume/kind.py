@@ -33,8 +33,8 @@ from pulumi_jig.lifecycle.volume.state import (
 )
 from pulumi_jig.lifecycle.volume.syncing import Sync, made_after
 from pulumi_jig.lifecycle.volume.versions import newest_of, users_of
-from pulumi_jig.models import VolumeResponseItem
 from pulumi_jig.naming import auto_name
+from pulumi_jig.schema.responses import VolumeResponseItem
 from pulumi_jig.values import reveal
 
 if TYPE_CHECKING:

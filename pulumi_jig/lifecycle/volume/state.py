@@ -33,7 +33,7 @@ from pulumi_jig.values import reveal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pulumi_jig.models import VolumeResponseItem
+    from pulumi_jig.schema.responses import VolumeResponseItem
 
 
 def state_of(

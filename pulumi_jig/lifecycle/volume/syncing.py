@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from pulumi_jig.lifecycle.invocation import Invocation
     from pulumi_jig.lifecycle.sending import Change
     from pulumi_jig.lifecycle.volume.versions import Version
-    from pulumi_jig.models import VolumeResponseItem
+    from pulumi_jig.schema.responses import VolumeResponseItem
 
 #: Seconds between two looks: the first, the factor, the longest. A copy of an hour
 #: makes about 370 requests.

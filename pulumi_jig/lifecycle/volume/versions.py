@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from pulumi_jig.models import VolumeResponseItem
+    from pulumi_jig.schema.responses import VolumeResponseItem
 
 READY: Final = "ready"
 FAILED: Final = "failed"

@@ -5,13 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_jig.errors import JigError
-from pulumi_jig.fields import (
-    ENVIRONMENT,
-    FIELDS,
-    desired_values,
-    differing,
-    environment_mapping,
-)
 from pulumi_jig.lifecycle.deployment.inputs import (
     added_in,
     declared_fields,
@@ -19,7 +12,6 @@ from pulumi_jig.lifecycle.deployment.inputs import (
 )
 from pulumi_jig.lifecycle.deployment.kind import DEPLOYMENT
 from pulumi_jig.lifecycle.deployment.references import recognise
-from pulumi_jig.models import PLATFORM_PREFIX
 from pulumi_jig.operations import account
 from pulumi_jig.operations.drift.comparing import ownership, readable
 from pulumi_jig.operations.drift.findings import (
@@ -31,14 +23,18 @@ from pulumi_jig.operations.drift.findings import (
 from pulumi_jig.operations.stored import live_of
 from pulumi_jig.rollout import counted
 from pulumi_jig.rollout.sight import serving_replicas
+from pulumi_jig.schema.comparison import environment_mapping
+from pulumi_jig.schema.deployment import ENVIRONMENT, FIELDS
+from pulumi_jig.schema.diff import desired_values, differing
+from pulumi_jig.schema.enums import PLATFORM_PREFIX
 from pulumi_jig.values import format_path, reveal, whole_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pulumi_jig.client import JigClient
-    from pulumi_jig.models import DeploymentResponseItem
     from pulumi_jig.operations.exported import Record
+    from pulumi_jig.schema.responses import DeploymentResponseItem
 
 #: Events of a deployment's history that are looked at.
 _HISTORY: Final = 10

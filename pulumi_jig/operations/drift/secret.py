@@ -17,8 +17,8 @@ from pulumi_jig.operations.drift.findings import Compared, Finding, differs
 
 if TYPE_CHECKING:
     from pulumi_jig.client import JigClient
-    from pulumi_jig.models import SecretResponseItem
     from pulumi_jig.operations.exported import Record
+    from pulumi_jig.schema.responses import SecretResponseItem
 
 
 def compare(

@@ -13,8 +13,8 @@ from pulumi_jig.operations.drift.findings import Compared, Finding, differs
 
 if TYPE_CHECKING:
     from pulumi_jig.client import JigClient
-    from pulumi_jig.models import VolumeResponseItem
     from pulumi_jig.operations.exported import Record
+    from pulumi_jig.schema.responses import VolumeResponseItem
 
 
 def compare(

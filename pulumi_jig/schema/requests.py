@@ -20,8 +20,9 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from pulumi_jig.models.deferred import Deferred
-from pulumi_jig.models.scalars import (
+from pulumi_jig.schema.deferred import Deferred
+from pulumi_jig.schema.enums import AUTOSCALING_METRICS, HTTP_METRICS
+from pulumi_jig.schema.types import (
     Image,
     MetricName,
     MountPath,
@@ -35,7 +36,6 @@ from pulumi_jig.models.scalars import (
     absolute_or_off,
     matches,
 )
-from pulumi_jig.models.words import AUTOSCALING_METRICS, HTTP_METRICS
 
 
 class RequestModel(Deferred):

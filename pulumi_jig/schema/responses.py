@@ -20,13 +20,13 @@ from pydantic import (
     model_validator,
 )
 
-from pulumi_jig.models.deferred import Deferred
-from pulumi_jig.models.words import (
+from pulumi_jig.redaction import remember_environment
+from pulumi_jig.schema.deferred import Deferred
+from pulumi_jig.schema.enums import (
     DECISIVE,
     PLATFORM_PREFIX,
     REVISION_VARIABLE,
 )
-from pulumi_jig.redaction import remember_environment
 from pulumi_jig.text import safe_name, safe_text
 
 
