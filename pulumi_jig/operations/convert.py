@@ -32,34 +32,14 @@ from pulumi_jig.operations.jigfile import (
     table,
     unknown_keys,
 )
+from pulumi_jig.schema.deployment import FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_ORDER: Final = (
-    "name",
-    "image",
-    "gpu_type",
-    "gpu_count",
-    "cpu",
-    "memory",
-    "storage",
-    "min_replicas",
-    "max_replicas",
-    "autoscaling",
-    "capacity_type",
-    "port",
-    "health_check_path",
-    "command",
-    "environment_variables",
-    "volumes",
-    "model_mounts",
-    "termination_grace_period_seconds",
-    "description",
-    "extra",
-    "adopt",
-)
+#: The order of arguments in a program.
+_ORDER: Final = (*FIELDS, "extra", "adopt")
 _SECRET_WORD: Final = re.compile(
     r"(?i)(token|secret|passw|api_?key|credential|private)"
 )

@@ -22,18 +22,11 @@ from pulumi_jig.policy.findings import Finding, not_known, violation
 from pulumi_jig.policy.resource import Resource, is_dynamic, shown
 from pulumi_jig.policy.settings import ADDRESS, FLAG, TEXT, choice, many, setting
 from pulumi_jig.policy.unknown import UNKNOWN
+from pulumi_jig.schema.deployment import FIELDS
 
 _OURS: Final = frozenset({DEPLOYMENT_TYPE, SECRET_TYPE, VOLUME_TYPE})
 # Every field that the resource has of its own; `extra` is for what it does not have.
-_FIELDS: Final = frozenset(
-    re.sub(r"[^a-z0-9]", "", name)
-    for name in (
-        "name", "image", "gpu_type", "gpu_count", "min_replicas", "max_replicas",
-        "memory", "cpu", "storage", "port", "health_check_path", "autoscaling",
-        "environment_variables", "args", "command", "description", "volumes",
-        "model_mounts", "capacity_type", "termination_grace_period_seconds",
-    )
-)  # fmt: skip
+_FIELDS: Final = frozenset(re.sub(r"[^a-z0-9]", "", name) for name in FIELDS)
 _DEPTH: Final = 3
 _PORTS: Final = {"https": 443, "http": 80}
 
