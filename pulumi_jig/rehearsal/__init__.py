@@ -33,11 +33,7 @@ __all__ = [
     "Violation",
 ]
 
-_HOMES = {
-    "Rehearsal": "harness",
-    "Call": "recording",
-    "Recorder": "recording",
-}
+_HOMES = {"Rehearsal": "harness", "Call": "recording", "Recorder": "recording"}
 
 
 def __getattr__(name: str) -> Any:

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
+    from pulumi_jig.rehearsal.display import Progress
     from pulumi_jig.rehearsal.harness import Rehearsal
     from pulumi_jig.rehearsal.results import Result
 
@@ -45,61 +46,35 @@ def parser() -> argparse.ArgumentParser:
         "empty, destroy.",
     )
     add = result.add_argument
+
+    def many(flag: str, metavar: str, text: str) -> None:
+        text += "; may be repeated"
+        add(flag, action="append", default=[], metavar=metavar, help=text)
+
     add("directory", nargs="?", default=".", help="folder of the program")
     add("--stack", default="dev", help="name of the stack (default: dev)")
-    add(
-        "--config",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="a configuration value; may be repeated",
-    )
-    add(
+    many("--config", "KEY=VALUE", "a configuration value")
+    many(
         "--secret",
-        action="append",
-        default=[],
-        metavar="KEY[=VALUE]",
-        help="a secret configuration value; without VALUE, which the list of processes "
+        "KEY[=VALUE]",
+        "a secret configuration value; without VALUE, which the list of processes "
         "shows to everybody on this machine, it is asked for or read from standard "
-        "input; may be repeated",
+        "input",
     )
-    add(
-        "--secret-file",
-        action="append",
-        default=[],
-        metavar="KEY=FILE",
-        help="a secret configuration value, read from a file; may be repeated",
-    )
-    add(
+    many("--secret-file", "KEY=FILE", "a secret configuration value, read from a file")
+    many(
         "--secret-env",
-        action="append",
-        default=[],
-        metavar="KEY=NAME",
-        help="a secret configuration value, taken from an environment variable of "
-        "yours; may be repeated",
+        "KEY=NAME",
+        "a secret configuration value, taken from an environment variable of yours",
     )
-    add(
+    many(
         "--env",
-        action="append",
-        default=[],
-        metavar="NAME[=VALUE]",
-        help="an environment variable for the program, without VALUE your own; yours "
+        "NAME[=VALUE]",
+        "an environment variable for the program, without VALUE your own; yours "
         "starting with TOGETHER_ or PULUMI_ are not passed on by themselves",
     )
-    add(
-        "--policy-pack",
-        action="append",
-        default=[],
-        metavar="DIR",
-        help="judge by this policy pack; may be repeated",
-    )
-    add(
-        "--policy-pack-config",
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="the configuration of the pack before it; may be repeated",
-    )
+    many("--policy-pack", "DIR", "judge by this policy pack")
+    many("--policy-pack-config", "FILE", "the configuration of the pack before it")
     add("--parallel", type=int, help="steps at once (default: 4 per core)")
     add("--state", metavar="FILE", help="keep the state in this file")
     add(
@@ -121,9 +96,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run_cli(
-    argv: Sequence[str],
-    *,
-    start_emulator: Callable[..., Emulator] | None = None,
+    argv: Sequence[str], *, start_emulator: Callable[..., Emulator] | None = None
 ) -> int:
     """
     Run the command.
@@ -147,6 +120,9 @@ def run_cli(
         where = f"; the state is in {kept}" if kept else ""
         sys.stderr.write(f"error: interrupted{where}\n")
         return 130
+    except ImportError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
     except (RehearsalError, ValueError) as error:
         if args.json:
             from pulumi_jig.rehearsal.display import dump
@@ -265,7 +241,7 @@ class _Life:
     """The turns of a life, and what is wrong with them."""
 
     def __init__(
-        self, rehearsal: Rehearsal, args: argparse.Namespace, progress: Any
+        self, rehearsal: Rehearsal, args: argparse.Namespace, progress: Progress
     ) -> None:
         from pulumi_jig.rehearsal.display import Paint
 
@@ -277,19 +253,18 @@ class _Life:
         self._faults: list[str] = []
 
     def run(self) -> int:
+        """Take the turns; the exit status."""
         stack = self._rehearsal
         if self._turn("preview", stack.preview):
-            made = self._turn("up", stack.up)
-            if made:
-                again = self._turn("preview", stack.preview, empty=True)
-                if again:
-                    self._turn("refresh", stack.refresh, empty=True)
+            if self._turn("up", stack.up) and self._turn(
+                "preview", stack.preview, empty=True
+            ):
+                self._turn("refresh", stack.refresh, empty=True)
             if not self._args.keep and self._turn("destroy", stack.destroy):
                 left = [item["urn"].rpartition("::")[2] for item in stack.resources]
                 if left:
-                    self._fault(
-                        f"after destroy the state still holds {', '.join(left)}"
-                    )
+                    fault = f"after destroy the state still holds {', '.join(left)}"
+                    self._faults.append(fault)
         return self._finish()
 
     def _turn(
@@ -312,39 +287,29 @@ class _Life:
             gap = "" if kind == "preview" and not result.is_empty else "\n"
             sys.stdout.write(f"{gap}{text}\n\n")
         if not result.ok:
-            self._fault(f"{kind} failed")
+            self._faults.append(f"{kind} failed")
         elif empty and not result.is_empty:
             changed = sorted(
                 step.name
                 for step in result.steps
                 if step.operation not in {"same", "read"}
             )
-            self._fault(
+            self._faults.append(
                 f"the {kind} after up must be empty, but {', '.join(changed)} changed"
             )
         return result.ok
 
-    def _fault(self, text: str) -> None:
-        self._faults.append(text)
-
     def _finish(self) -> int:
-        if self._args.json:
-            from pulumi_jig.rehearsal.display import dump
+        from pulumi_jig.rehearsal.display import dump
 
-            data: Mapping[str, Any] = {
-                "ok": not self._faults,
-                "faults": self._faults,
-                "operations": self._done,
-            }
-            dump(data)
-        elif self._faults:
-            for fault in self._faults:
-                sys.stdout.write(self._paint("error", f"error: {fault}") + "\n")
+        ended = "" if self._args.keep else ", destroyed, nothing left"
+        text = f"Rehearsed: up, empty preview, empty refresh{ended}."
+        lines = [self._paint("create", text)]
+        if self._faults:
+            lines = [self._paint("error", f"error: {fault}") for fault in self._faults]
+        if self._args.json:
+            ok = not self._faults
+            dump({"ok": ok, "faults": self._faults, "operations": self._done})
         else:
-            what = (
-                "up, empty preview, empty refresh"
-                if self._args.keep
-                else ("up, empty preview, empty refresh, destroyed, nothing left")
-            )
-            sys.stdout.write(self._paint("create", f"Rehearsed: {what}.") + "\n")
+            sys.stdout.write("\n".join(lines) + "\n")
         return 1 if self._faults else 0

@@ -95,10 +95,7 @@ class Configuration:
 
 
 def configuration(
-    project: Project,
-    stack: str,
-    plain: Mapping[str, Any],
-    secret: Mapping[str, Any],
+    project: Project, stack: str, plain: Mapping[str, Any], secret: Mapping[str, Any]
 ) -> Configuration:
     """
     The configuration of a stack of `project`.

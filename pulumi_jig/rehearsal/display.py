@@ -1,11 +1,8 @@
 """
-Plans and progress for people, and the same as data for programs.
+Plans and progress for people, as `pulumi` shows them, and the same as data for programs.
 
-Why it exists: a person wants what `pulumi` shows: a sign, the type, the name, what
-happens and which properties differ, aligned; live while it happens. Colour and live
-lines only on a terminal; a log gets one line per event, and a program gets JSON.
-
-What it refuses: to print a secret, in whatever form.
+Colour and live lines appear only on a terminal; a log gets one line per event. No secret
+is shown in any form.
 """
 
 from __future__ import annotations
@@ -15,11 +12,14 @@ import sys
 import threading
 import time
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TextIO
 
 from pulumi_jig.rehearsal.properties import UNKNOWN
+from pulumi_jig.rehearsal.results import PARTS_OF_REPLACE
 
 if TYPE_CHECKING:
+    from rich.live import Live
+
     from pulumi_jig.rehearsal.results import (
         Diagnostic,
         Outputs,
@@ -28,39 +28,30 @@ if TYPE_CHECKING:
         Violation,
     )
 
-_SIGNS: Final = {
-    "same": " ",
-    "create": "+",
-    "update": "~",
-    "delete": "-",
-    "replace": "+-",
-    "create-replacement": "++",
-    "delete-replaced": "--",
-    "read": ">",
-    "refresh": "~",
-}
-_COLOURS: Final = {
-    "create": "32",
-    "update": "33",
-    "refresh": "33",
-    "delete": "31",
-    "replace": "35",
-    "create-replacement": "35",
-    "delete-replaced": "35",
-    "read": "36",
-    "error": "31",
-    "warning": "33",
-}
-_DOING: Final = {
-    "create": ("creating", "created"),
-    "update": ("updating", "updated"),
-    "delete": ("deleting", "deleted"),
-    "create-replacement": ("creating replacement", "created replacement"),
-    "delete-replaced": ("deleting original", "deleted original"),
-    "replace": ("replacing", "replaced"),
-    "read": ("reading", "read"),
-    "refresh": ("refreshing", "refreshed"),
-    "same": ("checking", "unchanged"),
+
+class _Look(NamedTuple):
+    """How an operation is shown: sign, ANSI colour, and words while and after it runs."""
+
+    sign: str = " "
+    colour: str = ""
+    doing: str = ""
+    done: str = ""
+
+
+_LOOKS: Final = {
+    "same": _Look(" ", "", "checking", "unchanged"),
+    "create": _Look("+", "32", "creating", "created"),
+    "update": _Look("~", "33", "updating", "updated"),
+    "delete": _Look("-", "31", "deleting", "deleted"),
+    "replace": _Look("+-", "35", "replacing", "replaced"),
+    "create-replacement": _Look(
+        "++", "35", "creating replacement", "created replacement"
+    ),
+    "delete-replaced": _Look("--", "35", "deleting original", "deleted original"),
+    "read": _Look(">", "36", "reading", "read"),
+    "refresh": _Look("~", "33", "refreshing", "refreshed"),
+    "error": _Look(colour="31"),
+    "warning": _Look(colour="33"),
 }
 _TITLES: Final = {
     "preview": "Previewing update",
@@ -68,15 +59,10 @@ _TITLES: Final = {
     "refresh": "Refreshing",
     "destroy": "Destroying",
 }
-_PARTS: Final = frozenset({"create-replacement", "delete-replaced", "discard-replaced"})
-_PREVIEW_WORDS: Final = {"same": "unchanged"}
-_DONE_WORDS: Final = {
-    "create": "created",
-    "update": "updated",
-    "delete": "deleted",
-    "replace": "replaced",
-    "read": "read",
-}
+
+
+def _look(operation: str) -> _Look:
+    return _LOOKS.get(operation) or _Look(doing=operation, done=operation)
 
 
 def short_type(token: str) -> str:
@@ -95,7 +81,7 @@ class Paint:
 
     def __call__(self, kind: str, text: str) -> str:
         """`text` in the colour of an operation or severity."""
-        code = _COLOURS.get(kind)
+        code = _look(kind).colour
         return f"\033[{code}m{text}\033[0m" if self.on and code else text
 
     def strong(self, text: str) -> str:
@@ -105,39 +91,47 @@ class Paint:
 
 class Progress:
     """
-    Draws an operation while it runs; a watcher of its events.
+    Shows an operation while it runs; a watcher of its events.
 
     On a terminal the lines of what is under way stay at the bottom and change in place;
     elsewhere each event is a line, and progress is repeated only when it changes.
     """
 
-    def __init__(self, stream: TextIO, *, live: bool | None = None) -> None:
+    def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._paint = Paint(stream)
-        self._live = stream.isatty() if live is None else live
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._running: dict[str, tuple[Step, float, str]] = {}
-        self._drawn = 0
-        self._stop = threading.Event()
-        self._ticker: threading.Thread | None = None
+        self._live: Live | None = None
         self.quiet = False
 
     def begin(self) -> None:
-        """Start to draw."""
-        if self._live:
-            self._stop.clear()
-            self._ticker = threading.Thread(target=self._tick, daemon=True)
-            self._ticker.start()
+        """Start to show what is under way, on a terminal."""
+        if not self._stream.isatty():
+            return
+        from rich.console import Console
+        from rich.live import Live
+        from rich.text import Text
+
+        def under_way() -> Text:
+            # Without our lock, which whoever prints holds while it waits for the display's.
+            lines = [self._under_way(*entry) for entry in list(self._running.values())]
+            return Text.from_ansi("\n".join(lines))
+
+        self._live = Live(
+            console=Console(file=self._stream, soft_wrap=True),
+            get_renderable=under_way,
+            refresh_per_second=8,
+            transient=True,
+        )
+        self._live.start()
 
     def end(self) -> None:
         """Take the live lines away."""
-        if self._ticker is not None:
-            self._stop.set()
-            self._ticker.join()
-            self._ticker = None
-        with self._lock:
-            self._erase()
-            self._running.clear()
+        self._running.clear()
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
 
     def step_begins(self, step: Step) -> None:
         """Note what is under way."""
@@ -148,67 +142,54 @@ class Progress:
 
     def step_ends(self, step: Step) -> None:
         """Print what is done."""
-        if self.quiet or step.urn not in self._running:
-            return
         with self._lock:
-            self._running.pop(step.urn, None)
-            doing, done = _DOING.get(step.operation, (step.operation,) * 2)
+            # A refresh that found nothing new is not printed.
+            was_shown = self._running.pop(step.urn, None)
+            if self.quiet or was_shown is None or step.operation == "same":
+                return
+            look = _look(step.operation)
+            text = f"{look.done} ({step.seconds:.1f}s)"
             if step.failed:
-                text = self._paint("error", f"{doing} failed")
-            else:
-                text = f"{done} ({step.seconds:.1f}s)"
-            if step.operation == "same":
-                return  # A refresh that found nothing new.
+                text = self._paint("error", f"{look.doing} failed")
             if step.diff:
                 text += f" [diff: {','.join(step.diff)}]"
-            self._erase()
-            self._line(step, text)
+            self._print(self._line(step, text))
 
     def diagnostic(self, diagnostic: Diagnostic) -> None:
         """Show progress beside its resource; other messages come at the end."""
-        if self.quiet:
-            return
         with self._lock:
             entry = self._running.get(diagnostic.urn)
-            if entry is None:
+            text = (diagnostic.message.strip().splitlines() or [""])[-1]
+            if self.quiet or entry is None or entry[2] == text:
                 return
-            step, began, before = entry
-            text = diagnostic.message.strip().splitlines()[-1:] or [""]
-            if text[0] == before:
-                return
-            self._running[diagnostic.urn] = (step, began, text[0])
-            if not self._live:
-                doing = _DOING.get(step.operation, (step.operation,))[0]
-                passed = time.monotonic() - began
-                self._line(step, f"{doing} ({passed:.0f}s) {text[0]}")
+            entry = (*entry[:2], text)
+            self._running[diagnostic.urn] = entry
+            if self._live is None:
+                self._print(self._under_way(*entry))
 
     def violation(self, violation: Violation) -> None:
         """Violations are printed with the result."""
 
-    def _line(self, step: Step, text: str) -> None:
-        sign = _SIGNS.get(step.operation, " ")
-        head = self._paint(step.operation, f"{sign:>2} {short_type(step.type)}")
-        self._stream.write(f" {head} {step.name} {text}\n")
-        self._stream.flush()
+    def _under_way(self, step: Step, began: float, text: str) -> str:
+        passed = time.monotonic() - began
+        doing = f"{_look(step.operation).doing} ({passed:.0f}s) {text}"
+        return self._line(step, doing.rstrip())
 
-    def _tick(self) -> None:
-        while not self._stop.wait(0.15):
-            self.redraw()
+    def _line(self, step: Step, text: str) -> str:
+        head = f"{_look(step.operation).sign:>2} {short_type(step.type)}"
+        return f" {self._paint(step.operation, head)} {step.name} {text}"
 
-    def redraw(self) -> None:
-        """Draw the lines of what is under way anew, in place."""
-        with self._lock:
-            self._erase()
-            for step, began, text in self._running.values():
-                doing = _DOING.get(step.operation, (step.operation,))[0]
-                passed = time.monotonic() - began
-                self._line(step, f"{doing} ({passed:.0f}s) {text}".rstrip())
-                self._drawn += 1
+    def _print(self, line: str) -> None:
+        if self._live is not None:
+            # The line is written above what is still under way.
+            self._live.refresh()
+            self._live.console.out(line, highlight=False)
+        else:
+            self._stream.write(f"{line}\n")
+            self._stream.flush()
 
-    def _erase(self) -> None:
-        if self._drawn:
-            self._stream.write(f"\033[{self._drawn}F\033[J")
-            self._drawn = 0
+
+# --- Results ---------------------------------------------------------------------
 
 
 def heading(kind: str, stack: str, paint: Paint) -> str:
@@ -216,136 +197,95 @@ def heading(kind: str, stack: str, paint: Paint) -> str:
     return paint.strong(f"{_TITLES.get(kind, kind)} ({stack}):")
 
 
-def table(result: Result, paint: Paint) -> list[str]:
-    """
-    The steps that would change something, one aligned line each.
-
-    For previews: what was done has been printed when it was done.
-    """
-    if result.kind != "preview":
-        return []
-    shown = [
-        step
-        for step in result.steps
-        if not step.internal
-        and step.operation != "same"
-        and (step.operation not in _PARTS or step.failed)
-    ]
-    if not shown:
-        return []
-    rows = []
-    for step in shown:
-        info = []
-        if step.failed:
-            info.append("failed")
-        if step.diff and step.operation in {"update", "replace"}:
-            info.append(f"[diff: {','.join(step.diff)}]")
-        rows.append((short_type(step.type), step.name, step.operation, " ".join(info)))
-    titles = ("Type", "Name", "Plan", "Info")
-    wide = [max(len(row[i]) for row in [titles, *rows]) for i in range(4)]
-    lines = [paint.strong("     " + _aligned(titles, wide))]
-    for step, row in zip(shown, rows, strict=True):
-        text = f" {_SIGNS.get(step.operation, ' '):>2}  {_aligned(row, wide)}"
-        lines.append(paint("error" if step.failed else step.operation, text))
-    return lines
-
-
-def _aligned(cells: tuple[str, ...], wide: list[int]) -> str:
-    padded = (f"{cell:<{width}}" for cell, width in zip(cells, wide, strict=True))
-    return "  ".join(padded).rstrip()
-
-
-def _done(operation: str) -> str:
-    return _DONE_WORDS.get(operation, operation)
-
-
 def report(result: Result, paint: Paint) -> str:
     """Everything about a finished operation that people want to see."""
-    blocks: list[list[str]] = [table(result, paint)]
-    blocks += [_diagnostics(result, paint), _violations(result, paint)]
+    blocks = [_plan(result, paint), _diagnostics(result, paint)]
+    blocks.append(_violations(result, paint))
     if result.kind != "destroy":
         blocks.append(_outputs(result.outputs))
     blocks.append(_summary(result, paint))
     return "\n\n".join("\n".join(block) for block in blocks if block)
 
 
+def _plan(result: Result, paint: Paint) -> list[str]:
+    """The steps of a preview; what was done has been printed when it was done."""
+    rows = [("", "     ", "Type", "Name", "Plan", "Info")]
+    for step in result.steps if result.kind == "preview" else ():
+        is_part = step.operation in PARTS_OF_REPLACE and not step.failed
+        if step.internal or step.operation == "same" or is_part:
+            continue
+        info = ["failed"] if step.failed else []
+        if step.diff and step.operation in {"update", "replace"}:
+            info.append(f"[diff: {','.join(step.diff)}]")
+        kind = "error" if step.failed else step.operation
+        sign = f" {_look(step.operation).sign:>2}  "
+        shown = short_type(step.type), step.name, step.operation, " ".join(info)
+        rows.append((kind, sign, *shown))
+    wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for kind, sign, *cells in rows:
+        padded = (f"{c:<{w}}" for c, w in zip(cells, wide[2:], strict=True))
+        line = sign + "  ".join(padded).rstrip()
+        lines.append(paint(kind, line) if kind else paint.strong(line))
+    return lines if len(rows) > 1 else []
+
+
 def _diagnostics(result: Result, paint: Paint) -> list[str]:
-    shown = [d for d in result.diagnostics if not d.ephemeral]
-    if not shown:
-        return []
-    lines = [paint.strong("Diagnostics:")]
-    for urn in dict.fromkeys(d.urn for d in shown):
-        parts = urn.split("::")
-        lines.append(f"  {parts[-1]}:" if urn else "  the program and its plugins:")
-        for diagnostic in shown:
-            if diagnostic.urn != urn:
-                continue
-            head = ""
-            if diagnostic.severity != "info":
-                head = paint(diagnostic.severity, f"{diagnostic.severity}: ")
-            text = diagnostic.message.rstrip().replace("\n", "\n    ")
-            lines.append(f"    {head}{text}")
+    by_urn: dict[str, list[Diagnostic]] = {}
+    for diagnostic in result.diagnostics:
+        if not diagnostic.ephemeral:
+            by_urn.setdefault(diagnostic.urn, []).append(diagnostic)
+    lines = [paint.strong("Diagnostics:")] if by_urn else []
+    for urn, diagnostics in by_urn.items():
+        name = urn.rpartition("::")[2]
+        lines.append(f"  {name or 'the program and its plugins'}:")
+        for diagnostic in diagnostics:
+            severity = diagnostic.severity
+            head = "" if severity == "info" else paint(severity, f"{severity}: ")
+            lines.append(f"    {head}{_indented(diagnostic.message, 4)}")
     return lines
 
 
 def _violations(result: Result, paint: Paint) -> list[str]:
-    if not result.violations:
-        return []
-    lines = [paint.strong("Policies:")]
+    lines = [paint.strong("Policies:")] if result.violations else []
     for violation in result.violations:
-        severity = "error" if violation.level == "mandatory" else "warning"
+        kind = "error" if violation.level == "mandatory" else "warning"
+        title = f"[{violation.level}] {violation.pack} {violation.policy}"
         name = violation.urn.rpartition("::")[2]
-        lines.append(
-            "    "
-            + paint(
-                severity, f"[{violation.level}] {violation.pack} {violation.policy}"
-            )
-            + f"  ({name})"
-        )
-        text = violation.message.rstrip().replace("\n", "\n      ")
-        lines.append(f"      {text}")
+        lines.append(f"    {paint(kind, title)}  ({name})")
+        lines.append(f"      {_indented(violation.message, 6)}")
     return lines
 
 
+def _indented(text: str, by: int) -> str:
+    return text.rstrip().replace("\n", "\n" + by * " ")
+
+
 def _outputs(outputs: Outputs) -> list[str]:
-    if not len(outputs):
-        return []
-    wide = max(len(name) for name in outputs)
-    return [
-        "Outputs:",
-        *(
-            f"    {name:<{wide}}: {_output(outputs.shown[name])}"
-            for name in sorted(outputs)
-        ),
-    ]
-
-
-def _output(shown: Any) -> str:
-    return json.dumps(shown, default=_unknown).replace('"[secret]"', "[secret]")
-
-
-def _unknown(value: Any) -> str:
-    return "[unknown]" if value is UNKNOWN else repr(value)
+    wide = max(map(len, outputs), default=0)
+    lines = ["Outputs:"] if len(outputs) else []
+    for name in sorted(outputs):
+        text = json.dumps(outputs.shown[name], default=_unknown)
+        text = text.replace('"[secret]"', "[secret]")
+        lines.append(f"    {name:<{wide}}: {text}")
+    return lines
 
 
 def _summary(result: Result, paint: Paint) -> list[str]:
-    lines = [paint.strong("Resources:")]
-    changes = {k: v for k, v in result.changes.items() if k not in {"same", "read"}}
-    for operation, count in changes.items():
-        sign = _SIGNS.get(operation, " ")
+    lines = []
+    for operation, count in result.changes.items():
+        look = _look(operation)
+        text = f"{look.sign} {count} {look.done}"
         if result.kind == "preview":
-            text = f"{sign} {count} to {operation}"
-        else:
-            text = f"{sign} {count} {_done(operation)}"
-        lines.append("    " + paint(operation, text))
-    same = result.changes.get("same", 0)
-    if same:
+            text = f"{look.sign} {count} to {operation}"
+        if operation not in {"same", "read"}:
+            lines.append("    " + paint(operation, text))
+    if same := result.changes.get("same"):
         lines.append(f"    {same} unchanged")
     failed = sum(step.failed and not step.internal for step in result.steps)
     if failed:
         lines.append("    " + paint("error", f"{failed} errored"))
-    if not changes and not same and not failed:
-        lines.append("    none")
+    lines = [paint.strong("Resources:"), *(lines or ["    none"])]
     if result.kind != "preview":
         lines += ["", f"Duration: {result.seconds:.1f}s"]
     return lines
@@ -369,3 +309,7 @@ def as_data(result: Result) -> dict[str, Any]:
 def dump(data: Any) -> None:
     """Data as JSON on stdout; unknown values as `[unknown]`."""
     sys.stdout.write(json.dumps(data, indent=2, default=_unknown) + "\n")
+
+
+def _unknown(value: Any) -> str:
+    return "[unknown]" if value is UNKNOWN else repr(value)

@@ -1,27 +1,23 @@
-"""
-What happens during an operation, as it happens: for drawing, and for the result.
-
-Why it exists: steps, log messages and policy findings come from several threads; one
-sink puts them in order, and hands each to whoever watches.
-
-What it refuses: nothing.
-"""
+"""What happens during an operation, as it happens: for the display, and for the result."""
 
 from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
 
+from pulumi_jig.rehearsal.properties import difference, signs
 from pulumi_jig.rehearsal.results import Diagnostic, Severity, Step, Violation
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pulumi_jig.rehearsal.state import Resource
 
 
 class Watcher(Protocol):
-    """Somebody who wants to see an operation while it runs."""
+    """Whoever wants to see an operation while it runs."""
 
     def step_begins(self, step: Step) -> None:
         """A step starts."""
@@ -33,53 +29,77 @@ class Watcher(Protocol):
         """Somebody logged something."""
 
     def violation(self, violation: Violation) -> None:
-        """A policy found something."""
+        """A policy was violated."""
 
 
 @dataclass(eq=False)
 class Planned:
-    """A step that is planned, and then carried out."""
+    """
+    A step that is planned, and then carried out.
+
+    Attributes:
+        operation: What is done, as the engine names it.
+        old: The resource in the old state, if any.
+        new: The resource as it will be, if any.
+        changed: Paths of properties that differ.
+        diff: The same by top-level key, with a sign for added, removed and changed.
+        replaces: Properties that force a replacement.
+        delete_first: In a replacement, whether the old one is deleted before the new
+            one is created, and not at the end of the operation.
+        internal: Whether it is about a default provider.
+        outcome: What a refresh found, once it is done.
+    """
 
     operation: str
-    urn: str
-    type: str
     old: Resource | None
     new: Resource | None
     changed: list[str] = field(default_factory=list)
-    # The same by top-level key, with a sign for added, removed and changed.
     diff: list[str] = field(default_factory=list)
-    replaces: list[str] = field(default_factory=list)
-    # For delete-replaced: the delete comes first, and the create is still to come.
-    pending_replace: bool = False
-    # For create-replacement: the old one is deleted at the end of the operation.
-    marks_old: bool = False
+    replaces: tuple[str, ...] = ()
+    delete_first: bool = False
     internal: bool = False
-    ignore: list[str] = field(default_factory=list)
-    # What a refresh shows itself as, once it is done.
     outcome: str = ""
-    details: Any = None
     began: float = 0.0
 
-    def shown(self, *, failed: bool = False, seconds: float = 0.0) -> Step:
+    @property
+    def resource(self) -> Resource:
+        """The resource as it will be, or was."""
+        found = self.new or self.old
+        assert found is not None
+        return found
+
+    def compare(self, old: dict[str, object], new: dict[str, object]) -> Planned:
+        """Note which properties differ; this step."""
+        self.changed, self.diff = difference(old, new), signs(old, new)
+        return self
+
+    def shown(
+        self,
+        *,
+        failed: bool = False,
+        seconds: float = 0.0,
+        messages: tuple[str, ...] = (),
+    ) -> Step:
         """The step as results show it."""
         return Step(
             operation=self.outcome or self.operation,
-            urn=self.urn,
-            type=self.type,
-            name=self.urn.rpartition("::")[2],
+            urn=self.resource.urn,
+            type=self.resource.type,
+            name=self.resource.name,
             changed=tuple(self.changed),
             diff=tuple(self.diff),
-            replaces=tuple(self.replaces),
+            replaces=self.replaces,
             failed=failed,
             seconds=seconds,
+            messages=messages,
             internal=self.internal,
         )
 
 
 class Events:
-    """The sink of one operation."""
+    """Puts what several threads report in order, and tells each watcher."""
 
-    def __init__(self, watchers: list[Watcher]) -> None:
+    def __init__(self, watchers: Sequence[Watcher]) -> None:
         self._watchers = watchers
         self._lock = threading.RLock()
         self.steps: list[Step] = []
@@ -96,15 +116,13 @@ class Events:
     def step_ends(self, planned: Planned, *, failed: bool = False) -> None:
         """Note its end."""
         with self._lock:
+            urn = planned.resource.urn
+            said = [d for d in self.diagnostics if d.urn == urn and not d.ephemeral]
             step = planned.shown(
-                failed=failed, seconds=time.monotonic() - planned.began
+                failed=failed,
+                seconds=time.monotonic() - planned.began,
+                messages=tuple(diagnostic.message for diagnostic in said),
             )
-            messages = tuple(
-                d.message
-                for d in self.diagnostics
-                if d.urn == step.urn and not d.ephemeral
-            )
-            step = replace(step, messages=messages)
             self.steps.append(step)
             for watcher in self._watchers:
                 watcher.step_ends(step)
@@ -125,7 +143,7 @@ class Events:
                 watcher.diagnostic(diagnostic)
 
     def violate(self, violation: Violation) -> None:
-        """Note a policy's finding."""
+        """Note a violation of a policy."""
         with self._lock:
             self.violations.append(violation)
             for watcher in self._watchers:

@@ -1,30 +1,27 @@
 """
 Carries out planned steps, and writes the state as each begins and ends.
 
-Why it exists: what a step does to the state, what it leaves when it fails half-way, and
-what it does in a preview, in one place, operation by operation.
-
-What it refuses: deleting a protected resource.
+What a step does to the state, what it leaves when it fails half-way, and what it does in
+a preview is here, operation by operation.
 """
 
 from __future__ import annotations
 
-import threading
 import uuid
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from threading import Event
 from typing import TYPE_CHECKING
 
-from pulumi_jig.rehearsal.properties import Secret, difference, reveal, secret, signs
-from pulumi_jig.rehearsal.providers import UNKNOWN_ID
-from pulumi_jig.rehearsal.responses import InitError, ProviderError
-from pulumi_jig.rehearsal.state import Operation, Resource, now
+from pulumi_jig.rehearsal.properties import UNKNOWN_STRING, Secret, reveal, secret
+from pulumi_jig.rehearsal.responses import InitError, ProviderError, ReadResponse
+from pulumi_jig.rehearsal.state import Resource, now
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pulumi_jig.rehearsal.events import Events, Planned
     from pulumi_jig.rehearsal.journal import Journal
-    from pulumi_jig.rehearsal.planner import Planner
     from pulumi_jig.rehearsal.providers import Registry
 
 
@@ -37,14 +34,13 @@ class StepFailedError(RuntimeError):
 
 
 class Executor:
-    """Runs steps on the threads that call it, no more than `parallel` at once."""
+    """Runs chains of steps, no more than `parallel` at once."""
 
     def __init__(
         self,
         journal: Journal,
         registry: Registry,
         events: Events,
-        planner: Planner,
         *,
         preview: bool,
         parallel: int,
@@ -52,12 +48,10 @@ class Executor:
         self._journal = journal
         self._registry = registry
         self._events = events
-        self._planner = planner
         self._preview = preview
-        self._slots = threading.BoundedSemaphore(parallel)
-        self._cancelled = threading.Event()
-        self._idle = threading.Condition()
-        self._running = 0
+        self._pool = ThreadPoolExecutor(parallel)
+        self._running: set[Future[None]] = set()
+        self._cancelled = Event()
         self.failed = False
 
     @property
@@ -70,36 +64,32 @@ class Executor:
         self.failed = True
         self._cancelled.set()
 
+    def submit(self, chain: list[Planned]) -> Future[None]:
+        """
+        Carry out steps one after the other, in another thread.
+
+        The future raises `CancelledError` where the operation was given up before the
+        chain could start, and `StepFailedError` where a step failed: then the operation
+        is given up.
+        """
+        future = self._pool.submit(self._run, chain)
+        self._running.add(future)
+        future.add_done_callback(self._running.discard)
+        return future
+
     def wait(self) -> None:
         """Wait until nothing runs."""
-        with self._idle:
-            self._idle.wait_for(lambda: self._running == 0)
+        wait(list(self._running))
 
-    def run(self, chain: list[Planned]) -> None:
-        """
-        Carry out steps one after the other.
+    def close(self) -> None:
+        """Let go of the threads."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
-        Raises:
-            CancelledError: the operation was given up before the chain could start.
-            StepFailedError: a step failed; the operation is given up.
-        """
-        with self._slot():
-            for step in chain:
-                self.step(step)
-
-    @contextmanager
-    def _slot(self) -> Iterator[None]:
-        with self._idle:
-            self._running += 1
-        try:
-            with self._slots:
-                if self.cancelled:
-                    raise CancelledError
-                yield
-        finally:
-            with self._idle:
-                self._running -= 1
-                self._idle.notify_all()
+    def _run(self, chain: list[Planned]) -> None:
+        if self.cancelled:
+            raise CancelledError
+        for step in chain:
+            self.step(step)
 
     def step(self, step: Planned) -> None:
         """
@@ -117,24 +107,22 @@ class Executor:
                     self._create(step)
                 case "update":
                     self._update(step)
-                case "replace" | "elide":
+                case "replace":
                     pass
                 case "delete" | "delete-replaced":
                     self._delete(step)
-                case "discard" | "discard-replaced":
-                    self._journal.end(None, done=step.old)
-                case "read" | "read-replacement":
+                case "discard" | "discard-replaced" | "remove-pending-replace":
+                    self._journal.end(done=step.old)
+                case "read":
                     self._read(step)
                 case "refresh":
                     self._refresh(step)
-                case "remove-pending-replace":
-                    self._journal.end(None, done=step.old)
                 case _:
                     message = f"{step.operation} is not a step"
                     raise AssertionError(message)
         except ProviderError as error:
-            text = f"Preview failed: {said(error)}" if self._preview else said(error)
-            self._events.log("error", text, step.urn)
+            text = f"Preview failed: {error}" if self._preview else str(error)
+            self._events.log("error", text, step.resource.urn)
             self._events.step_ends(step, failed=True)
             if step.operation == "refresh":
                 # Other resources are still refreshed; the operation fails at the end.
@@ -144,176 +132,129 @@ class Executor:
             raise StepFailedError(str(error)) from error
         self._events.step_ends(step)
 
-    # --------------------------------------------------------------------- operations
+    # --- Operations --------------------------------------------------------------
 
-    def _begin(self, kind: str, resource: Resource) -> Operation | None:
-        return None if self._preview else self._journal.begin(kind, resource)
+    @contextmanager
+    def _operation(
+        self,
+        kind: str,
+        resource: Resource,
+        *,
+        done: Resource | None = None,
+        replaced: Resource | None = None,
+    ) -> Iterator[None]:
+        """
+        Note an operation as pending while it runs, and then what it has made of a resource.
+
+        Where the provider refuses it, nothing has changed. What it could not finish is
+        in the state all the same. Then `done` leaves the state, and `replaced` waits
+        there for its deletion.
+        """
+        operation = None if self._preview else self._journal.begin(kind, resource)
+        failure: InitError | None = None
+        try:
+            yield
+        except InitError as error:
+            failure = error
+            resource.id = error.id or resource.id
+            resource.outputs = error.properties
+            resource.init_errors = error.reasons
+        except ProviderError:
+            self._journal.end(operation, write=not self._preview)
+            raise
+        _mark_secrets(resource)
+        if failure is not None and kind == "updating" and done is not None:
+            # The inputs stay what they were, so that the next run tries again.
+            resource.inputs = done.inputs
+        if replaced is not None:
+            replaced.delete = True
+        self._journal.end(operation, done=done, new=resource)
+        if failure is not None:
+            raise failure
 
     def _same(self, step: Planned) -> None:
-        old, new = step.old, step.new
-        assert old is not None
-        assert new is not None
+        old, new = _both(step)
         new.id, new.outputs = old.id, old.outputs
         new.init_errors = list(old.init_errors)
         if new.is_provider:
-            self._registry.configure(new.urn, new.inputs, new.id)
-            new.outputs = old.outputs
-        mark(new)
+            self._registry.configure(new)
+        _mark_secrets(new)
         # What is the same need not be written at once; the operation's end does.
-        self._journal.end(None, done=old, new=new, write=False)
+        self._journal.end(done=old, new=new, write=False)
 
     def _create(self, step: Planned) -> None:
-        old, new = step.old, step.new
-        assert new is not None
-        operation = self._begin("creating", new)
-        failure: InitError | None = None
-        try:
+        new, old = step.resource, step.old
+        done = old if old is not None and old.pending_replacement else None
+        replaced = None if step.delete_first else old
+        with self._operation("creating", new, done=done, replaced=replaced):
             if new.is_provider:
-                new.id = UNKNOWN_ID if self._preview else str(uuid.uuid4())
-                self._registry.configure(new.urn, new.inputs, new.id)
-                new.outputs = new.inputs
-            elif new.custom and self._preview:
-                # The dynamic host has no preview of its own: the engine shows what it
-                # knows, which is the inputs.
-                new.outputs = new.inputs
-            elif new.custom:
-                provider = self._registry.of(new.provider)
-                timeout = new.custom_timeouts.get("create", 0.0)
-                new.id, new.outputs = provider.create(new.urn, new.inputs, timeout)
-        except InitError as error:
-            failure = error
-            new.id, new.outputs = error.id, error.properties
-            new.init_errors = error.reasons
-        except ProviderError:
-            self._journal.end(operation, write=not self._preview)
-            raise
-        new.created = new.modified = now()
-        mark(new)
-        gone: Resource | None = None
-        if old is not None:
-            if step.marks_old:
-                old.delete = True
-            if old.pending_replacement:
-                gone = old
-        self._journal.end(operation, done=gone, new=new)
-        if failure is not None:
-            raise failure
+                new.id = UNKNOWN_STRING if self._preview else str(uuid.uuid4())
+                self._registry.configure(new)
+            # The dynamic host has no preview of its own: the engine shows what it knows,
+            # which is the inputs.
+            new.outputs = new.inputs if new.custom else {}
+            new.created = new.modified = now()
+            if self._asks_provider(new):
+                new.id, new.outputs = self._registry.of(new.provider).create(new)
 
     def _update(self, step: Planned) -> None:
-        old, new = step.old, step.new
-        assert old is not None
-        assert new is not None
-        operation = self._begin("updating", new)
-        failure: InitError | None = None
-        new.id = old.id
-        try:
+        old, new = _both(step)
+        with self._operation("updating", new, done=old):
+            new.id, new.modified = old.id, now()
+            new.outputs = new.inputs if new.custom else old.outputs
             if new.is_provider:
-                self._registry.configure(new.urn, new.inputs, new.id)
-                new.outputs = new.inputs
-            elif not new.custom:
-                new.outputs = old.outputs
-            elif self._preview:
-                new.outputs = new.inputs
-            else:
-                provider = self._registry.of(new.provider)
-                timeout = new.custom_timeouts.get("update", 0.0)
-                new.outputs = provider.update(
-                    new.urn, old, new.inputs, timeout, step.ignore
-                )
-        except InitError as error:
-            failure = error
-            new.outputs = error.properties
-            new.init_errors = error.reasons
-        except ProviderError:
-            self._journal.end(operation, write=not self._preview)
-            raise
-        new.modified = now()
-        mark(new)
-        if failure is not None:
-            # The inputs stay what they were, so that the next run tries again.
-            new.inputs = old.inputs
-        self._journal.end(operation, done=old, new=new)
-        if failure is not None:
-            raise failure
+                self._registry.configure(new)
+            if self._asks_provider(new):
+                new.outputs = self._registry.of(new.provider).update(old, new)
 
     def _read(self, step: Planned) -> None:
-        old, new = step.old, step.new
-        assert new is not None
-        operation = self._begin("reading", new)
-        failure: InitError | None = None
-        try:
-            if new.id == UNKNOWN_ID:
-                new.outputs = {}
-            else:
-                provider = self._registry.of(new.provider)
+        new = step.resource
+        with self._operation("reading", new, done=step.old):
+            if new.id != UNKNOWN_STRING:
                 # The inputs go as both: it is all that is known of the resource.
-                found = provider.read(new.urn, new.id, new.inputs, new.inputs)
-                new.outputs = found.outputs
-                new.id = found.id or new.id
-        except InitError as error:
-            failure = error
-            new.outputs = error.properties
-            new.init_errors = error.reasons
-        except ProviderError:
-            self._journal.end(operation, write=not self._preview)
-            raise
-        mark(new)
-        if old is not None and step.marks_old:
-            old.delete = True
-            old = None
-        self._journal.end(operation, done=old, new=new)
-        if failure is not None:
-            raise failure
+                found = self._registry.of(new.provider).read(new, new.inputs)
+                new.id, new.outputs = found.id or new.id, found.outputs
+
+    def _asks_provider(self, resource: Resource) -> bool:
+        return resource.custom and not resource.is_provider and not self._preview
 
     def _refresh(self, step: Planned) -> None:
-        old = step.old
-        assert old is not None
-        step.outcome = "same"
-        step.new = old
+        old = step.resource
         if not old.custom or old.is_provider or old.pending_replacement:
+            step.outcome = "same"
             return
         provider = self._registry.of(old.provider)
         errors: list[str] = []
         try:
-            found = provider.read(old.urn, old.id, old.inputs, old.outputs)
-            new_id, outputs, inputs = found.id, found.outputs, found.inputs
+            found = provider.read(old, old.outputs)
         except InitError as error:
             errors = error.reasons
-            new_id, outputs, inputs = error.id, error.properties, error.inputs
-            self._events.log(
-                "warning",
-                "Refreshed resource is in an unhealthy state:\n* "
-                + "\n* ".join(errors),
-                old.urn,
+            found = ReadResponse(error.id, error.properties, error.inputs)
+            listed = "\n* ".join(
+                ["Refreshed resource is in an unhealthy state:", *errors]
             )
-        except ProviderError:
-            step.outcome = ""
-            raise
-        if not new_id:
+            self._events.log("warning", listed, old.urn)
+        if not found.id:
             step.outcome, step.new = "delete", None
             return
         new = old.copied()
-        new.id, new.outputs, new.init_errors = new_id, outputs, errors
-        new.inputs = old.inputs if inputs is None else inputs
-        mark(new)
+        new.id, new.outputs, new.init_errors = found.id, found.outputs, errors
+        new.inputs = old.inputs if found.inputs is None else found.inputs
+        _mark_secrets(new)
         step.new = new
-        if new.inputs != old.inputs or new.outputs != old.outputs:
+        step.compare(old.outputs, new.outputs)
+        changes: bool | None = new.outputs != old.outputs
+        if changes or new.inputs != old.inputs:
             new.modified = now()
-        step.changed = difference(old.outputs, new.outputs)
-        step.diff = signs(old.outputs, new.outputs)
-        if old.external:
-            step.outcome = "update" if new.outputs != old.outputs else "same"
-            return
-        # What the next `up` would have to undo, seen from the other side.
-        answer = provider.diff(old.urn, new, old.inputs, old.ignore_changes)
-        changes = answer.changes
-        if changes is None:
-            changes = reveal(new.inputs) != reveal(old.inputs)
+        if not old.external:
+            # What the next `up` would have to undo, seen from the other side.
+            changes = provider.diff(new, old.inputs).changes
+            if changes is None:
+                changes = reveal(new.inputs) != reveal(old.inputs)
         step.outcome = "update" if changes else "same"
 
     def _delete(self, step: Planned) -> None:
-        old = step.old
-        assert old is not None
+        old = step.resource
         if old.protect and step.operation == "delete":
             message = (
                 f'resource "{old.urn}" cannot be deleted\n'
@@ -323,46 +264,28 @@ class Executor:
                 f"`pulumi state unprotect '{old.urn}'`"
             )
             raise ProviderError(message)
-        operation = self._begin("deleting", old)
-        with_owner = (
-            bool(old.deleted_with) and old.deleted_with in self._planner.deletes
-        )
-        untouched = (
-            self._preview
-            or old.external
-            or old.retain_on_delete
-            or not old.custom
-            or old.is_provider
-            or with_owner
-        )
+        operation = None if self._preview else self._journal.begin("deleting", old)
+        is_kept = old.external or old.retain_on_delete
         try:
-            if not untouched:
-                provider = self._registry.of(old.provider)
-                provider.delete(old, old.custom_timeouts.get("delete", 0.0))
+            if self._asks_provider(old) and not is_kept:
+                self._registry.of(old.provider).delete(old)
         except ProviderError:
             self._journal.end(operation, write=not self._preview)
             raise
-        if step.pending_replace:
+        if step.delete_first:
             old.pending_replacement = True
-            self._journal.end(operation)
-        else:
-            self._journal.end(operation, done=old)
+        self._journal.end(operation, done=None if step.delete_first else old)
 
 
-def said(error: ProviderError) -> str:
-    """What people are shown of a failure."""
-    if isinstance(error, InitError) and error.reasons:
-        number = len(error.reasons)
-        title = "1 error" if number == 1 else f"{number} errors"
-        return "\n\t* ".join([f"{title} occurred:", *error.reasons])
-    return str(error)
+def _both(step: Planned) -> tuple[Resource, Resource]:
+    assert step.old is not None
+    assert step.new is not None
+    return step.old, step.new
 
 
-def mark(resource: Resource) -> None:
+def _mark_secrets(resource: Resource) -> None:
     """Mark outputs as secret that the options or a secret input of that name demand."""
     for key, value in resource.outputs.items():
-        if isinstance(value, Secret):
-            continue
-        wanted = key in resource.additional_secret_outputs
-        if wanted or isinstance(resource.inputs.get(key), Secret):
+        is_wanted = key in resource.additional_secret_outputs
+        if is_wanted or isinstance(resource.inputs.get(key), Secret):
             resource.outputs = {**resource.outputs, key: secret(value)}

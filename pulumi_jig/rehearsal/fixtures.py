@@ -5,11 +5,8 @@ Fixtures for people who test their own programs; pytest loads them by itself.
         stack = jig_rehearsal("infra")
         assert stack.up().raise_if_failed().changes == {"create": 2}
 
-Why it exists: an emulator, a key, and a stack that is destroyed at the end, in two
-lines. It is the only module of the rehearsal that knows the emulator.
-
-What it refuses: to import anything heavy before a test asks for a fixture, since every
-pytest session of everybody who has this package installed loads it.
+Every pytest session of everybody who has this package installed loads this module, so
+nothing heavy is imported before a test asks for a fixture.
 """
 
 from __future__ import annotations

@@ -1,11 +1,4 @@
-"""
-`Rehearsal`: a stack's whole life without the `pulumi` command.
-
-Why it exists: a program is a path; tests, demos and examples run it against loopback
-with the real plugin host and the real wire format, and assert on what it did.
-
-What it refuses: projects in other languages, and whatever the parts refuse by name.
-"""
+"""`Rehearsal`: a stack's whole life without the `pulumi` command."""
 
 from __future__ import annotations
 
@@ -14,8 +7,16 @@ import os
 import shutil
 import tempfile
 from contextlib import ExitStack
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+
+if any(find_spec(name) is None for name in ("cryptography", "jsonschema", "yaml")):
+    message = (
+        "the rehearsal needs packages that are not installed; run "
+        "`pip install 'pulumi-jig[rehearsal]'`"
+    )
+    raise ImportError(message)
 
 from pulumi_jig.rehearsal.configuration import configuration
 from pulumi_jig.rehearsal.deployment import Deployment
@@ -93,6 +94,9 @@ class Rehearsal:
         if state_file and backend:
             message = "give state_file or backend, not both"
             raise RehearsalError(message)
+        if parallel is not None and parallel < 1:
+            message = f"parallel is {parallel}; at least one step must run at a time"
+            raise RehearsalError(message)
         self._scratch = Path(tempfile.mkdtemp(prefix="rehearsal-"))
         home = self._scratch / "home"
         home.mkdir()
@@ -137,96 +141,63 @@ class Rehearsal:
             self.close()
             raise RehearsalError(str(error)) from error
 
-    # --------------------------------------------------------------------- operations
+    # --- Operations --------------------------------------------------------------
 
-    def preview(
-        self,
-        *,
-        replace: Sequence[str] = (),
-        target: Sequence[str] = (),
-        target_dependents: bool = False,
-    ) -> Result:
-        """
-        What `up` would do; nothing is changed.
+    def preview(self, **refused: Any) -> Result:
+        """What `up` would do; nothing is changed."""
+        _refuse("preview", refused)
+        return self._run("preview")
 
-        Options as for `up`.
-        """
-        return self._run("preview", replace, target, target_dependents)
-
-    def up(
-        self,
-        *,
-        skip_preview: bool = True,
-        replace: Sequence[str] = (),
-        target: Sequence[str] = (),
-        target_dependents: bool = False,
-    ) -> Result:
+    def up(self, *, skip_preview: bool = True, **refused: Any) -> Result:
         """
         Bring the stack to what the program says.
 
         Args:
             skip_preview: False runs a preview first and stops where that fails, as
                 `pulumi up` does.
-            replace: URNs of resources to make anew.
-            target: URNs that the operation is limited to; everything else stays as it
-                is. Empty for no limit.
-            target_dependents: Whether what depends on a target is one as well.
+            refused: `target`, `target_dependents` and `replace`, which only the
+                `pulumi` command knows.
+
+        Raises:
+            RehearsalError: a refused option is given, or the stack cannot be used. What
+                fails in the operation is in the result.
         """
+        _refuse("up", refused)
         if not skip_preview:
-            preview = self.preview(
-                replace=replace, target=target, target_dependents=target_dependents
-            )
+            preview = self.preview()
             if not preview.ok:
                 return preview
-        return self._run("up", replace, target, target_dependents)
+        return self._run("up")
 
-    def refresh(
-        self, *, target: Sequence[str] = (), target_dependents: bool = False
-    ) -> Result:
+    def refresh(self, **refused: Any) -> Result:
         """
         Bring the state to what exists; the program is not run.
 
-        A resource that cannot be read keeps its state, and the refresh fails. With
-        `target` only those are read, and with `target_dependents` what hangs on them.
+        A resource that cannot be read keeps its state, and the refresh fails.
         """
-        return self._run("refresh", (), target, target_dependents)
+        _refuse("refresh", refused)
+        return self._run("refresh")
 
-    def destroy(
-        self, *, target: Sequence[str] = (), target_dependents: bool = False
-    ) -> Result:
-        """
-        Delete everything that the state knows, or `target`; the program is not run.
+    def destroy(self, **refused: Any) -> Result:
+        """Delete everything that the state knows; the program is not run."""
+        _refuse("destroy", refused)
+        return self._run("destroy")
 
-        What depends on a target must be one, or `target_dependents` be given.
-        """
-        return self._run("destroy", (), target, target_dependents)
-
-    def _run(
-        self,
-        kind: Kind,
-        replace: Sequence[str],
-        target: Sequence[str],
-        target_dependents: bool,
-    ) -> Result:
-        settings = self._settings
-        settings.replace = frozenset(replace)
-        settings.targets = frozenset(target)
-        settings.target_dependents = target_dependents
+    def _run(self, kind: Kind) -> Result:
         write = kind != "preview"
         if not write or kind == "up":
-            self._configuration.check(settings.stack)
+            self._configuration.check(self._settings.stack)
         try:
             with ExitStack() as stack:
                 if write:
                     stack.enter_context(self._file.locked())
                 base = self._file.load()
-                _check_replace(settings.replace, base)
-                deployment = Deployment(settings, base, self._file if write else None)
-                return deployment.run(kind)
+                file = self._file if write else None
+                return Deployment(self._settings, base, file).run(kind)
         except (ProcessError, StateError, DecryptionError) as error:
             raise RehearsalError(str(error)) from error
 
-    # -------------------------------------------------------------------------- state
+    # --- State -------------------------------------------------------------------
 
     @property
     def state_file(self) -> Path:
@@ -267,7 +238,8 @@ class Rehearsal:
         """
         try:
             data = json.loads(state) if isinstance(state, str) else state
-            self._file.save(from_json(dict(data), self._file.encryption))
+            snapshot = from_json(dict(data), self._file.encryption)
+            self._file.write(self._file.text(snapshot))
         except (ValueError, TypeError) as error:
             message = f"the state cannot be imported: {error}"
             raise RehearsalError(message) from error
@@ -278,7 +250,7 @@ class Rehearsal:
         except (StateError, DecryptionError) as error:
             raise RehearsalError(str(error)) from error
 
-    # --------------------------------------------------------------------------- life
+    # --- Life --------------------------------------------------------------------
 
     def close(self) -> None:
         """Remove the temporary folder."""
@@ -291,9 +263,15 @@ class Rehearsal:
         self.close()
 
 
-def _check_replace(urns: frozenset[str], base: Snapshot) -> None:
-    """A URN that the state does not know would be ignored in silence."""
-    unknown = sorted(urns - set(base.live()))
-    if unknown:
-        message = f"no resource in the state has the URN {', '.join(unknown)}"
-        raise RehearsalError(message)
+def _refuse(command: str, options: Mapping[str, Any]) -> None:
+    """Refuse, by name, the options that an operation was given and does not know."""
+    for name, value in options.items():
+        if name not in {"target", "target_dependents", "replace"}:
+            message = f"{command}() got an unexpected keyword argument {name!r}"
+            raise TypeError(message)
+        if value:
+            flag = f"--{name.replace('_', '-')}"
+            message = (
+                f"a rehearsal does not support `{name}`; use `pulumi {command} {flag}`"
+            )
+            raise RehearsalError(message)

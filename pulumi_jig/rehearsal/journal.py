@@ -1,14 +1,11 @@
 """
-The journal of one operation: what has been done so far, written after every step.
+The journal of one operation: what has been done so far, written as each step begins and ends.
 
-Why it exists: a rehearsal that is killed must leave what a killed `pulumi up` leaves:
-every finished step, and a pending operation for every step that had begun. The state
-is therefore not written at the end but at each beginning and each end.
+A rehearsal that is killed must leave what a killed `pulumi up` leaves: every finished
+step, and a pending operation for every step that had begun.
 
 Steps that begin or end while the file is being written share the next writing: each
 waits until what it noted is in the file, and 64 at once cost one file instead of 64.
-
-What it refuses: nothing; in a preview it keeps everything in memory and writes nothing.
 """
 
 from __future__ import annotations
@@ -31,6 +28,7 @@ class Journal:
     """
 
     def __init__(self, base: Snapshot, file: StateFile | None) -> None:
+        """Without a file, as in a preview, nothing is written."""
         self._base = base
         self._file = file
         self._lock = threading.Lock()
@@ -38,7 +36,7 @@ class Journal:
         self._writing = threading.Lock()
         self._notes = 0
         self._written = 0
-        # A dictionary, since it keeps its order and is asked at each step.
+        # A dictionary, since it keeps its order and each step looks itself up.
         self._new: dict[Resource, None] = {}
         self._done: set[Resource] = set()
         self._pending: list[Operation] = []
@@ -54,7 +52,7 @@ class Journal:
 
     def end(
         self,
-        operation: Operation | None,
+        operation: Operation | None = None,
         *,
         done: Resource | None = None,
         new: Resource | None = None,
@@ -71,12 +69,6 @@ class Journal:
             note = self._noted()
         if write:
             self._write(note)
-
-    def flush(self) -> None:
-        """Write what the steps so far have made of the state."""
-        with self._lock:
-            note = self._noted()
-        self._write(note)
 
     def freeze(self) -> None:
         """Write no more: what is pending now is pending in the file for good."""
@@ -143,13 +135,11 @@ def _renamed(resource: Resource, names: dict[str, str]) -> Resource:
         return resource
     result = resource.copied()
     result.parent = names.get(result.parent, result.parent)
-    result.deleted_with = names.get(result.deleted_with, result.deleted_with)
     result.dependencies = [names.get(urn, urn) for urn in result.dependencies]
     result.property_dependencies = {
         key: [names.get(urn, urn) for urn in urns]
         for key, urns in result.property_dependencies.items()
     }
-    if result.provider:
-        urn, _, provider_id = result.provider.rpartition("::")
-        result.provider = f"{names.get(urn, urn)}::{provider_id}"
+    urn, separator, provider_id = result.provider.rpartition("::")
+    result.provider = f"{names.get(urn, urn)}{separator}{provider_id}"
     return result

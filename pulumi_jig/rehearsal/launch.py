@@ -1,11 +1,4 @@
-"""
-Starting the processes of one operation, each with the environment that it would have.
-
-Why it exists: the program, the plugin hosts and the policy packs run in the project's
-Python, under the loopback guard, and see the variables that the engine gives them.
-
-What it refuses: nothing of its own.
-"""
+"""Starting the processes of one operation, each with the environment that the engine gives it."""
 
 from __future__ import annotations
 
@@ -14,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pulumi_jig.rehearsal.goals import type_of
 from pulumi_jig.rehearsal.plugins import Provider
 from pulumi_jig.rehearsal.processes import Process, environment, interpreter
 from pulumi_jig.rehearsal.references import BUILTIN_TYPE, Backend, References
@@ -25,6 +17,7 @@ if TYPE_CHECKING:
     from pulumi_jig.rehearsal.events import Events, Watcher
     from pulumi_jig.rehearsal.policies import PolicyPack
     from pulumi_jig.rehearsal.recording import Recorder
+    from pulumi_jig.rehearsal.state import Resource
 
 _RUNNER: Final = Path(__file__).with_name("run_program.py")
 
@@ -44,9 +37,6 @@ class Settings:
     env: Mapping[str, str]
     home: Path
     parallel: int
-    replace: frozenset[str] = frozenset()
-    targets: frozenset[str] = frozenset()
-    target_dependents: bool = False
     policy_packs: list[PolicyPack] = field(default_factory=list)
     recorder: Recorder | None = None
     # The folder with the states of the stacks that may refer to one another.
@@ -63,13 +53,12 @@ class Launcher:
         self._preview = preview
         self.address = ""
 
-    def line(self, stream: str, line: str) -> None:
+    def line(self, line: str) -> None:
         """What a process prints becomes a message."""
-        del stream
         if line.strip():
             self._events.log("info", line)
 
-    def _environment(self) -> dict[str, str]:
+    def _environment(self, **more: str) -> dict[str, str]:
         settings = self._settings
         options = {
             f"PULUMI_RUNTIME_{key.upper()}": str(value)
@@ -80,46 +69,45 @@ class Launcher:
             **options,
             "PULUMI_PROJECT": settings.project,
             "PULUMI_ROOT_DIRECTORY": str(settings.root),
+            **more,
         }
         return environment(extra, home=settings.home)
 
-    def _stack_environment(self) -> dict[str, str]:
+    def stack_environment(self, **more: str) -> dict[str, str]:
+        """What the program and policy packs see: the stack and its configuration, in clear."""
         settings = self._settings
-        return {
-            **self._environment(),
-            "PULUMI_ORGANIZATION": settings.organization,
-            "PULUMI_STACK": settings.stack,
-            "PULUMI_DRY_RUN": str(self._preview).lower(),
-            "PULUMI_CONFIG": json.dumps(dict(settings.config)),
-        }
+        return self._environment(
+            PULUMI_ORGANIZATION=settings.organization,
+            PULUMI_STACK=settings.stack,
+            PULUMI_DRY_RUN=str(self._preview).lower(),
+            PULUMI_CONFIG=json.dumps(dict(settings.config)),
+            **more,
+        )
 
-    def pack_environment(self) -> dict[str, str]:
-        """What a policy pack sees: the stack and its configuration, in clear."""
-        return self._stack_environment()
-
-    def provider(self, urn: str) -> Provider:
+    def provider(self, resource: Resource) -> Provider:
         """
         Start a plugin host; the engine's own provider needs none.
 
-        It is told nothing of the stack's configuration but through `Configure`.
+        It learns of the stack's configuration through `Configure` only.
 
         Raises:
             ProcessError: it did not come up.
         """
         settings = self._settings
-        if type_of(urn) == BUILTIN_TYPE:
+        if resource.type == BUILTIN_TYPE:
             return References(
                 Backend(settings.backend, settings.organization, settings.project)
             )
-        return Provider.start(
-            interpreter(settings.root, settings.runtime_options),
-            self.address,
-            urn=urn,
+        python = interpreter(settings.root, settings.runtime_options)
+        process = Process(
+            f"the dynamic provider host of {resource.name!r}",
+            [python, "-u", "-m", "pulumi.dynamic", self.address],
             cwd=settings.main,
-            env={**self._environment(), "PULUMI_CONFIG": "{}"},
+            env=self._environment(PULUMI_CONFIG="{}"),
             on_line=self.line,
-            recorder=settings.recorder,
+            serves=True,
         )
+        return Provider(process, settings.recorder)
 
     def run_program(self, interrupted: Callable[[], None]) -> int:
         """
@@ -131,36 +119,24 @@ class Launcher:
             ProcessError: it could not be started.
         """
         settings = self._settings
-        env = {
-            **self._stack_environment(),
-            "PULUMI_CONFIG_SECRET_KEYS": json.dumps(sorted(settings.secret_keys)),
-            "PULUMI_PARALLEL": str(settings.parallel),
-            "PULUMI_MONITOR": self.address,
-            "PULUMI_ENGINE": self.address,
-        }
-        child = Process(
+        python = interpreter(settings.root, settings.runtime_options)
+        process = Process(
             "the program",
-            [
-                interpreter(settings.root, settings.runtime_options),
-                "-u",
-                str(_RUNNER),
-                *("--monitor", self.address, "--engine", self.address),
-                *("--project", settings.project, "--stack", settings.stack),
-                *("--organization", settings.organization),
-                *("--root", str(settings.root)),
-                *("--parallel", str(settings.parallel)),
-                *(["--dry-run"] if self._preview else []),
-                str(settings.main),
-            ],
+            [python, "-u", str(_RUNNER), str(settings.main)],
             cwd=settings.main,
-            env=env,
+            env=self.stack_environment(
+                PULUMI_CONFIG_SECRET_KEYS=json.dumps(sorted(settings.secret_keys)),
+                PULUMI_PARALLEL=str(settings.parallel),
+                PULUMI_MONITOR=self.address,
+                PULUMI_ENGINE=self.address,
+            ),
             on_line=self.line,
             serves=False,
         )
         try:
-            return child.wait()
+            return process.wait()
         except KeyboardInterrupt:
             interrupted()
             raise
         finally:
-            child.stop()
+            process.stop()

@@ -1,11 +1,4 @@
-"""
-Property paths as people write them in `ignore_changes`: `a.b[0]["c.d"]`, `*`.
-
-Why it exists: the engine sets ignored properties back to their old values before it
-asks the provider anything; this is that operation on plain data.
-
-What it refuses: paths with unbalanced brackets or quotes.
-"""
+"""Property paths as people write them in `ignore_changes`: `a.b[0]["c.d"]`, `*`."""
 
 from __future__ import annotations
 
@@ -64,7 +57,7 @@ def reset(new: PropertyMap, old: PropertyMap, paths: list[str]) -> PropertyMap:
 
     A path that is absent from the old values is removed from the new ones.
     """
-    result = copy.deepcopy(new)
+    result = copy.deepcopy(new) if paths else new
     for path in paths:
         try:
             steps = parse(path)
@@ -76,25 +69,17 @@ def reset(new: PropertyMap, old: PropertyMap, paths: list[str]) -> PropertyMap:
 
 
 def _reset(new: Any, old: Any, steps: list[str | int]) -> None:
-    if isinstance(old, Secret):
-        old = old.value
-    if isinstance(new, Secret):
-        new = new.value
-    first, rest = steps[0], steps[1:]
+    new, old = (v.value if isinstance(v, Secret) else v for v in (new, old))
+    first, *rest = steps
     for key in _keys(new, old, first):
-        before = _get(old, key)
-        if not rest:
+        before, inside = _get(old, key), _get(new, key)
+        if rest and inside is not _MISSING and before is not _MISSING:
+            _reset(inside, before, rest)
+        elif inside is not before:
             _put(new, key, before)
-            continue
-        inside = _get(new, key)
-        if inside is _MISSING or before is _MISSING:
-            if inside is not before:
-                _put(new, key, before)
-            continue
-        _reset(inside, before, rest)
 
 
-def _keys(new: Any, old: Any, step: str | int) -> list[str | int]:
+def _keys(new: Any, old: Any, step: str | int) -> list[Any]:
     if step != "*":
         return [step]
     if isinstance(new, dict) and isinstance(old, dict):
@@ -105,7 +90,7 @@ def _keys(new: Any, old: Any, step: str | int) -> list[str | int]:
 
 
 def _get(container: Any, key: str | int) -> Any:
-    if isinstance(container, dict) and isinstance(key, str):
+    if isinstance(container, dict):
         return container.get(key, _MISSING)
     if isinstance(container, list) and isinstance(key, int) and key < len(container):
         return container[key]
@@ -118,10 +103,5 @@ def _put(container: Any, key: str | int, value: Any) -> None:
             container.pop(key, None)
         else:
             container[key] = copy.deepcopy(value)
-    elif (
-        isinstance(container, list)
-        and isinstance(key, int)
-        and key < len(container)
-        and value is not _MISSING
-    ):
+    elif _get(container, key) is not _MISSING and value is not _MISSING:
         container[key] = copy.deepcopy(value)

@@ -1,12 +1,4 @@
-"""
-Policy packs: the real policy process (`python -m pulumi.policy`), asked as by the engine.
-
-Why it exists: a pack sees inputs after the provider's check, and a stack's outputs at
-the end; unknown values turn a mandatory finding of the SDK into an advisory one; numbers
-are floats. All of this is the SDK's own doing once the wire carries the right thing.
-
-What it refuses: packs in other languages, and configuration that the engine refuses.
-"""
+"""Policy packs: the real policy process (`python -m pulumi.policy`), asked as by the engine."""
 
 from __future__ import annotations
 
@@ -26,24 +18,30 @@ from pulumi_jig.rehearsal.policy_config import (
     read,
     reconcile,
 )
-from pulumi_jig.rehearsal.processes import Process, ProcessError, interpreter
+from pulumi_jig.rehearsal.processes import (
+    GRPC_OPTIONS,
+    Process,
+    ProcessError,
+    interpreter,
+)
 from pulumi_jig.rehearsal.project import runtime_options
-from pulumi_jig.rehearsal.properties import PropertyMap, decode, encode, reveal
+from pulumi_jig.rehearsal.properties import decode, encode, reveal
 from pulumi_jig.rehearsal.results import RehearsalError, Violation
 from pulumi_jig.rehearsal.yaml_document import Document
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from pulumi_jig.rehearsal.events import Events
     from pulumi_jig.rehearsal.goals import Goal
+    from pulumi_jig.rehearsal.launch import Launcher
     from pulumi_jig.rehearsal.state import Resource
 
 _LEVELS: Final = {0: "advisory", 1: "mandatory", 2: "disabled", 3: "remediate"}
 _SEVERITIES: Final = {1: "low", 2: "medium", 3: "high", 4: "critical"}
-_NO_LIMIT: Final = [
-    ("grpc.max_receive_message_length", -1),
-    ("grpc.max_send_message_length", -1),
-]
+
+#: A resource, the goal that it was registered with, and its provider.
+Analyzed = tuple["Resource", "Goal | None", "Resource | None"]
 
 
 class PolicyError(RuntimeError):
@@ -66,52 +64,87 @@ class PolicyPack:
         """A pack from a folder, or a `(folder, configuration)` pair."""
         if isinstance(given, PolicyPack):
             return given
-        if isinstance(given, tuple):
-            folder, config = given
-        else:
-            folder, config = given, None
+        folder, config = given if isinstance(given, tuple) else (given, None)
         if config is not None and not isinstance(config, dict):
             config = Path(config)
         return cls(Path(folder).resolve(), config)
 
     def entries(self) -> dict[str, PolicyConfig]:
         """The configuration, read."""
-        if self.config is None:
-            return {}
         if isinstance(self.config, Path):
             return read(self.config)
-        return parse(self.config)
+        return parse(self.config or {})
+
+
+class Packs:
+    """The policy packs of one operation, asked together."""
+
+    def __init__(self, events: Events) -> None:
+        self._events = events
+        self._analyzers: list[Analyzer] = []
+
+    def start(self, packs: Sequence[PolicyPack], launcher: Launcher) -> None:
+        """
+        Start the packs side by side, then configure them.
+
+        Raises:
+            PolicyError: one does not come up, its configuration does not fit, or it
+                remediates.
+        """
+        for pack in packs:
+            self._analyzers.append(Analyzer(pack, launcher))
+        for analyzer in self._analyzers:
+            analyzer.configure()
+
+    def close(self) -> None:
+        """End their processes."""
+        for analyzer in self._analyzers:
+            analyzer.close()
+
+    def analyze(self, analyzed: Analyzed) -> bool:
+        """Whether a resource's inputs violate a mandatory policy."""
+        return self._report(
+            violation
+            for analyzer in self._analyzers
+            for violation in analyzer.analyze(analyzed)
+        )
+
+    def analyze_stack(self, resources: Sequence[Analyzed], root: str) -> bool:
+        """Whether the stack as it is now violates a mandatory policy."""
+        return self._report(
+            violation
+            for analyzer in self._analyzers
+            for violation in analyzer.analyze_stack(resources, root)
+        )
+
+    def _report(self, found: Iterable[Violation]) -> bool:
+        violations = list(found)
+        for violation in violations:
+            self._events.violate(violation)
+        return any(violation.level == "mandatory" for violation in violations)
 
 
 class Analyzer:
     """One running pack."""
 
-    def __init__(
-        self,
-        pack: PolicyPack,
-        engine: str,
-        *,
-        env: Mapping[str, str],
-        on_line: Callable[[str, str], None],
-    ) -> None:
+    def __init__(self, pack: PolicyPack, launcher: Launcher) -> None:
         """
         Start the pack's process; `configure` must follow.
 
         Raises:
-            PolicyError: the folder holds no Python pack, or it did not come up.
+            PolicyError: the folder holds no Python pack, or it cannot be started.
         """
         self._pack = pack
-        options, self._version, self._description = _manifest(pack.path)
+        options, self._version = _manifest(pack.path)
+        self._channel: grpc.Channel | None = None
+        command = ["-u", "-m", "pulumi.policy", launcher.address, str(pack.path)]
         try:
-            self._child = Process(
+            self._process = Process(
                 f"the policy pack in {pack.path}",
-                [
-                    interpreter(pack.path, options),
-                    *("-u", "-m", "pulumi.policy", engine, str(pack.path)),
-                ],
+                [interpreter(pack.path, options), *command],
                 cwd=pack.path,
-                env=env,
-                on_line=on_line,
+                env=launcher.stack_environment(),
+                on_line=launcher.line,
                 serves=True,
             )
         except ProcessError as error:
@@ -122,148 +155,92 @@ class Analyzer:
         Wait for the process, and hand over the configuration.
 
         Raises:
-            PolicyError: it did not come up, or its configuration does not fit.
+            PolicyError: it did not come up, its configuration does not fit, or it
+                remediates.
         """
         try:
-            self._channel = grpc.insecure_channel(
-                f"127.0.0.1:{self._child.port()}", options=_NO_LIMIT
-            )
-            self._stub = analyzer_pb2_grpc.AnalyzerStub(self._channel)
-            info = self._stub.GetAnalyzerInfo(empty_pb2.Empty())
-            config = reconcile(
-                [_policy_info(policy) for policy in info.policies],
-                {
-                    name: PolicyConfig(
-                        _LEVELS.get(entry.enforcementLevel, ""),
-                        reveal(decode(entry.properties)),
-                    )
-                    for name, entry in info.initialConfig.items()
-                },
-                self._pack.entries(),
-            )
+            port = self._process.port()
         except ProcessError as error:
             raise PolicyError(str(error)) from error
-        except PolicyConfigError as error:
-            title = f"validating policy config: {info.name} {self._version}  "
-            lines = [title + line for line in str(error).splitlines()]
-            raise PolicyError("\n".join(lines)) from error
-        except grpc.RpcError as error:
-            message = f"the policy pack in {self._pack.path}: {_text(error)}"
-            raise PolicyError(message) from error
-        self.name: str = info.name
-        self.remediates = {
-            policy.name for policy in info.policies if policy.enforcementLevel == 3
+        self._channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=GRPC_OPTIONS)
+        self._stub = analyzer_pb2_grpc.AnalyzerStub(self._channel)
+        title = f"the policy pack in {self._pack.path}"
+        info = self._ask("GetAnalyzerInfo", empty_pb2.Empty(), title)
+        initial = {
+            name: PolicyConfig(
+                _LEVELS.get(entry.enforcementLevel, ""),
+                reveal(decode(entry.properties)),
+            )
+            for name, entry in info.initialConfig.items()
         }
+        try:
+            policies = [_policy_info(policy) for policy in info.policies]
+            config = reconcile(policies, initial, self._pack.entries())
+        except PolicyConfigError as error:
+            head = f"validating policy config: {info.name} {self._version}  "
+            lines = [head + line for line in str(error).splitlines()]
+            raise PolicyError("\n".join(lines)) from error
         request = analyzer_pb2.ConfigureAnalyzerRequest()
         for name, entry in config.items():
+            if entry.level == "remediate":
+                message = (
+                    f"the policy {name!r} remediates, which a rehearsal does not "
+                    "support; give it another enforcement level, or run the program "
+                    "with the `pulumi` command"
+                )
+                raise PolicyError(message)
             item = request.policyConfig[name]
-            item.enforcementLevel = analyzer_pb2.EnforcementLevel.Value(
-                entry.level.upper()
-            )
-            item.properties.CopyFrom(encode(entry.properties, keep_secrets=False))
-        try:
-            self._stub.Configure(request)
-        except grpc.RpcError as error:
-            message = f"the policy pack in {self._pack.path}: {_text(error)}"
-            raise PolicyError(message) from error
+            level = entry.level.upper()
+            item.enforcementLevel = analyzer_pb2.EnforcementLevel.Value(level)
+            item.properties.CopyFrom(encode(entry.properties))
+        self._ask("Configure", request, title)
 
     def close(self) -> None:
         """End the process."""
-        channel = getattr(self, "_channel", None)
-        if channel is not None:
-            channel.close()
-        self._child.stop()
+        if self._channel is not None:
+            self._channel.close()
+        self._process.stop()
 
-    def remediate(
-        self, resource: Resource, goal: Goal | None, provider: Resource | None
-    ) -> tuple[PropertyMap, list[Violation]]:
-        """The inputs as the pack's remediations leave them, and what they reported."""
-        request = analyzer_pb2.AnalyzeRequest(
-            type=resource.type,
-            properties=encode(resource.inputs, keep_secrets=True),
-            urn=resource.urn,
-            name=resource.name,
-            options=_options(resource, goal),
-            provider=_provider(provider),
-        )
-        response = self._ask("Remediate", request, "remediation")
-        inputs = resource.inputs
-        found: list[Violation] = []
-        for item in response.remediations:
-            if not item.diagnostic:
-                inputs = decode(item.properties)
-            found.append(
-                Violation(
-                    pack=item.policyPackName,
-                    policy=item.policyName,
-                    level="advisory" if item.diagnostic else "remediate",
-                    message=item.diagnostic or item.description,
-                    urn=resource.urn,
-                    description=item.description,
-                    pack_version=self._version or item.policyPackVersion,
-                )
-            )
-        return inputs, found
-
-    def analyze(
-        self, resource: Resource, goal: Goal | None, provider: Resource | None
-    ) -> list[Violation]:
+    def analyze(self, analyzed: Analyzed) -> list[Violation]:
         """What the pack finds in one resource's inputs."""
-        request = analyzer_pb2.AnalyzeRequest(
-            type=resource.type,
-            properties=encode(resource.inputs, keep_secrets=True, skip_internal=True),
-            urn=resource.urn,
-            name=resource.name,
-            options=_options(resource, goal),
-            provider=_provider(provider),
-        )
-        response = self._ask("Analyze", request, "policy")
+        resource = analyzed[0]
+        request = analyzer_pb2.AnalyzeRequest(**_fields(analyzed, resource.inputs))
+        response = self._ask("Analyze", request, "failed to run policy")
         return [self._violation(item, resource.urn) for item in response.diagnostics]
 
     def analyze_stack(
-        self,
-        resources: Iterable[tuple[Resource, Goal | None, Resource | None]],
-        root: str,
+        self, resources: Iterable[Analyzed], root: str
     ) -> list[Violation]:
-        """What the pack finds in the whole stack's outputs."""
+        """What the pack finds in the outputs of the whole stack, whose URN is `root`."""
         request = analyzer_pb2.AnalyzeStackRequest()
-        urns: set[str] = set()
-        for resource, goal, provider in resources:
-            urns.add(resource.urn)
+        for analyzed in resources:
+            resource = analyzed[0]
             item = request.resources.add(
-                type=resource.type,
-                properties=encode(
-                    resource.outputs, keep_secrets=True, skip_internal=True
-                ),
-                urn=resource.urn,
-                name=resource.name,
-                options=_options(resource, goal),
-                provider=_provider(provider),
+                **_fields(analyzed, resource.outputs),
                 parent=resource.parent,
                 dependencies=resource.dependencies,
             )
             for key, names in resource.property_dependencies.items():
                 item.propertyDependencies[key].urns.extend(names)
-        response = self._ask("AnalyzeStack", request, "policy")
+        response = self._ask("AnalyzeStack", request, "failed to run policy")
+        urns = {item.urn for item in request.resources}
         return [
             self._violation(item, item.urn if item.urn in urns else root)
             for item in response.diagnostics
         ]
 
-    def _ask(self, method: str, request: Any, what: str) -> Any:
+    def _ask(self, method: str, request: Any, title: str) -> Any:
         try:
             return getattr(self._stub, method)(request)
         except grpc.RpcError as error:
-            message = f"failed to run {what}: {_text(error)}"
+            message = f"{title}: {error.details()}"
             raise PolicyError(message) from error
 
     def _violation(self, item: Any, urn: str) -> Violation:
-        level = _LEVELS.get(item.enforcementLevel, "advisory")
         return Violation(
             pack=item.policyPackName,
             policy=item.policyName,
-            # A remediation that left something to complain about counts in full.
-            level="mandatory" if level == "remediate" else level,
+            level=_LEVELS.get(item.enforcementLevel, "advisory"),
             message=item.message,
             urn=urn,
             description=item.description,
@@ -272,7 +249,8 @@ class Analyzer:
         )
 
 
-def _manifest(folder: Path) -> tuple[dict[str, Any], str, str]:
+def _manifest(folder: Path) -> tuple[dict[str, Any], str]:
+    """Options of the runtime, and version, of the pack in `folder`."""
     path = folder / "PulumiPolicy.yaml"
     if not path.exists():
         message = f"there is no policy pack in {folder}: no PulumiPolicy.yaml"
@@ -282,51 +260,44 @@ def _manifest(folder: Path) -> tuple[dict[str, Any], str, str]:
         options = runtime_options(document, "policy pack")
     except RehearsalError as error:
         raise PolicyError(str(error)) from error
-    version, description = (
-        str(document.data.get(key) or "") for key in ("version", "description")
-    )
-    return options, version, description
+    return options, str(document.data.get("version") or "")
 
 
 def _policy_info(policy: Any) -> PolicyInfo:
-    schema: dict[str, Any] | None = None
-    required: tuple[str, ...] = ()
-    if policy.HasField("configSchema"):
-        schema = reveal(decode(policy.configSchema.properties))
-        required = tuple(policy.configSchema.required)
-    return PolicyInfo(
-        policy.name, _LEVELS.get(policy.enforcementLevel, "advisory"), schema, required
-    )
+    level = _LEVELS.get(policy.enforcementLevel, "advisory")
+    if not policy.HasField("configSchema"):
+        return PolicyInfo(policy.name, level, None)
+    schema = reveal(decode(policy.configSchema.properties))
+    return PolicyInfo(policy.name, level, schema, tuple(policy.configSchema.required))
 
 
-def _options(resource: Resource, goal: Goal | None) -> Any:
+def _fields(analyzed: Analyzed, properties: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a request that say what a resource is."""
+    resource, goal, provider = analyzed
     before = goal.delete_before_replace if goal is not None else None
-    return analyzer_pb2.AnalyzerResourceOptions(
-        protect=resource.protect,
-        ignoreChanges=resource.ignore_changes,
-        deleteBeforeReplace=bool(before),
-        deleteBeforeReplaceDefined=before is not None,
-        additionalSecretOutputs=resource.additional_secret_outputs,
-        aliases=[resource.aliased_from] if resource.aliased_from else [],
-        customTimeouts=analyzer_pb2.AnalyzerResourceOptions.CustomTimeouts(
-            **resource.custom_timeouts
+    fields = {
+        "type": resource.type,
+        "properties": encode(properties, keep_secrets=True, skip_internal=True),
+        "urn": resource.urn,
+        "name": resource.name,
+        "options": analyzer_pb2.AnalyzerResourceOptions(
+            protect=resource.protect,
+            ignoreChanges=resource.ignore_changes,
+            deleteBeforeReplace=bool(before),
+            deleteBeforeReplaceDefined=before is not None,
+            additionalSecretOutputs=resource.additional_secret_outputs,
+            aliases=[resource.aliased_from] if resource.aliased_from else [],
+            customTimeouts=analyzer_pb2.AnalyzerResourceOptions.CustomTimeouts(
+                **resource.custom_timeouts
+            ),
+            parent=resource.parent,
         ),
-        parent=resource.parent,
-    )
-
-
-def _provider(provider: Resource | None) -> Any:
-    if provider is None:
-        return None
-    return analyzer_pb2.AnalyzerProviderResource(
-        type=provider.type,
-        properties=encode(provider.inputs, keep_secrets=True, skip_internal=True),
-        urn=provider.urn,
-        name=provider.name,
-    )
-
-
-def _text(error: Exception) -> str:
-    if isinstance(error, grpc.RpcError):
-        return str(error.details())
-    return str(error)
+    }
+    if provider is not None:
+        fields["provider"] = analyzer_pb2.AnalyzerProviderResource(
+            type=provider.type,
+            properties=encode(provider.inputs, keep_secrets=True, skip_internal=True),
+            urn=provider.urn,
+            name=provider.name,
+        )
+    return fields

@@ -1,10 +1,9 @@
 """
 The processes that a rehearsal starts: the program, plugin hosts, policy packs.
 
-Each of them is a real process as under the real engine: started in a
-process group of its own (so that a plugin outlives a killed rehearsal, as it outlives
-a killed `pulumi up`), with its output read line by line, and with an environment from
-which nothing of the caller's Pulumi or Together AI set-up leaks in.
+Each is started in a process group of its own, so that a plugin outlives a killed
+rehearsal, as it outlives a killed `pulumi up`, and in an environment without anything of
+the caller's Pulumi or Together AI set-up.
 """
 
 from __future__ import annotations
@@ -15,22 +14,27 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 GUARD: Final = Path(__file__).parent / "loopback"
-
+#: Messages are as large as a stack's values are.
+GRPC_OPTIONS: Final = [
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+]
 _DROPPED_PREFIXES: Final = ("TOGETHER_", "PULUMI_")
 _DROPPED_NAMES: Final = frozenset(
     {"http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy"}
 )
-_GRACE_SECONDS: Final = 5.0
-_START_SECONDS: Final = 60.0
-
-Line = str
-OnLine = "Callable[[str, str], None]"  # (stream name, line)
+#: Seconds to read what an ended process has printed.
+_READ_TIMEOUT: Final = 5.0
+#: Seconds for a process to end after an interrupt, before it is killed.
+_STOP_TIMEOUT: Final = 0.5
+#: Seconds for a process to print the port on which it serves.
+_START_TIMEOUT: Final = 60.0
 
 
 class ProcessError(RuntimeError):
@@ -39,10 +43,10 @@ class ProcessError(RuntimeError):
 
 def environment(extra: Mapping[str, str], *, home: Path) -> dict[str, str]:
     """
-    The environment of a child: the caller's, cleaned, plus `extra`.
+    The environment of a process: the caller's, cleaned, plus `extra`.
 
     Dropped are all `TOGETHER_*` and `PULUMI_*` variables and the proxies; `extra` may
-    set any of them anew. The loopback guard comes first on PYTHONPATH.
+    set any of them. The loopback guard comes first on PYTHONPATH.
     """
     result = {
         key: value
@@ -53,7 +57,7 @@ def environment(extra: Mapping[str, str], *, home: Path) -> dict[str, str]:
     paths = [str(GUARD), *filter(None, [result.get("PYTHONPATH", "")])]
     result["PYTHONPATH"] = os.pathsep.join(paths)
     result.setdefault("PULUMI_HOME", str(home))
-    # gRPC logs its own weather to stderr, where people would take it for ours.
+    # gRPC's own log goes to stderr, where people would take it for ours.
     result.setdefault("GRPC_VERBOSITY", "ERROR")
     return result
 
@@ -122,7 +126,7 @@ class Process:
         *,
         cwd: Path,
         env: Mapping[str, str],
-        on_line: Callable[[str, str], None],
+        on_line: Callable[[str], None],
         serves: bool,
     ) -> None:
         """
@@ -133,13 +137,13 @@ class Process:
             command: Program and arguments.
             cwd: Its working directory.
             env: Its whole environment.
-            on_line: Called with the stream name and each line that it prints.
+            on_line: Called with each line that it prints.
             serves: Whether the first line on stdout is the port that it listens on.
 
         Raises:
             ProcessError: it cannot be started.
         """
-        self.title = title
+        self._title = title
         self._on_line = on_line
         self._port: int | None = None
         self._started = threading.Event()
@@ -152,43 +156,41 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
+                encoding="utf-8",
+                errors="replace",
                 start_new_session=True,
             )
         except OSError as error:
             message = f"{title} could not be started: {error}"
             raise ProcessError(message) from error
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
+        self._streams: list[IO[str]] = [self._process.stderr, self._process.stdout]
         self._readers = [
-            threading.Thread(target=self._read_out, args=(serves,), daemon=True),
             threading.Thread(target=self._read_err, daemon=True),
+            threading.Thread(target=self._read_out, args=(serves,), daemon=True),
         ]
         for reader in self._readers:
             reader.start()
-
-    @property
-    def pid(self) -> int:
-        """The process id, which is also that of its group."""
-        return self._process.pid
 
     def port(self) -> int:
         """
         The port on which it serves, waiting for it to come up.
 
         Raises:
-            ProcessError: it ended, or said something else than a port.
+            ProcessError: it ended, or printed something else than a port.
         """
-        if not self._started.wait(_START_SECONDS) or self._port is None:
+        if not self._started.wait(_START_TIMEOUT) or self._port is None:
             self.stop()
             last = next((line for line in reversed(self._errors) if line.strip()), "")
             hint = f": {last.strip()}" if last else ""
-            message = f"{self.title} did not come up{hint}"
+            message = f"{self._title} did not come up{hint}"
             raise ProcessError(message)
         return self._port
 
     def wait(self) -> int:
         """Wait for its end, all output read; the exit status."""
         status = self._process.wait()
-        for reader in self._readers:
-            reader.join(_GRACE_SECONDS)
         self._close()
         return status
 
@@ -197,12 +199,10 @@ class Process:
         if self._process.poll() is None:
             self._signal(signal.SIGINT)
             try:
-                self._process.wait(0.5)
+                self._process.wait(_STOP_TIMEOUT)
             except subprocess.TimeoutExpired:
                 self._signal(signal.SIGKILL)
                 self._process.wait()
-        for reader in self._readers:
-            reader.join(_GRACE_SECONDS)
         self._close()
 
     def _signal(self, number: signal.Signals) -> None:
@@ -212,31 +212,26 @@ class Process:
             pass  # It ended by itself in the meantime.
 
     def _close(self) -> None:
-        for stream in (self._process.stdout, self._process.stderr):
-            if stream is not None:
-                stream.close()
+        for reader, stream in zip(self._readers, self._streams, strict=True):
+            reader.join(_READ_TIMEOUT)
+            stream.close()
+
+    def _read_err(self) -> None:
+        for line in self._streams[0]:
+            if not self._started.is_set():
+                self._errors.append(line)
+            self._on_line(line.rstrip("\n"))
 
     def _read_out(self, serves: bool) -> None:
-        stream = self._process.stdout
-        assert stream is not None
         if serves:
-            first = stream.readline().decode("utf-8", "replace").strip()
+            first = self._streams[1].readline().strip()
             if first.isdigit():
                 self._port = int(first)
             elif first:
                 self._errors.append(f"it printed {first!r} where its port should be")
             else:
                 # It died: its last words on stderr are the reason.
-                self._readers[1].join(_GRACE_SECONDS)
+                self._readers[0].join(_READ_TIMEOUT)
             self._started.set()
-        for line in stream:
-            self._on_line("stdout", line.decode("utf-8", "replace").rstrip("\n"))
-
-    def _read_err(self) -> None:
-        stream = self._process.stderr
-        assert stream is not None
-        for line in stream:
-            text = line.decode("utf-8", "replace").rstrip("\n")
-            if not self._started.is_set():
-                self._errors.append(text)
-            self._on_line("stderr", text)
+        for line in self._streams[1]:
+            self._on_line(line.rstrip("\n"))

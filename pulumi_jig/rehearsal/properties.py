@@ -1,30 +1,29 @@
 """
-Property values: between the wire, the memory of a rehearsal, and a state file.
+Property values: plain Python data, two markers, and their form on the wire.
 
-Why it exists: programs, plugins and policy packs exchange property maps as protobuf
-`Struct`s in which secrets and unknown values hide behind magic strings. Everything
-else in the rehearsal works on plain Python data: `dict`, `list`, `str`, `float`,
-`bool`, `None`, plus the two markers `Secret` and `UNKNOWN`.
-
-What it refuses: assets, archives, output values and resource references. Programs are
-told that the rehearsal does not support the latter two, so that the SDK sends plain
-values; an asset is refused by name.
+Programs, plugins and policy packs exchange property maps as protobuf `Struct`s in which
+secrets and unknown values hide behind magic strings. The rest of the rehearsal works on
+`dict`, `list`, `str`, `float`, `bool` and `None`, with `Secret` and `UNKNOWN` as markers.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Final
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf import struct_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
 SECRET_SIGNATURE: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - A marker.
 UNKNOWN_STRING: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 # The engine has one sentinel per type of unknown value; Python sends the first only,
-# but a plugin may answer with any.
+# but a plugin may respond with any.
 _UNKNOWN_STRINGS: Final = frozenset(
     {
         UNKNOWN_STRING,
@@ -36,7 +35,8 @@ _UNKNOWN_STRINGS: Final = frozenset(
         "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
     }
 )
-
+# Programs are told that resource references and output values are not supported, so
+# that the SDK sends plain values; a plugin may return either all the same.
 _REFUSED_SIGNATURES: Final = {
     "c44067f5952c0a294b673a41bacd8c17": "an asset",
     "0def7320c3a5731c473e5ecbe6d01bc7": "an archive",
@@ -44,16 +44,15 @@ _REFUSED_SIGNATURES: Final = {
 }
 _OUTPUT_SIGNATURE: Final = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
 
-Value = Any
 PropertyMap = dict[str, Any]
 
 
 class UnsupportedValueError(ValueError):
-    """A program or plugin sent a kind of value that a rehearsal cannot carry."""
+    """A program or plugin sent a kind of value that the rehearsal does not support."""
 
 
 class _Unknown:
-    """The one value of its class: a value that only a real run can know."""
+    """The type of `UNKNOWN`, a value that only an update can know."""
 
     __slots__ = ()
 
@@ -84,12 +83,25 @@ class Secret:
         return "Secret([secret])"
 
 
+def secret(value: Any) -> Secret:
+    """`value` as a secret; a secret inside a secret is one secret."""
+    return value if isinstance(value, Secret) else Secret(value)
+
+
+# --- On the wire -----------------------------------------------------------------
+
+
 def decode(struct: struct_pb2.Struct) -> PropertyMap:
-    """Plain data of a property map on the wire."""
+    """
+    Read a property map from the wire.
+
+    Raises:
+        UnsupportedValueError: it holds an asset, an archive or a resource reference.
+    """
     return {key: _decode(value) for key, value in struct.fields.items()}
 
 
-def _decode(value: struct_pb2.Value) -> Value:
+def _decode(value: struct_pb2.Value) -> Any:
     match value.WhichOneof("kind"):
         case "number_value":
             return value.number_value
@@ -106,7 +118,7 @@ def _decode(value: struct_pb2.Value) -> Value:
             return None
 
 
-def _decode_object(fields: PropertyMap) -> Value:
+def _decode_object(fields: PropertyMap) -> Any:
     signature = fields.get(SIGNATURE)
     if signature is None:
         return fields
@@ -117,86 +129,72 @@ def _decode_object(fields: PropertyMap) -> Value:
         return secret(value) if fields.get("secret") else value
     kind = _REFUSED_SIGNATURES.get(str(signature), "a value of an unknown kind")
     message = (
-        f"a rehearsal cannot carry {kind} as a property; use a plain value in the "
+        f"a rehearsal does not support {kind} as a property; use a plain value in the "
         "program, or run it with the `pulumi` command"
     )
     raise UnsupportedValueError(message)
 
 
-def secret(value: Value) -> Secret:
-    """`value` as a secret; a secret inside a secret is one secret."""
-    return value if isinstance(value, Secret) else Secret(value)
-
-
 def encode(
-    properties: PropertyMap,
-    *,
-    keep_secrets: bool,
-    skip_internal: bool = False,
+    properties: PropertyMap, *, keep_secrets: bool = False, skip_internal: bool = False
 ) -> struct_pb2.Struct:
     """
-    A property map for the wire.
+    Write a property map for the wire.
 
-    `keep_secrets=False` strips the markers and sends the values in clear, as the
-    engine does for a plugin that does not accept secrets. `skip_internal` leaves out
-    keys that begin with `__`, at any depth, as it does for policy packs.
+    Args:
+        properties: The values.
+        keep_secrets: Mark secrets. The default sends them in clear and unmarked, as the
+            engine does for a plugin that does not accept secrets.
+        skip_internal: Leave out keys that begin with `__`, at any depth, as the engine
+            does for policy packs.
     """
-    if skip_internal:
-        properties = without_internal(properties)
     struct = struct_pb2.Struct()
-    for key, value in properties.items():
-        _encode(value, keep_secrets, struct.fields[key])
+    _encode_object(properties, struct.fields, keep_secrets, skip_internal)
     return struct
 
 
-def without_internal(value: Value) -> Value:
-    """The same value without the bookkeeping keys (`__...`) of providers."""
-    if isinstance(value, Secret):
-        return Secret(without_internal(value.value))
-    if isinstance(value, dict):
-        return {
-            key: without_internal(item)
-            for key, item in value.items()
-            if not key.startswith("__")
-        }
-    if isinstance(value, list):
-        return [without_internal(item) for item in value]
-    return value
+def _encode_object(value: PropertyMap, fields: Any, keep: bool, skip: bool) -> None:
+    for key, item in value.items():
+        if not (skip and key.startswith("__")):
+            _encode(item, fields[key], keep, skip)
 
 
-def _encode(value: Value, keep_secrets: bool, into: struct_pb2.Value) -> None:
-    if value is None:
-        into.null_value = struct_pb2.NULL_VALUE
+def _encode(value: Any, into: struct_pb2.Value, keep: bool, skip: bool) -> None:
+    # In the order of how often they come: with thousands of resources this is where the
+    # time goes.
+    if isinstance(value, str):
+        into.string_value = value
     elif isinstance(value, bool):
         into.bool_value = value
     elif isinstance(value, int | float):
         into.number_value = value
-    elif isinstance(value, str):
-        into.string_value = value
-    elif isinstance(value, _Unknown):
-        into.string_value = UNKNOWN_STRING
-    elif isinstance(value, Secret):
-        if not keep_secrets:
-            _encode(value.value, keep_secrets, into)
-            return
-        fields = into.struct_value.fields
-        fields[SIGNATURE].string_value = SECRET_SIGNATURE
-        _encode(value.value, keep_secrets, fields["value"])
+    elif value is None:
+        into.null_value = struct_pb2.NULL_VALUE
+    elif isinstance(value, dict):
+        into.struct_value.SetInParent()
+        _encode_object(value, into.struct_value.fields, keep, skip)
     elif isinstance(value, list):
         # An empty list must still be a list on the wire.
         into.list_value.SetInParent()
         for item in value:
-            _encode(item, keep_secrets, into.list_value.values.add())
-    elif isinstance(value, dict):
-        into.struct_value.SetInParent()
-        for key, item in value.items():
-            _encode(item, keep_secrets, into.struct_value.fields[key])
+            _encode(item, into.list_value.values.add(), keep, skip)
+    elif isinstance(value, Secret):
+        if keep:
+            fields = into.struct_value.fields
+            fields[SIGNATURE].string_value = SECRET_SIGNATURE
+            into = fields["value"]
+        _encode(value.value, into, keep, skip)
+    elif value is UNKNOWN:
+        into.string_value = UNKNOWN_STRING
     else:
         message = f"a value of type {type(value).__name__} cannot be a property"
         raise UnsupportedValueError(message)
 
 
-def reveal(value: Value, mask: str | None = None) -> Value:
+# --- As data ---------------------------------------------------------------------
+
+
+def reveal(value: Any, mask: str | None = None) -> Any:
     """
     The same value without secret markers, whole numbers as `int`.
 
@@ -211,81 +209,48 @@ def reveal(value: Value, mask: str | None = None) -> Value:
     return whole(value)
 
 
-def whole(value: Value) -> Value:
+def whole(value: Any) -> Any:
     """A float without a fraction as `int`: the wire knows doubles only."""
     if isinstance(value, float) and math.isfinite(value) and value.is_integer():
         return int(value)
     return value
 
 
-def tidy(value: Value) -> Value:
-    """The same value, secret markers kept, whole numbers as `int`."""
-    if isinstance(value, Secret):
-        return Secret(tidy(value.value))
-    if isinstance(value, dict):
-        return {key: tidy(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [tidy(item) for item in value]
-    return whole(value)
-
-
-def known(value: Value) -> Value:
-    """The same value without the unknown parts of objects and lists."""
-    if isinstance(value, Secret):
-        return Secret(known(value.value))
-    if isinstance(value, dict):
-        return {k: known(item) for k, item in value.items() if not _hides(item)}
-    if isinstance(value, list):
-        return [known(item) for item in value if not _hides(item)]
-    return value
-
-
-def _hides(value: Value) -> bool:
-    """Whether nothing is known of a value, secret or not."""
-    return value is UNKNOWN or (isinstance(value, Secret) and value.value is UNKNOWN)
-
-
-def contains_unknown(value: Value) -> bool:
+def contains_unknown(value: Any) -> bool:
     """Whether any part of `value` is unknown."""
-    if value is UNKNOWN:
-        return True
-    if isinstance(value, Secret):
-        return contains_unknown(value.value)
-    if isinstance(value, dict):
-        return any(contains_unknown(item) for item in value.values())
-    if isinstance(value, list):
-        return any(contains_unknown(item) for item in value)
-    return False
+    return _any(value, lambda part: part is UNKNOWN)
 
 
-def contains_secret(value: Value) -> bool:
+def contains_secret(value: Any) -> bool:
     """Whether any part of `value` is secret."""
-    if isinstance(value, Secret):
+    return _any(value, lambda part: isinstance(part, Secret))
+
+
+def _any(value: Any, holds: Callable[[Any], bool]) -> bool:
+    if holds(value):
         return True
+    if isinstance(value, Secret):
+        return _any(value.value, holds)
     if isinstance(value, dict):
-        return any(contains_secret(item) for item in value.values())
-    if isinstance(value, list):
-        return any(contains_secret(item) for item in value)
-    return False
+        return any(_any(item, holds) for item in value.values())
+    return isinstance(value, list) and any(_any(item, holds) for item in value)
 
 
 def annotate_secrets(outputs: PropertyMap, inputs: PropertyMap) -> PropertyMap:
     """
     Mark again in `outputs` what is secret under the same path in `inputs`.
 
-    A plugin that takes secrets in clear also answers in clear. The engine re-marks by
-    path through objects; a list with a secret anywhere inside becomes one secret.
+    A plugin that takes secrets in clear also responds in clear. The engine marks again
+    by path through objects; a list with a secret anywhere inside becomes one secret.
     """
     result = dict(outputs)
     for key, out in outputs.items():
         if isinstance(out, Secret) or key not in inputs:
             continue
         given = inputs[key]
-        if isinstance(given, Secret):
-            result[key] = secret(out)
-        elif isinstance(given, dict) and isinstance(out, dict):
+        if isinstance(given, dict) and isinstance(out, dict):
             result[key] = annotate_secrets(out, given)
-        elif isinstance(given, list) and contains_secret(given):
+        elif isinstance(given, Secret | list) and contains_secret(given):
             result[key] = secret(out)
     return result
 
@@ -294,50 +259,34 @@ def signs(old: PropertyMap, new: PropertyMap) -> list[str]:
     """Top-level keys that differ, each with `+`, `-` or `~` before it."""
     result = []
     for key in sorted({*old, *new}):
-        if key.startswith("__"):
-            continue
-        if key not in old:
-            result.append(f"+{key}")
-        elif key not in new:
-            result.append(f"-{key}")
-        elif difference(old[key], new[key], key):
-            result.append(f"~{key}")
+        if key in old and key in new:
+            if difference({key: old[key]}, {key: new[key]}):
+                result.append(f"~{key}")
+        elif not key.startswith("__"):
+            result.append(f"{'+' if key in new else '-'}{key}")
     return result
 
 
-def difference(old: Value, new: Value, path: str = "") -> list[str]:
+def difference(old: Any, new: Any, path: str = "") -> list[str]:
     """
     Property paths at which two values differ, secrets compared by what they hide.
 
     Keys that begin with `__` are bookkeeping of providers and are left out.
     """
     if isinstance(old, Secret) or isinstance(new, Secret):
-        inner_old = old.value if isinstance(old, Secret) else old
-        inner_new = new.value if isinstance(new, Secret) else new
+        inside = difference(
+            *(v.value if isinstance(v, Secret) else v for v in (old, new))
+        )
         # A secret list or object is shown whole, so it has no paths inside.
-        return [path] if difference(inner_old, inner_new, path) else []
+        return [path] if inside else []
+    parts: Iterable[tuple[str, Any, Any]] = ()
     if isinstance(old, dict) and isinstance(new, dict):
-        paths: list[str] = []
-        for key in sorted({*old, *new}):
-            if key.startswith("__"):
-                continue
-            here = f"{path}.{key}" if path else key
-            if key not in old or key not in new:
-                paths.append(here)
-            else:
-                paths += difference(old[key], new[key], here)
-        return paths
-    if isinstance(old, list) and isinstance(new, list):
-        paths = []
-        for index in range(max(len(old), len(new))):
-            here = f"{path}[{index}]"
-            if index >= len(old) or index >= len(new):
-                paths.append(here)
-            else:
-                paths += difference(old[index], new[index], here)
-        return paths
-    if old is UNKNOWN and new is UNKNOWN:
+        prefix = f"{path}." if path else ""
+        keys = [key for key in sorted({*old, *new}) if not key.startswith("__")]
+        parts = ((prefix + k, old.get(k, ...), new.get(k, ...)) for k in keys)
+    elif isinstance(old, list) and isinstance(new, list):
+        pairs = enumerate(zip_longest(old, new, fillvalue=...))
+        parts = ((f"{path}[{index}]", *pair) for index, pair in pairs)
+    elif isinstance(old, bool) != isinstance(new, bool) or old != new or old is UNKNOWN:
         return [path]
-    if isinstance(old, bool) != isinstance(new, bool) or old != new:
-        return [path]
-    return []
+    return [found for here, a, b in parts for found in difference(a, b, here)]

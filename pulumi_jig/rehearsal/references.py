@@ -1,7 +1,6 @@
 """
 Stack references: what one rehearsed stack may read of another.
 
-An image built in one environment is promoted to the next by a `pulumi.StackReference`.
 Under the engine the states of all stacks lie in one backend; here they lie in one folder,
 a file for each stack, and are read from there.
 """
@@ -15,7 +14,7 @@ from pulumi_jig.rehearsal.encryption import DecryptionError
 from pulumi_jig.rehearsal.goals import ROOT_TYPE
 from pulumi_jig.rehearsal.plugins import Provider
 from pulumi_jig.rehearsal.properties import PropertyMap, contains_secret
-from pulumi_jig.rehearsal.responses import DiffResponse, ProviderError, ReadResponse
+from pulumi_jig.rehearsal.responses import ProviderError, ReadResponse
 from pulumi_jig.rehearsal.state import StateError, StateFile
 
 if TYPE_CHECKING:
@@ -146,50 +145,28 @@ class References(Provider):
     """
     The engine's own provider, which knows stack references and nothing else.
 
-    It answers where a plugin would: the one provider without a process. References are
-    only ever read, so what would make or change them is left as it is.
+    It has no process. References are only ever read.
     """
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self._configured = False
 
-    def check_config(self, olds: PropertyMap, news: PropertyMap) -> PropertyMap:
-        """There is nothing to configure."""
-        del olds
-        return news
-
-    def diff_config(self, old: Resource, news: PropertyMap) -> DiffResponse:
-        """There is nothing to configure."""
-        del old, news
-        return DiffResponse(changes=False)
-
-    def configure(self, inputs: PropertyMap, provider_id: str) -> None:
+    def configure(self, provider: Resource) -> None:
         """There is nothing to configure."""
 
-    def read(
-        self,
-        urn: str,
-        resource_id: str,
-        inputs: PropertyMap,
-        outputs: PropertyMap,
-        timeout: float = 0.0,
-    ) -> ReadResponse:
+    def read(self, resource: Resource, outputs: PropertyMap) -> ReadResponse:
         """
         The outputs of the stack that the input `name` names.
 
         Raises:
             ProviderError: there is no such stack, or its state cannot be read.
         """
-        del urn, outputs, timeout
-        name = inputs["name"]
+        del outputs
+        name = resource.inputs["name"]
         found = self._backend.outputs(str(name))
         secret_names = sorted(k for k, v in found.items() if contains_secret(v))
-        return ReadResponse(
-            resource_id,
-            {"name": name, "outputs": found, "secretOutputNames": secret_names},
-            None,
-        )
+        outputs = {"name": name, "outputs": found, "secretOutputNames": secret_names}
+        return ReadResponse(resource.id, outputs, None)
 
     def cancel(self) -> None:
         """Nothing runs."""

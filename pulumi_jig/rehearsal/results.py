@@ -1,12 +1,8 @@
-"""
-What an operation of a rehearsal gives back: steps, outputs, diagnostics, violations.
-
-Why it exists: tests assert on facts, not on printed text. Everything here is plain
-data.
-"""
+"""What an operation gives back: steps, outputs, diagnostics, violations, as plain data."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -17,24 +13,8 @@ if TYPE_CHECKING:
 
 Kind = Literal["preview", "up", "refresh", "destroy"]
 Severity = Literal["debug", "info", "warning", "error"]
-Operation = Literal[
-    "same",
-    "create",
-    "update",
-    "delete",
-    "replace",
-    "create-replacement",
-    "delete-replaced",
-    "discard-replaced",
-    "remove-pending-replace",
-    "read",
-    "read-replacement",
-    "discard",
-    "refresh",
-]
-
 # Steps that a person sees as one replacement.
-_PARTS_OF_REPLACE: Final = frozenset(
+PARTS_OF_REPLACE: Final = frozenset(
     {"create-replacement", "delete-replaced", "discard-replaced"}
 )
 
@@ -90,7 +70,7 @@ class Diagnostic:
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One finding of a policy; `level` is `advisory`, `mandatory` or `remediate`."""
+    """One violation of a policy; `level` is `advisory` or `mandatory`."""
 
     pack: str
     policy: str
@@ -126,9 +106,6 @@ class Outputs:
     def __len__(self) -> int:
         return len(self.values)
 
-    def __contains__(self, name: object) -> bool:
-        return name in self.values
-
     def get(self, name: str, default: Any = None) -> Any:
         """The output of that name, or `default`."""
         return self.values.get(name, default)
@@ -160,7 +137,6 @@ class Result:
     ok: bool
     program_status: int | None = None
     seconds: float = 0.0
-    unresolved: tuple[str, ...] = field(default=())
 
     @property
     def is_empty(self) -> bool:
@@ -183,12 +159,15 @@ class Result:
 
         A replacement counts once, as `replace`; a step that failed does not count.
         """
-        counts: dict[str, int] = {}
-        for step in self.steps:
-            if step.internal or step.failed or step.operation in _PARTS_OF_REPLACE:
-                continue
-            counts[step.operation] = counts.get(step.operation, 0) + 1
-        return counts
+        return dict(
+            Counter(
+                step.operation
+                for step in self.steps
+                if not step.internal
+                and not step.failed
+                and step.operation not in PARTS_OF_REPLACE
+            )
+        )
 
     @property
     def errors(self) -> tuple[str, ...]:
@@ -211,13 +190,10 @@ class Result:
             KeyError: no step concerns a resource of this name.
         """
         found = [step for step in self.steps if name in {step.name, step.urn}]
-        for step in found:
-            if step.operation not in _PARTS_OF_REPLACE:
-                return step
-        if found:
-            return found[0]
-        message = f"no step concerns a resource named {name!r}"
-        raise KeyError(message)
+        if not found:
+            message = f"no step concerns a resource named {name!r}"
+            raise KeyError(message)
+        return min(found, key=lambda step: step.operation in PARTS_OF_REPLACE)
 
     def raise_if_failed(self) -> Result:
         """
@@ -228,11 +204,10 @@ class Result:
         """
         if self.ok:
             return self
-        lines = [*self.errors]
-        lines += [
+        violations = [
             f"{v.policy}: {v.message}" for v in self.violations if v.level != "advisory"
         ]
-        text = "\n".join(lines) or "no reason was given"
+        text = "\n".join([*self.errors, *violations]) or "no reason was given"
         message = f"{self.kind} failed: {text}"
         raise RehearsalError(message)
 

@@ -1,16 +1,13 @@
 """
 Runs a Pulumi program against the addresses of a rehearsal; started as a process.
 
-Why it exists: the launcher that starts Python programs is part of the `pulumi` command,
-not of the SDK. This one does the same with the SDK's public functions, in whatever
-Python the project asks for, so it may import nothing but the SDK.
-
-What it refuses: a directory without a program, with one sentence.
+The launcher that starts Python programs is part of the `pulumi` command, not of the SDK.
+This one does the same with the SDK's public functions, in whatever Python the project
+asks for, so it may import nothing but the SDK.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import logging
 import os
@@ -47,15 +44,7 @@ def _end_with(parent: int) -> None:
 
 
 def main() -> int:
-    """Parse the addresses, run the program inside its stack resource."""
-    parser = argparse.ArgumentParser()
-    for name in ("monitor", "engine", "project", "stack", "organization", "root"):
-        parser.add_argument(f"--{name}", required=True)
-    parser.add_argument("--parallel", type=int, required=True)
-    parser.add_argument("--dry-run", action="store_true")
-    parser.add_argument("program")
-    args = parser.parse_args()
-
+    """Run the program in the folder `argv[1]` inside its stack resource."""
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
 
     import pulumi
@@ -64,19 +53,19 @@ def main() -> int:
     pulumi.runtime.set_all_config(
         pulumi.runtime.get_config_env(), pulumi.runtime.get_config_secret_keys_env()
     )
-    pulumi.runtime.configure(
-        pulumi.runtime.Settings(
-            monitor=args.monitor,
-            engine=args.engine,
-            project=args.project,
-            stack=args.stack,
-            parallel=args.parallel,
-            dry_run=args.dry_run,
-            organization=args.organization,
-            root_directory=args.root,
-        )
+    parallel = int(os.environ["PULUMI_PARALLEL"])
+    settings = pulumi.runtime.Settings(
+        monitor=os.environ["PULUMI_MONITOR"],
+        engine=os.environ["PULUMI_ENGINE"],
+        project=os.environ["PULUMI_PROJECT"],
+        stack=os.environ["PULUMI_STACK"],
+        parallel=parallel,
+        dry_run=os.environ["PULUMI_DRY_RUN"] == "true",
+        organization=os.environ["PULUMI_ORGANIZATION"],
+        root_directory=os.environ["PULUMI_ROOT_DIRECTORY"],
     )
-    program = str(Path(args.program).resolve())
+    pulumi.runtime.configure(settings)
+    program = str(Path(sys.argv[1]).resolve())
     sys.argv = [program]
     # `python DIR` would put the directory first; runpy does so only while it runs it,
     # and this file's own directory must not shadow the program's modules.
@@ -87,7 +76,7 @@ def main() -> int:
 
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    executor = ThreadPoolExecutor(max_workers=max(args.parallel, 1) * 4)
+    executor = ThreadPoolExecutor(max_workers=parallel * 4)
     loop.set_default_executor(executor)
     # A failed run leaves futures that nobody looks at; asyncio would complain of each.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)

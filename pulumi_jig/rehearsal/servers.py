@@ -1,16 +1,12 @@
 """
 The engine and the resource monitor, as the program and the plugins see them.
 
-Why it exists: the Pulumi SDK in a program's process, and plugins that log progress,
-speak gRPC to whoever runs them. These two services answer in the engine's place.
-
-What it refuses: invokes, component calls, transforms, hooks, parameterised packages:
-each by name, so that the program fails with a sentence, and not with silence.
+What a rehearsal does not do is refused by name, so that the program fails with a sentence.
 """
 
 from __future__ import annotations
 
-from concurrent import futures
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -25,9 +21,9 @@ from pulumi.runtime.proto import (
 
 from pulumi_jig.rehearsal.aliases import StepRefusedError
 from pulumi_jig.rehearsal.executor import CancelledError, StepFailedError
-from pulumi_jig.rehearsal.goals import Goal, RefusedError, goal_from
+from pulumi_jig.rehearsal.goals import RefusedError, goal_from, goal_from_read
 from pulumi_jig.rehearsal.policies import PolicyError
-from pulumi_jig.rehearsal.processes import ProcessError
+from pulumi_jig.rehearsal.processes import GRPC_OPTIONS, ProcessError
 from pulumi_jig.rehearsal.properties import UnsupportedValueError, decode, encode
 from pulumi_jig.rehearsal.responses import ProviderError
 
@@ -44,10 +40,10 @@ _UNHANDLED: Final = "Program failed with an unhandled exception"
 _FEATURES: Final = {
     "secrets": "RESOURCE_MONITOR_FEATURE_SECRETS",
     "aliasSpecs": "RESOURCE_MONITOR_FEATURE_ALIAS_SPECS",
-    "deletedWith": "RESOURCE_MONITOR_FEATURE_DELETED_WITH",
-    "replacementTrigger": "RESOURCE_MONITOR_FEATURE_REPLACEMENT_TRIGGER",
     # Claimed although they are refused: the SDK's own refusal asks people to update
     # the CLI, which would send them the wrong way.
+    "deletedWith": "RESOURCE_MONITOR_FEATURE_DELETED_WITH",
+    "replacementTrigger": "RESOURCE_MONITOR_FEATURE_REPLACEMENT_TRIGGER",
     "replaceWith": "RESOURCE_MONITOR_FEATURE_REPLACE_WITH",
     "transforms": "RESOURCE_MONITOR_FEATURE_TRANSFORMS",
     "invokeTransforms": "RESOURCE_MONITOR_FEATURE_INVOKE_TRANSFORMS",
@@ -55,24 +51,22 @@ _FEATURES: Final = {
     "resourceHooks": "RESOURCE_MONITOR_FEATURE_RESOURCE_HOOKS",
     "errorHooks": "RESOURCE_MONITOR_FEATURE_ERROR_HOOKS",
 }
-_FAILURES: Final = (
-    RefusedError,
-    UnsupportedValueError,
-    ProviderError,
-    ProcessError,
-    PolicyError,
-)
 _SEVERITIES: Final[dict[int, Severity]] = {
     engine_pb2.DEBUG: "debug",
     engine_pb2.INFO: "info",
     engine_pb2.WARNING: "warning",
     engine_pb2.ERROR: "error",
 }
-
-
-def _abort(context: Any, code: grpc.StatusCode, message: str) -> NoReturn:
-    context.abort(code, message)
-    raise AssertionError(message)
+#: Calls that are refused, and what the program uses then.
+_REFUSED: Final = {
+    "Invoke": "calling the function {0.tok!r}",
+    "Call": "calling the method {0.tok!r}",
+    "RegisterStackTransform": "a transform of all resources",
+    "RegisterStackInvokeTransform": "a transform of all function calls",
+    "RegisterResourceHook": "the resource hook {0.name!r}",
+    "RegisterErrorHook": "the error hook {0.name!r}",
+    "RegisterPackage": "the parameterised package {0.name!r}",
+}
 
 
 class Engine(engine_pb2_grpc.EngineServicer):
@@ -85,15 +79,15 @@ class Engine(engine_pb2_grpc.EngineServicer):
     def Log(self, request: Any, context: Any) -> Any:  # noqa: N802, D102
         del context
         severity = _SEVERITIES.get(request.severity, "info")
-        if severity == "debug":
-            return empty_pb2.Empty()  # The SDK's own chatter; the CLI hides it too.
-        if self._deployment.gave_up and request.message.startswith(_UNHANDLED):
-            # The program stumbles over the end of the operation, whose reason was
-            # given; its traceback would only bury that.
-            return empty_pb2.Empty()
-        self._deployment.events.log(
-            severity, request.message, request.urn, ephemeral=request.ephemeral
+        # The SDK's debug messages are hidden by the CLI too. And after the end of the
+        # operation, whose reason was given, the program's traceback would only bury it.
+        is_noise = severity == "debug" or (
+            self._deployment.gave_up and request.message.startswith(_UNHANDLED)
         )
+        if not is_noise:
+            self._deployment.events.log(
+                severity, request.message, request.urn, ephemeral=request.ephemeral
+            )
         return empty_pb2.Empty()
 
     def GetRootResource(self, request: Any, context: Any) -> Any:  # noqa: N802, D102
@@ -119,18 +113,20 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
 
     def __init__(self, deployment: Deployment) -> None:
         self._deployment = deployment
+        for method, words in _REFUSED.items():
+            setattr(self, method, self._refusing(words))
 
     def GetDeploymentInfo(self, request: Any, context: Any) -> Any:  # noqa: N802, D102
         del request, context
-        deployment = self._deployment
+        settings = self._deployment.settings
         return resource_pb2.DeploymentInfo(
-            project=deployment.project,
-            stack=deployment.stack,
-            organization=deployment.organization,
-            config=deployment.config,
-            configSecretKeys=sorted(deployment.secret_keys),
-            dryRun=deployment.preview,
-            parallel=deployment.parallel,
+            project=settings.project,
+            stack=settings.stack,
+            organization=settings.organization,
+            config=settings.config,
+            configSecretKeys=sorted(settings.secret_keys),
+            dryRun=self._deployment.preview,
+            parallel=settings.parallel,
             supportedFeatures=[
                 resource_pb2.ResourceMonitorFeature.Value(name)
                 for name in _FEATURES.values()
@@ -143,19 +139,15 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         return resource_pb2.SupportsFeatureResponse(hasSupport=request.id in _FEATURES)
 
     def RegisterResource(self, request: Any, context: Any) -> Any:  # noqa: N802, D102
-        deployment = self._deployment
-        with self._answering(context, request.name):
-            state = deployment.register(goal_from(request, str(deployment.root)))
-        response = resource_pb2.RegisterResourceResponse(
-            urn=state.urn,
-            id=state.id,
-            object=encode(state.outputs, keep_secrets=request.acceptSecrets),
+        settings = self._deployment.settings
+        with self._ending(context, request.name):
+            goal = goal_from(request, settings.stack, settings.project)
+            found = self._deployment.register(goal)
+        return resource_pb2.RegisterResourceResponse(
+            urn=found.urn,
+            id=found.id,
+            object=encode(found.outputs, keep_secrets=request.acceptSecrets),
         )
-        # SDKs that have no such field take what is not there for None.
-        elided = state.urn in deployment.planner.elided
-        if elided and "unknown" in response.DESCRIPTOR.fields_by_name:
-            response.unknown = True
-        return response
 
     def RegisterResourceOutputs(self, request: Any, context: Any) -> Any:  # noqa: N802, D102
         del context
@@ -163,78 +155,50 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         return empty_pb2.Empty()
 
     def ReadResource(self, request: Any, context: Any) -> Any:  # noqa: N802, D102
-        deployment = self._deployment
-        with self._answering(context, request.name):
-            state = deployment.read(
-                Goal(
-                    type=request.type,
-                    name=request.name,
-                    custom=True,
-                    properties=decode(request.properties),
-                    parent=request.parent,
-                    provider=request.provider,
-                    version=request.version,
-                    dependencies=sorted(request.dependencies),
-                    additional_secret_outputs=list(request.additionalSecretOutputs),
-                ),
-                request.id,
-            )
+        settings = self._deployment.settings
+        with self._ending(context, request.name):
+            goal = goal_from_read(request, settings.stack, settings.project)
+            found = self._deployment.register(goal)
         return resource_pb2.ReadResourceResponse(
-            urn=state.urn,
-            properties=encode(state.outputs, keep_secrets=request.acceptSecrets),
+            urn=found.urn,
+            properties=encode(found.outputs, keep_secrets=request.acceptSecrets),
         )
-
-    def Invoke(self, request: Any, context: Any) -> Any:  # noqa: N802, D102
-        self._refuse(context, f"calling the function {request.tok!r}")
-
-    def Call(self, request: Any, context: Any) -> Any:  # noqa: N802, D102
-        self._refuse(context, f"calling the method {request.tok!r}")
-
-    def RegisterStackTransform(self, request: Any, context: Any) -> Any:  # noqa: N802, D102
-        del request
-        self._refuse(context, "a transform of all resources")
-
-    def RegisterStackInvokeTransform(self, request: Any, context: Any) -> Any:  # noqa: N802, D102
-        del request
-        self._refuse(context, "a transform of all function calls")
-
-    def RegisterResourceHook(self, request: Any, context: Any) -> Any:  # noqa: N802, D102
-        self._refuse(context, f"the resource hook {request.name!r}")
-
-    def RegisterErrorHook(self, request: Any, context: Any) -> Any:  # noqa: N802, D102
-        self._refuse(context, f"the error hook {request.name!r}")
-
-    def RegisterPackage(self, request: Any, context: Any) -> Any:  # noqa: N802, D102
-        self._refuse(context, f"the parameterised package {request.name!r}")
 
     def SignalAndWaitForShutdown(self, request: Any, context: Any) -> Any:  # noqa: N802, D102
         del request, context
         return empty_pb2.Empty()
 
     @contextmanager
-    def _answering(self, context: Any, name: str) -> Iterator[None]:
+    def _ending(self, context: Any, name: str) -> Iterator[None]:
         """Turn a failure into the end of the call, and of the operation."""
         try:
             yield
+            return
+        except (StepRefusedError, StepFailedError, CancelledError):
+            self._deployment.executor.cancel()
         except (
             RefusedError,
             UnsupportedValueError,
             ProviderError,
             ProcessError,
+            PolicyError,
         ) as error:
             self._deployment.give_up(str(error), name)
-            _abort(context, grpc.StatusCode.UNAVAILABLE, "the rehearsal has ended")
-        except (StepRefusedError, StepFailedError, CancelledError):
-            self._deployment.executor.cancel()
-            _abort(context, grpc.StatusCode.UNAVAILABLE, "the rehearsal has ended")
+        _abort(context)
 
-    def _refuse(self, context: Any, what: str) -> NoReturn:
-        message = (
-            f"the program uses {what}, which a rehearsal does not support; run this "
-            "program with the `pulumi` command"
-        )
-        self._deployment.give_up(message, "")
-        _abort(context, grpc.StatusCode.UNAVAILABLE, "the rehearsal has ended")
+    def _refusing(self, words: str) -> Any:
+        def refuse(request: Any, context: Any) -> NoReturn:
+            error = RefusedError.of(f"the program uses {words.format(request)}")
+            self._deployment.give_up(str(error))
+            _abort(context)
+
+        return refuse
+
+
+def _abort(context: Any) -> NoReturn:
+    message = "the rehearsal has ended"
+    context.abort(grpc.StatusCode.UNAVAILABLE, message)
+    raise AssertionError(message)
 
 
 class Servers:
@@ -242,12 +206,8 @@ class Servers:
 
     def __init__(self, deployment: Deployment) -> None:
         self._server = grpc.server(
-            futures.ThreadPoolExecutor(_THREADS),
-            options=[
-                ("grpc.max_receive_message_length", -1),
-                ("grpc.max_send_message_length", -1),
-                ("grpc.so_reuseport", 0),
-            ],
+            ThreadPoolExecutor(_THREADS),
+            options=[*GRPC_OPTIONS, ("grpc.so_reuseport", 0)],
         )
         engine_pb2_grpc.add_EngineServicer_to_server(Engine(deployment), self._server)
         resource_pb2_grpc.add_ResourceMonitorServicer_to_server(

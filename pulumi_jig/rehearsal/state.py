@@ -1,11 +1,9 @@
 """
 The state of a stack: resources, pending operations, and their file.
 
-Why it exists: the file is in the format of `pulumi stack export` (deployment version
-3), pending operations included, so that every tool that reads an exported stack also
-reads a rehearsed one, and a rehearsal can start from an exported stack.
-
-What it refuses: other versions of the format.
+The file is in the format of `pulumi stack export` (deployment version 3), so that every
+tool that reads an exported stack also reads a rehearsed one, and a rehearsal can start
+from an exported stack.
 """
 
 from __future__ import annotations
@@ -29,7 +27,7 @@ from pulumi_jig.rehearsal.properties import (
     PropertyMap,
     Secret,
     secret,
-    tidy,
+    whole,
 )
 
 if TYPE_CHECKING:
@@ -63,20 +61,15 @@ class Resource:
     external: bool = False
     delete: bool = False
     pending_replacement: bool = False
-    taint: bool = False
     retain_on_delete: bool = False
-    deleted_with: str = ""
     dependencies: list[str] = field(default_factory=list)
     property_dependencies: dict[str, list[str]] = field(default_factory=dict)
     init_errors: list[str] = field(default_factory=list)
     additional_secret_outputs: list[str] = field(default_factory=list)
     ignore_changes: list[str] = field(default_factory=list)
-    replace_on_changes: list[str] = field(default_factory=list)
     custom_timeouts: dict[str, float] = field(default_factory=dict)
-    replacement_trigger: Any = None
     created: str = ""
     modified: str = ""
-    source_position: str = ""
     # The URN under which the previous state knew it; not part of the file.
     aliased_from: str = ""
 
@@ -86,9 +79,19 @@ class Resource:
         return self.urn.rpartition("::")[2]
 
     @property
+    def provider_urn(self) -> str:
+        """The URN of its provider, or ""."""
+        return self.provider.rpartition("::")[0]
+
+    @property
     def is_provider(self) -> bool:
         """Whether this is a provider resource, default or explicit."""
         return self.type.startswith("pulumi:providers:")
+
+    @property
+    def is_default_provider(self) -> bool:
+        """Whether this is a provider resource that the engine made."""
+        return self.is_provider and not self.parent
 
     def copied(self) -> Resource:
         """A copy that shares nothing with this one."""
@@ -99,20 +102,14 @@ class Resource:
         urns = [*self.dependencies]
         for names in self.property_dependencies.values():
             urns += names
-        if self.parent:
-            urns.append(self.parent)
-        if self.deleted_with:
-            urns.append(self.deleted_with)
-        if self.provider:
-            urns.append(self.provider.rpartition("::")[0])
-        return urns
+        return [*urns, *filter(None, [self.parent, self.provider_urn])]
 
 
 @dataclass
 class Operation:
-    """An operation that had begun and whose end is not known."""
+    """An operation that began and did not end; `kind` is `creating`, `updating`, ..."""
 
-    kind: str  # creating, updating, deleting, reading
+    kind: str
     resource: Resource
 
 
@@ -134,46 +131,22 @@ def now() -> str:
     return stamp.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-# ------------------------------------------------------------------ to and from JSON
+# --- To and from JSON --------------------------------------------------------------
 
-# Python name, JSON name: written only where set, as the engine does.
-_OPTIONAL: Final = (
-    ("delete", "delete"),
-    ("id", "id"),
-    ("inputs", "inputs"),
-    ("outputs", "outputs"),
-    ("parent", "parent"),
-    ("protect", "protect"),
-    ("taint", "taint"),
-    ("external", "external"),
-    ("dependencies", "dependencies"),
-    ("init_errors", "initErrors"),
-    ("provider", "provider"),
-    ("property_dependencies", "propertyDependencies"),
-    ("pending_replacement", "pendingReplacement"),
-    ("additional_secret_outputs", "additionalSecretOutputs"),
-    ("custom_timeouts", "customTimeouts"),
-    ("retain_on_delete", "retainOnDelete"),
-    ("deleted_with", "deletedWith"),
-    ("replacement_trigger", "replacementTrigger"),
-    ("created", "created"),
-    ("modified", "modified"),
-    ("source_position", "sourcePosition"),
-    ("ignore_changes", "ignoreChanges"),
-    ("replace_on_changes", "replaceOnChanges"),
-)
-_VALUES: Final = frozenset({"inputs", "outputs", "replacement_trigger"})
+_VALUES: Final = frozenset({"inputs", "outputs"})
+#: What an engine's state may ask for and the rehearsal does not do.
+_REFUSED: Final = ("taint", "deletedWith", "replacementTrigger")
 
 
 def value_to_json(value: Any, encryption: Encryption | None) -> Any:
     """
     A property value for a file.
 
-    Secrets become ciphertext; without a encryption (`--show-secrets`) they are written in
-    clear, marked as secrets.
+    Secrets become ciphertext; without `encryption` (`--show-secrets`) they are written
+    in clear, marked as secrets.
     """
     if isinstance(value, Secret):
-        clear = value_to_json(tidy(value.value), None)
+        clear = value_to_json(value.value, None)
         if encryption is None:
             return {SIGNATURE: SECRET_SIGNATURE, "plaintext": json.dumps(clear)}
         return {SIGNATURE: SECRET_SIGNATURE, "ciphertext": encryption.encrypt(clear)}
@@ -183,20 +156,19 @@ def value_to_json(value: Any, encryption: Encryption | None) -> Any:
         return {key: value_to_json(item, encryption) for key, item in value.items()}
     if isinstance(value, list):
         return [value_to_json(item, encryption) for item in value]
-    return tidy(value)
+    return whole(value)
 
 
 def value_from_json(value: Any, encryption: Encryption) -> Any:
     """What `value_to_json` was given."""
     if isinstance(value, dict):
-        if value.get(SIGNATURE) == SECRET_SIGNATURE:
-            if "ciphertext" in value:
-                return secret(
-                    value_from_json(encryption.decrypt(value["ciphertext"]), encryption)
-                )
+        if value.get(SIGNATURE) != SECRET_SIGNATURE:
+            return {k: value_from_json(item, encryption) for k, item in value.items()}
+        if "ciphertext" in value:
+            clear = encryption.decrypt(value["ciphertext"])
+        else:
             clear = json.loads(value["plaintext"])
-            return secret(value_from_json(clear, encryption))
-        return {key: value_from_json(item, encryption) for key, item in value.items()}
+        return secret(value_from_json(clear, encryption))
     if isinstance(value, list):
         return [value_from_json(item, encryption) for item in value]
     if value == UNKNOWN_STRING:
@@ -215,13 +187,12 @@ def resource_to_json(
         "custom": resource.custom,
         "type": resource.type,
     }
-    for attribute, key in _OPTIONAL:
+    for attribute, key in _OPTIONAL.items():
         value = getattr(resource, attribute)
-        if value in (None, "", False, [], {}):
+        if value in ("", False, [], {}):
             continue
-        if attribute in _VALUES:
-            value = value_to_json(value, encryption)
-        result[key] = tidy(value) if attribute == "custom_timeouts" else value
+        used = encryption if attribute in _VALUES else None
+        result[key] = value_to_json(value, used)
     return result
 
 
@@ -230,7 +201,8 @@ def resource_from_json(data: dict[str, Any], encryption: Encryption) -> Resource
     One resource of an export.
 
     Raises:
-        StateError: a field that every resource has is missing.
+        StateError: a field that every resource has is missing, or it asks for something
+            that the rehearsal does not do.
     """
     try:
         resource = Resource(
@@ -239,7 +211,14 @@ def resource_from_json(data: dict[str, Any], encryption: Encryption) -> Resource
     except (KeyError, TypeError) as error:
         message = f"the state holds a resource without {error}"
         raise StateError(message) from error
-    for attribute, key in _OPTIONAL:
+    for key in _REFUSED:
+        if data.get(key):
+            message = (
+                f"the state has `{key}` set for {resource.urn}, which a rehearsal does "
+                "not support; use the `pulumi` command on this stack"
+            )
+            raise StateError(message)
+    for attribute, key in _OPTIONAL.items():
         if key in data:
             value = data[key]
             if attribute in _VALUES:
@@ -248,26 +227,36 @@ def resource_from_json(data: dict[str, Any], encryption: Encryption) -> Resource
     return resource
 
 
+def _camel(name: str) -> str:
+    head, *tail = name.split("_")
+    return head + "".join(map(str.capitalize, tail))
+
+
+#: Python name and JSON name of what is written only where it is set, as by the engine.
+_OPTIONAL: Final = {
+    one.name: _camel(one.name)
+    for one in fields(Resource)
+    if one.name not in {"urn", "type", "custom", "aliased_from"}
+}
+
+
 def to_json(
     snapshot: Snapshot, encryption: Encryption, *, show_secrets: bool
 ) -> dict[str, Any]:
     """A stack as `pulumi stack export` prints it."""
-    seal = None if show_secrets else encryption
+    used = None if show_secrets else encryption
     deployment: dict[str, Any] = {
         "manifest": {"time": now(), "magic": "", "version": ""},
-        "resources": [resource_to_json(item, seal) for item in snapshot.resources],
+        "resources": [resource_to_json(item, used) for item in snapshot.resources],
         "metadata": {},
     }
     if not show_secrets:
         # Left out where all is in clear: the `pulumi` command would look for a
         # provider of secrets of that name, and can import such an export without.
-        deployment["secrets_providers"] = {
-            "type": PROVIDER_TYPE,
-            "state": {"key": encryption.fingerprint},
-        }
+        deployment["secrets_providers"] = {"type": PROVIDER_TYPE, "state": {}}
     if snapshot.pending:
         deployment["pending_operations"] = [
-            {"resource": resource_to_json(item.resource, seal), "type": item.kind}
+            {"resource": resource_to_json(item.resource, used), "type": item.kind}
             for item in snapshot.pending
         ]
     return {"version": VERSION, "deployment": deployment}
@@ -288,21 +277,21 @@ def from_json(data: Any, encryption: Encryption) -> Snapshot:
             f"a state of version {data.get('version')} cannot be read, only {VERSION}"
         )
         raise StateError(message)
-    deployment = data["deployment"] or {}
+    found = data["deployment"] or {}
     return Snapshot(
-        [
-            resource_from_json(item, encryption)
-            for item in deployment.get("resources") or []
-        ],
+        [resource_from_json(item, encryption) for item in found.get("resources") or []],
         [
             Operation(item["type"], resource_from_json(item["resource"], encryption))
-            for item in deployment.get("pending_operations") or []
+            for item in found.get("pending_operations") or []
         ],
     )
 
 
+# --- The file ----------------------------------------------------------------------
+
+
 class StateFile:
-    """The one place where a rehearsed stack lies on disk."""
+    """The file of a stack's state; the key of its secrets lies beside it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -333,7 +322,12 @@ class StateFile:
             yield
 
     def load(self) -> Snapshot:
-        """The stack in the file; an empty one where there is no file yet."""
+        """
+        The stack in the file; an empty one where there is no file yet.
+
+        Raises:
+            StateError: the file holds something else.
+        """
         if not self.path.exists():
             return Snapshot()
         try:
@@ -343,13 +337,9 @@ class StateFile:
             raise StateError(message) from error
         return from_json(data, self.encryption)
 
-    def save(self, snapshot: Snapshot) -> None:
-        """Write the stack; see `write`."""
-        self.write(self.text(snapshot))
-
     def text(self, snapshot: Snapshot) -> str:
         """
-        What stands in the file for a stack.
+        The file's text for a stack.
 
         A step changes one resource of perhaps thousands, so the texts of those that are
         as they were are taken from the last time.
@@ -369,7 +359,7 @@ class StateFile:
 
     def _text(self, resource: Resource, known: dict[Resource, _Text]) -> str:
         # What it is made of is taken first: if another thread changes the resource
-        # meanwhile, the text is made anew next time.
+        # meanwhile, the text is made again next time.
         made_of = _contents(resource)
         found = known.get(resource)
         if found is None or found.made_of != made_of:

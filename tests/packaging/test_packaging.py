@@ -149,6 +149,7 @@ CLI = ["-m", "pulumi_jig.cli"]
         ("[cli]", [[*CLI, "drift", "--help"]]),
         ("[policy]", [GUARDRAILS]),
         ("[emulator]", [[*CLI, "emulator", "--help"]]),
+        ("[cli,rehearsal]", [["-c", "from pulumi_jig.rehearsal import Rehearsal"]]),
         ("[policy,emulator,cli]", [GUARDRAILS, [*CLI, "drift", "--help"]]),
     ],
 )

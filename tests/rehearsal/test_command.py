@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -149,6 +152,20 @@ def test_wrong_options(
     assert words in err
 
 
+@pytest.mark.parametrize("missing", ["cryptography", "jsonschema"])
+def test_a_missing_package_is_named_with_its_extra(missing: str) -> None:
+    """Without its packages the command is one sentence that says what to install."""
+    code = (
+        f"import sys; sys.modules[{missing!r}] = None\n"
+        "from pulumi_jig.rehearsal.command import run_cli\n"
+        "sys.exit(run_cli([]))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    words = "the rehearsal needs packages that are not installed; run"
+    expected = f"error: {words} `pip install 'pulumi-jig[rehearsal]'`\n"
+    assert (2, expected) == (done.returncode, done.stderr)
+
+
 def test_an_emulator_is_started_and_ended(
     theatre: Theatre, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -196,12 +213,19 @@ def test_live_lines_are_taken_away() -> None:
     stream = Terminal()
     progress = Progress(stream)
     step = Step("create", "urn:pulumi:d::p::t::a", "t", "a")
+    progress.begin()
     progress.step_begins(step)
     progress.diagnostic(Diagnostic("info", "1/2 ready", step.urn, ephemeral=True))
-    progress.redraw()
+    deadline = time.monotonic() + 30
+    while "1/2 ready" not in stream.getvalue():
+        assert time.monotonic() < deadline, "it was not drawn"
+        time.sleep(0.02)
     assert "creating (0s) 1/2 ready" in stream.getvalue()
     progress.step_ends(step)
-    assert stream.getvalue().rpartition("\033[1F\033[J")[2].count("created") == 1
+    progress.end()
+    lines_after = stream.getvalue().rpartition("1/2 ready")[2]
+    assert "\033[2K" in lines_after
+    assert lines_after.count("created") == 1
 
 
 def test_progress_in_a_log_is_not_repeated() -> None:

@@ -56,7 +56,7 @@ def test_a_given_map_replaces_the_default_whole() -> None:
         ({"most": "x"}, "p: most: Invalid type. Expected: number, given: string"),
         ({"most": True}, "p: most: Invalid type. Expected: number, given: boolean"),
         ({"names": [1]}, "p: names.0: Invalid type. Expected: string, given: integer"),
-        ({"names": []}, "p: names must have at least 1 elements"),
+        ({"names": []}, "p: names: Array must have at least 1 items"),
         ({"limits": {"a": 1.5}}, "p: limits.a: Invalid type. Expected: integer"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pulumi_jig.rehearsal.encryption import DecryptionError, Encryption
-from pulumi_jig.rehearsal.goals import RefusedError, inherited_urn, seconds, urn_of
+from pulumi_jig.rehearsal.goals import RefusedError, seconds, urn_of
 from pulumi_jig.rehearsal.paths import PathError, parse, reset
 from pulumi_jig.rehearsal.properties import (
     UNKNOWN,
@@ -46,7 +47,7 @@ VALUES = st.recursive(
     max_leaves=12,
 )
 MAPS = st.dictionaries(KEYS, VALUES, max_size=4)
-ENCRYPTION = Encryption(b"k" * 32)
+ENCRYPTION = Encryption(base64.urlsafe_b64encode(b"k" * 32))
 
 
 @given(MAPS)
@@ -183,9 +184,6 @@ def test_urns_carry_the_types_of_ancestors() -> None:
     assert box == "urn:pulumi:dev::p::x:y:Box::box"
     kid = urn_of("dev", "p", box, "x:y:Kid", "kid")
     assert kid == "urn:pulumi:dev::p::x:y:Box$x:y:Kid::kid"
-    assert inherited_urn("x:y:Kid", "box-kid", box, box.replace("::box", "::old")) == (
-        "urn:pulumi:dev::p::x:y:Box$x:y:Kid::old-kid"
-    )
 
 
 def test_a_changed_ciphertext_is_noticed(tmp_path: Path) -> None:
@@ -195,7 +193,7 @@ def test_a_changed_ciphertext_is_noticed(tmp_path: Path) -> None:
     assert encryption.decrypt(sealed) == {"pw": "hush"}
     assert encryption.encrypt({"pw": "hush"}) != sealed
     assert Encryption.at(tmp_path / "key").decrypt(sealed) == {"pw": "hush"}
-    for wrong in (sealed[:-4] + "AAA=", "v1:abc:def", "", sealed.replace("r1", "r2")):
+    for wrong in (sealed[:-4] + "AAA=", "v1:abc:def", ""):
         with pytest.raises(DecryptionError):
             encryption.decrypt(wrong)
     with pytest.raises(DecryptionError):

@@ -1,14 +1,10 @@
 """
 The guard that keeps every process of a rehearsal on this machine.
 
-Why it exists: a rehearsal must never touch anybody's real account. Python imports a
-module of this name at start-up when its folder is on PYTHONPATH; the audit hook that it
-installs sees each connection and each name look-up through Python's sockets before it
-happens, whichever library asks for it, and cannot be removed again.
-
-What it refuses: every connection and look-up of a host that is not loopback. Unix
-sockets stay allowed. It does not see sockets that a C library opens for itself, as
-gRPC's core does; no HTTP client in Python is one.
+Python imports a module of this name at start-up when its folder is on PYTHONPATH. The
+audit hook sees each connection and each name look-up through Python's sockets before it
+happens, and cannot be removed again. Unix sockets stay allowed. It does not see sockets
+that a C library opens for itself, as gRPC's core does; no HTTP client in Python is one.
 """
 
 # ruff: noqa: INP001 - This folder is put on PYTHONPATH; a package would not be found.
