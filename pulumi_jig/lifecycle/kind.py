@@ -19,7 +19,7 @@ from pulumi_jig.lifecycle.invocation import (
     UPDATE_TIMEOUT,
     Stored,
 )
-from pulumi_jig.lifecycle.keys import ASKED_AT, mark_of
+from pulumi_jig.lifecycle.keys import ASKED_AT, UNREADY, mark_of
 from pulumi_jig.naming import split_description
 from pulumi_jig.schema.responses import ResponseModel
 
@@ -170,7 +170,11 @@ class Kind(ABC, Generic[Item]):
             change: What was asked for, and what was there before.
             _state: The state from before; None when it is taken over.
         """
-        return self.state_of(change.inputs, change.item, account=change.account)
+        outputs = self.state_of(change.inputs, change.item, account=change.account)
+        # A refresh clears what the engine itself remembers of the failure, and may show
+        # the new values before they serve.
+        outputs[UNREADY] = ["it is not known whether the last update arrived"]
+        return outputs
 
     def unfinished_update(self, _state: Mapping[str, Any]) -> dict[str, Any]:
         """

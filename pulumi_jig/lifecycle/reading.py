@@ -89,8 +89,12 @@ def _read(
     why = foreign(kind, item, state, inv.urn) if known else None
     if why:
         inv.log("warning", f"{why} It is shown as it is and will not be changed.")
-    inputs = with_added(inv.old_inputs or kind.inputs_in(state), state)
-    outputs = kind.state_of({**kind.inputs_in(state), **inputs}, item, account=account)
+    sent = kind.inputs_in(state)
+    inputs = with_added(inv.old_inputs or sent, state)
+    # After an update that failed, the state's inputs are those from before it: what was
+    # sent last is among its outputs only, and a value is shown by no response.
+    newer = sent if state.get(UNREADY) else {}
+    outputs = kind.state_of({**sent, **inputs, **newer}, item, account=account)
     if why is None:
         # This key sees it, so a 404 to this key will prove that it is gone.
         outputs[KEY] = inv.client.settings.key_fingerprint

@@ -127,7 +127,10 @@ def _revision(jig: JigStage) -> str:
     not hasattr(CheckRequest(), "old_outputs"),
     reason="before SDK 3.261 a check does not know what was sent last",
 )
-def test_going_back_after_a_lost_rotation_rolls_again(jig: JigStage) -> None:
+@pytest.mark.parametrize("refreshed", [False, True])
+def test_going_back_after_a_lost_rotation_rolls_again(
+    jig: JigStage, refreshed: bool
+) -> None:
     """Replicas may hold the value whose answer was lost, so the old one is a new one."""
     token = secret({"custom_timeouts": {"update": "2s"}})
     jig.plan({"token": token, "llm": user(restart_on_rotation=True)})
@@ -137,6 +140,8 @@ def test_going_back_after_a_lost_rotation_rolls_again(jig: JigStage) -> None:
     jig.secret_config = {"shop:token": OTHER}
     assert not jig.up().ok
     jig.emulator.admin.clear_faults()
+    if refreshed:
+        assert jig.refresh().ok
     jig.secret_config = {"shop:token": CANARY}
     assert jig.preview().steps["Deployment llm"] == ["update"]
     assert jig.up().ok

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from simulated import ALWAYS
 
 from pulumi_jig.lifecycle.invocation import PartialFailureError
 from pulumi_jig.lifecycle.keys import UNREADY
@@ -45,6 +46,26 @@ def test_a_creation_that_a_refresh_confirms_is_still_waited_for(
 
     assert engine.state["deployment_id"]
     assert engine.diff(never).changed == ("status",)
+
+
+def test_an_update_of_unknown_end_that_a_refresh_shows_is_still_waited_for(
+    world: World, engine: Engine
+) -> None:
+    """Its new values are live, and nobody has seen them serve."""
+    engine.create(GOOD)
+    never = {**GOOD, "image": "registry.example/never-ready:1"}
+    world.fault("PATCH ", "swallow", times=ALWAYS)
+    look = f"GET /v1/deployments/{engine.state['deployment_id']}"
+    world.fault(look, "answer", nth=2, status=401, body={}, times=ALWAYS)
+    with pytest.raises(PartialFailureError, match="not known whether the update"):
+        engine.update(never)
+    world.faults.clear()
+
+    engine.refresh()
+
+    assert engine.state["image"] == never["image"]
+    assert engine.diff(never).changed == ("status",)
+    assert engine.diff(GOOD).changed == ("image",)
 
 
 def test_what_serves_is_not_called_unready(engine: Engine) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_jig.errors import APIError, JigError, RequestError
 from pulumi_jig.lifecycle.invocation import PartialFailureError, Stored
-from pulumi_jig.lifecycle.keys import ASKED_AT, NONCE, UNCONFIRMED, UNREADY
+from pulumi_jig.lifecycle.keys import ASKED_AT, NONCE, UNCONFIRMED
 from pulumi_jig.lifecycle.kind import Kind, made_around
 from pulumi_jig.lifecycle.memory import remember_held
 from pulumi_jig.lifecycle.secret import inputs as given
@@ -96,16 +96,6 @@ class _Secret(Kind[SecretResponseItem]):
         outputs = given.state_of(inputs, item, account=account)
         if item is None:
             outputs[ASKED_AT] = int(time.time())
-        return outputs
-
-    def unsettled(
-        self,
-        change: Change[SecretResponseItem],
-        _state: Mapping[str, Any] | None,
-    ) -> dict[str, Any]:
-        outputs = self.state_of(change.inputs, change.item, account=change.account)
-        # No look can ever tell, so only this makes the next update send it again.
-        outputs[UNREADY] = ["it is not known whether the last value arrived"]
         return outputs
 
     def inputs_of(

@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_jig.errors import JigError, NotFoundError, RolloutError
-from pulumi_jig.lifecycle.keys import ASKED_AT, UNREADY, place_of
+from pulumi_jig.lifecycle.keys import ASKED_AT, place_of
 from pulumi_jig.lifecycle.kind import Kind, made_around
 from pulumi_jig.lifecycle.sending import ignored_parts
 from pulumi_jig.lifecycle.volume.diff import wanted_type
@@ -158,9 +158,8 @@ class VolumeKind(Kind[VolumeResponseItem]):
         state: Mapping[str, Any] | None,
     ) -> dict[str, Any]:
         """What the state shall hold where nobody knows whether an update arrived."""
-        outputs = self.state_of(change.inputs, change.item, account=change.account)
+        outputs = super().unsettled(change, state)
         outputs[ASKED] = newest_of(change.item).number
-        outputs[UNREADY] = ["it is not known whether the last update arrived"]
         # The counter of what has certainly been asked for.
         outputs.pop("version", None)
         if state is not None and state.get("version") is not None:
