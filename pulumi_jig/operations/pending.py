@@ -279,9 +279,11 @@ def _updating(
     inputs = news if there else refreshed_inputs(kind, stored, item)
     refreshed = {**stored, "inputs": inputs, "modified": times()["modified"]}
     account = state.get("__account") or desk.account
+    # Of what no response shows, the value that may have arrived is the one to remember.
+    sent = news if kind.complete_at_once else inputs
     refreshed["outputs"] = outputs_of(
         kind,
-        with_added(inputs, state),
+        with_added(sent, state),
         item,
         account if isinstance(account, str) else None,
         in_clear=desk.in_clear,

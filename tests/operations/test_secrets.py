@@ -148,8 +148,11 @@ def test_an_interrupted_update_is_sent_again(client: JigClient) -> None:
     found = judged(state, client)
     assert found.verdict is Verdict.REFRESH
     (left,) = settle(state, [found]).resources
-    after = {**left["outputs"], "value": CANARY}
+    after = {**left["outputs"], "value": "next"}
     assert diff(after, inputs).changes is True
+    # What follows rotations is rolled on the way back: replicas may hold the new value.
+    back = check(left["inputs"], reveal(inputs), old_outputs=after, urn=URN).inputs
+    assert back["rotation"] not in (inputs["rotation"], news["rotation"])
 
 
 @pytest.mark.parametrize("there", [True, False])
