@@ -230,13 +230,18 @@ def near(word: str, words: Iterable[str]) -> str:
     # Most programs spell everything right.
     import difflib
 
-    words = list(words)
-    meant = word[:_LONGEST_WORD].strip().lower()
-    close = difflib.get_close_matches(meant, words, n=1, cutoff=0.75)
+    known = {plain.lower().replace("_", ""): plain for plain in words}
+    meant = word[:_LONGEST_WORD].strip().lower().replace("_", "")
+    close = difflib.get_close_matches(meant, known, n=1, cutoff=0.75)
     if not close and len(meant) >= 3:
-        # "h100" is further from "h100-80gb" by its length than by what is meant.
-        close = [known for known in words if known.lower().startswith(meant)][:1]
-    return f' Did you mean "{close[0]}"?' if close else ""
+        # "h100" is further from "h100-80gb" by its length than by what is meant, and
+        # other products call "targetValue" what is "target" here.
+        close = [short for short in known if short.startswith(meant)] or [
+            short
+            for short in known
+            if short and meant.startswith(short) and 3 * len(short) > len(meant)
+        ]
+    return f' Did you mean "{known[close[0]]}"?' if close else ""
 
 
 def short(word: str) -> str:

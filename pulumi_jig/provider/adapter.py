@@ -18,7 +18,7 @@ with `create.adoption_preview(inputs, inv)` for what `adopt=True` would change, 
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from pulumi.dynamic import (
     CheckFailure,
@@ -40,9 +40,14 @@ from pulumi_jig.provider.session import (
     key_fingerprint,
 )
 from pulumi_jig.text import safe_message
+from pulumi_jig.values import SecretValue
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+
+#: Characters of a refused text that the engine may print.
+LONGEST_SHOWN: Final = 200
 
 
 class Provider(ResourceProvider):
@@ -98,7 +103,7 @@ class Provider(ResourceProvider):
             return CheckResult(
                 host.to_pulumi(inputs),
                 [
-                    CheckFailure(path, safe_message(reason))
+                    _failure(path, reason, inputs.get(path))
                     for path, reason in checked.faults
                 ],
             )
@@ -244,6 +249,32 @@ class Provider(ResourceProvider):
         else:
             sentence = f"will take over {name} as it is"
         call.log("info", sentence)
+
+
+def _failure(path: str, reason: str, value: Any) -> CheckFailure:
+    """
+    A check failure, in the form that the engine words truthfully.
+
+    The engine prints the value that the inputs have under exactly the failure's
+    property: `<nil>` for everything nested, lists and mappings with all that nobody
+    marked as secret in them, and texts of any length as they are. So a property is named
+    to it only where its value is a scalar that may be read; else the sentence names it.
+
+    Args:
+        path: Property path; empty for the resource as a whole.
+        reason: What is wrong, as the rest of a sentence that begins with the path.
+        value: The checked input under the path, if there is one.
+    """
+    if isinstance(value, SecretValue):
+        # Shown as "[secret]".
+        readable = True
+    elif isinstance(value, str):
+        readable = len(value) <= LONGEST_SHOWN and safe_message(value) == value
+    else:
+        readable = isinstance(value, bool | int | float)
+    if readable:
+        return CheckFailure(path, safe_message(reason))
+    return CheckFailure("", safe_message(f"{path} {reason}".strip()))
 
 
 def _raise_partially(call: host.Call, error: Any, provider: Any) -> None:

@@ -477,6 +477,8 @@ def test_a_wrong_part_is_told_at_its_own_path(name, value, path, words):
     [
         ("gpuType", 'Did you mean "gpu_type"?'),
         ("min_replica", 'Did you mean "min_replicas"?'),
+        ("memory_limit", 'Did you mean "memory"?'),
+        ("image_pull_policy", "goes into `extra`"),
         ("protocol", "goes into `extra`"),
         ("deployment_id", "is not a property of a deployment."),
     ],

@@ -14,9 +14,18 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import ValidationError
 
 from pulumi_jig.lifecycle.deployment.inputs import extra_fields, request_value
+from pulumi_jig.lifecycle.wording import near
 from pulumi_jig.schema.deployment import FIELDS
 from pulumi_jig.schema.enums import CAPACITY_TYPES, GPU_TYPES
-from pulumi_jig.schema.requests import CreateDeploymentRequest
+from pulumi_jig.schema.requests import (
+    CreateDeploymentRequest,
+    CustomMetricAutoscalingConfig,
+    EnvironmentVariable,
+    HTTPAutoscalingConfig,
+    ModelMount,
+    QueueAutoscalingConfig,
+    VolumeMount,
+)
 from pulumi_jig.values import (
     UNKNOWN,
     Path,
@@ -73,6 +82,17 @@ _PARTS: Final = {
     ("model_mounts", "model_id"): 'an id of the model registry, "ml_..."',
     ("model_mounts", "mount_path"): 'an absolute path such as "/weights"',
     ("model_mounts", "revision_id"): 'a revision, "rv_..."',
+}
+#: The models of what stands inside a field.
+_NESTED: Final = {
+    "autoscaling": (
+        HTTPAutoscalingConfig,
+        QueueAutoscalingConfig,
+        CustomMetricAutoscalingConfig,
+    ),
+    "environment_variables": (EnvironmentVariable,),
+    "volumes": (VolumeMount,),
+    "model_mounts": (ModelMount,),
 }
 _LINES: Final = {
     "command": "a string; put numbers into quotes",
@@ -155,7 +175,7 @@ def _list_faults(variables: list[Any]) -> list[Fault]:
             (
                 format_path(("environment_variables", index, key)),
                 "is not a key here; a variable has `name` and `value` or "
-                "`value_from_secret`",
+                f"`value_from_secret`.{near(key, ('name', *sorted(_SOURCES)))}",
             )
             for key in sorted(item.keys() - {*_SOURCES, "name"})
         ]
@@ -289,7 +309,9 @@ def _sentence(location: Path, kind: str, message: str) -> str:
     head, last = location[0], location[-1]
     takes = None
     if kind == "extra_forbidden":
-        return f"{text}; {head} takes {TAKES[str(head)]}"
+        known = [key for model in _NESTED[str(head)] for key in model.model_fields]
+        meant = near(str(last), known)
+        return f"{text}; {head} takes {TAKES[str(head)]}{'.' if meant else ''}{meant}"
     if len(location) == 1:
         takes = TAKES.get(str(head))
     elif isinstance(last, str):
