@@ -25,7 +25,7 @@ from pulumi_jig.lifecycle.identity import (
     require_proof_of_absence,
     require_telling,
 )
-from pulumi_jig.lifecycle.keys import KEY, UNCONFIRMED, remember_secrets
+from pulumi_jig.lifecycle.keys import ADOPTING, KEY, UNCONFIRMED, remember_secrets
 from pulumi_jig.lifecycle.kind import id_of
 from pulumi_jig.lifecycle.memory import name_lock, remember_deleted
 from pulumi_jig.lifecycle.sending import (
@@ -111,7 +111,9 @@ def _may_delete(
             f"to delete; the one of that name (id {id_of(item)}) is left alone",
         )
         return False
-    why = foreign(kind, item, state, inv.urn)
+    # An adoption that never arrived leaves it to whoever had it.
+    settled = {key: value for key, value in state.items() if key != ADOPTING}
+    why = foreign(kind, item, settled, inv.urn)
     if why:
         text = f"{why} It is left alone, and this state lets it go."
         if kind.marked:

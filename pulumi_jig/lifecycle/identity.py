@@ -18,7 +18,7 @@ from pulumi_jig.errors import (
     OwnershipError,
     RequestError,
 )
-from pulumi_jig.lifecycle.keys import ACCOUNT, KEY, NONCE, place_of
+from pulumi_jig.lifecycle.keys import ACCOUNT, ADOPTING, KEY, NONCE, place_of
 from pulumi_jig.lifecycle.kind import id_of, mark_on
 from pulumi_jig.lifecycle.memory import holder_of, remember_stated_id
 
@@ -306,6 +306,9 @@ def foreign(
     holder = holder_of(live)
     if holder is not None and holder != state.get(NONCE):
         return f"{kind.title(name)} was taken over by another resource of this program."
+    mark = mark_on(item)
+    if mark is not None and mark.nonce == state.get(ADOPTING):
+        return None
     verdict = whose(item, state, urn)
     marked = kind.marked and state.get("ownership_mark") is not False
     # A resource without a mark has no say in what the description holds, except where
@@ -321,7 +324,6 @@ def foreign(
             "this resource: the state has no id of it, and it carries no mark of ours. "
             "(`pulumi refresh` takes its id into the state.)"
         )
-    mark = mark_on(item)
     assert mark is not None
     return (
         f"{kind.title(name)} carries the mark of {mark.owner} with a newer claim than this "

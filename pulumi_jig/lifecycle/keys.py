@@ -39,6 +39,9 @@ UNREADY: Final = "__unready"
 #: Property paths that the service itself added to what we sent, as its answers showed:
 #: they are not held at their defaults, or every preview would ask to take them away.
 ADDED: Final = "__added"
+#: Nonce of the mark that was there when we asked to adopt it, as long as it is not known
+#: whether that arrived: until then it is no sign of another owner.
+ADOPTING: Final = "__adopting"
 #: When a creation ended without an answer, in seconds since 1970: of what carries no
 #: mark and shows little, only the time of its creation can tell it from a namesake.
 ASKED_AT: Final = "__asked_at"

@@ -15,6 +15,8 @@ from pulumi_jig.errors import (
     OutcomeUnknownError,
 )
 from pulumi_jig.lifecycle.invocation import PartialFailureError
+from pulumi_jig.lifecycle.keys import ADOPTING
+from pulumi_jig.lifecycle.kind import mark_on
 from pulumi_jig.lifecycle.sending import (
     LAST_LOOK,
     MAX_SENDS,
@@ -173,4 +175,8 @@ def _unsettled(
         + kind.at_stake("It is running and billing in one form or the other; ")
         + "the next `pulumi up` settles it."
     )
-    return PartialFailureError(name, kind.unsettled(change, state), [reason])
+    outputs = kind.unsettled(change, state)
+    mark = mark_on(change.item)
+    if mark is not None and (state is None or ADOPTING in state):
+        outputs[ADOPTING] = mark.nonce
+    return PartialFailureError(name, outputs, [reason])

@@ -19,13 +19,14 @@ from pulumi_jig.lifecycle.identity import (
 )
 from pulumi_jig.lifecycle.invocation import READ_TIMEOUT, Stored
 from pulumi_jig.lifecycle.keys import (
+    ADOPTING,
     KEY,
     UNCONFIRMED,
     UNREADY,
     remember_secrets,
     with_added,
 )
-from pulumi_jig.lifecycle.kind import id_of, name_in
+from pulumi_jig.lifecycle.kind import id_of, mark_on, name_in
 from pulumi_jig.lifecycle.sending import is_ours, saying, show
 from pulumi_jig.schema.responses import ResponseModel
 
@@ -103,6 +104,9 @@ def _read(
     if state.get(UNCONFIRMED) and waits:
         # It is there, so it is confirmed; but nobody has waited for it.
         unready = unready or ["the run that made it could not see it"]
+    mark = mark_on(item)
+    if mark is not None and mark.nonce == state.get(ADOPTING):
+        outputs[ADOPTING] = mark.nonce
     if unready and kind.still_unready(item):
         outputs[UNREADY] = unready
     kind.notice(state, item, inv)

@@ -17,6 +17,7 @@ from pulumi_jig.lifecycle.identity import (
     require_proof_of_absence,
     taken,
 )
+from pulumi_jig.lifecycle.invocation import PartialFailureError
 from pulumi_jig.lifecycle.keys import UNCONFIRMED, remember_secrets, with_added
 from pulumi_jig.lifecycle.kind import id_of
 from pulumi_jig.lifecycle.memory import name_lock
@@ -120,11 +121,16 @@ def _live(
         require_proof_of_absence(kind, error, state, inv, ctx)
         if kind.may_return(state):
             return None
-        raise NotFoundError(
-            f"{kind.title(name)} does not exist any more: somebody deleted it, or a "
-            "deletion of an earlier run was carried out although that run failed. Run "
-            "`pulumi refresh`, then `pulumi up` creates it anew.",
-            status=404,
+        # Kept as a failure of the resource: with the old program back in place, the next
+        # `pulumi up` would compare it with the state alone and call it unchanged.
+        raise PartialFailureError(
+            str(name),
+            dict(state),
+            [
+                f"{kind.title(name)} does not exist any more: somebody deleted it, or a "
+                "deletion of an earlier run was carried out although that run failed. "
+                "Run `pulumi refresh`, then `pulumi up` creates it anew."
+            ],
         ) from None
 
 

@@ -191,8 +191,12 @@ class Engine:
             GoneError: The run was killed.
         """
         self.begin()
-        items = reversed(list(self.resources))
-        went = [self._try(self._delete, item, None) for item in items]
+        items = list(reversed(self.resources))
+        self.world.doomed = {item["outputs"].get("__nonce") for item in items}
+        try:
+            went = [self._try(self._delete, item, None) for item in items]
+        finally:
+            self.world.doomed = set()
         return all(went)
 
     # --- The state -------------------------------------------------------------
@@ -303,13 +307,16 @@ class Engine:
         state, nonce = opened(old["outputs"]), inputs["__nonce"]
         wanted = {**old, "inputs": to_file(inputs)}
 
+        # An adoption whose end nobody saw goes on.
+        takes = state.get("name") if "__adopting" in state else None
+
         def step() -> Stored:
             inv = self._invocation(old["urn"], opened(old["inputs"]), declared)
             stored: Stored = self._do("update")(state, inputs, inv)
             return stored
 
         try:
-            with self._step("updating", wanted, nonce, None):
+            with self._step("updating", wanted, nonce, takes):
                 stored = self._call(step)
         except PartialFailureError as error:
             # The new outputs are kept with the reasons; the inputs from before stay

@@ -405,6 +405,9 @@ class Story:
                 continue
             # An unconfirmed one without its mark cannot be told from anybody's.
             unclear = outputs.get("__unconfirmed") and _unmarked(d)
+            if "__adopting" in outputs and world.owner.get(d["id"]) is not None:
+                # What one entry of ours asked to take from another, `up` settles.
+                continue
             if unclear or world.owner.get(d["id"]) != nonce:
                 world.note(f"by hand: state delete {resource['urn']}")
                 engine.resources = [r for r in engine.resources if r is not resource]

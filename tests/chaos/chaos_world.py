@@ -108,6 +108,8 @@ class World:
         self.meddle: Callable[[], None] | None = None
         self.writer: str | None = None
         self.takes: str | None = None
+        #: Nonces of all entries, while a destroy goes on.
+        self.doomed: set[str | None] = set()
         self.owner: dict[str, str | None] = {}
         self.violations: list[str] = []
         self.trail: list[str] = []
@@ -276,7 +278,10 @@ class World:
         id_ = before["id"]
         if self.takes is not None and before["name"] == self.takes:
             self.owner[id_] = self.writer
-        if self.owner.get(id_) != self.writer or self.writer is None:
+        # A destroy takes everything that the state has: which of two entries of one
+        # deployment asks for the deletion is no matter then.
+        doomed = request.method == "DELETE" and self.owner.get(id_) in self.doomed
+        if (self.owner.get(id_) != self.writer and not doomed) or self.writer is None:
             self.violations.append(
                 f"foreign write: {request.method} to {before['name']} ({id_}), which "
                 f"belongs to {self.owner.get(id_)}, by {self.writer}"

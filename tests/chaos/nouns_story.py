@@ -323,6 +323,9 @@ class NounStory(Story):
             found = world.record(str(known))
             if found is None:
                 continue
+            if "__adopting" in outputs and world.owner.get(found["id"]) is not None:
+                # What one entry of ours asked to take from another, `up` settles.
+                continue
             unclear = outputs.get("__unconfirmed") and not self._is_marked(found)
             if unclear or world.owner.get(found["id"]) != outputs.get("__nonce"):
                 world.note(f"by hand: state delete {resource['urn']}")

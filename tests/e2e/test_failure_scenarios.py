@@ -140,6 +140,24 @@ def test_an_update_restores_what_somebody_changed_meanwhile(jig: JigStage) -> No
     assert jig.preview().steps["Deployment llm"] == ["same"]
 
 
+def test_an_update_that_found_nothing_is_not_forgotten(jig: JigStage) -> None:
+    """With the old program back in place, what is gone is not called unchanged."""
+    jig.deployment("llm", name="my-llm", min_replicas=1)
+    assert jig.up().ok
+    jig.emulator.admin.remove("my-llm")
+    jig.deployment("llm", name="my-llm", min_replicas=2)
+    assert not jig.up().ok
+    assert "does not exist any more" in jig.errors()
+
+    jig.deployment("llm", name="my-llm", min_replicas=1)
+
+    assert jig.preview().steps["Deployment llm"] == ["update"]
+    assert not jig.up().ok
+    assert jig.refresh().ok
+    assert jig.up().ok
+    assert jig.only()["name"] == "my-llm"
+
+
 def test_what_cannot_be_read_keeps_its_state(jig: JigStage) -> None:
     """Case L5: a refresh that is refused forgets nothing."""
     jig.deployment(name="my-llm")

@@ -13,6 +13,7 @@ from pulumi_jig.errors import (
     JigError,
     NotFoundError,
     NotSentError,
+    OwnershipError,
     PermissionDeniedError,
     RolloutError,
 )
@@ -315,6 +316,52 @@ def test_an_adoption_that_stays_unknown_is_in_the_state(
     world.faults.clear()
     engine.update(ADOPT)
     assert engine.diff(ADOPT).changes is False
+
+
+@pytest.mark.parametrize("refreshed", [False, True])
+def test_an_adoption_of_a_marked_one_that_stays_unknown_is_settled(
+    world: World, made: Engine, refreshed: bool
+) -> None:
+    """As long as the mark from before is there, the next update adopts it after all."""
+    _adopt_and_lose(world, made)
+    if refreshed:
+        assert made.refresh()
+    made.update(ADOPT)
+    assert made.diff(ADOPT).changes is False
+    assert world.live()["description"].count(made.state["__nonce"]) == 1
+    made.delete()
+    assert world.names() == []
+
+
+def test_an_adoption_that_never_arrived_deletes_nothing(
+    world: World, made: Engine
+) -> None:
+    """A deletion leaves it to whoever had it: nothing says that the adoption arrived."""
+    _adopt_and_lose(world, made)
+    made.delete()
+    assert world.names() == ["llm-prod"]
+    assert "left alone" in made.told()
+
+
+def test_what_a_third_one_took_meanwhile_is_not_adopted_after_all(
+    world: World, made: Engine
+) -> None:
+    """Another mark than the one from before is another owner."""
+    _adopt_and_lose(world, made)
+    theirs = {"description": "[pulumi-jig web/prod/x 0123456789ab]"}
+    world.as_somebody("PATCH", "/deployments/llm-prod", theirs)
+    with pytest.raises(OwnershipError, match="was taken over"):
+        made.update(ADOPT)
+
+
+def _adopt_and_lose(world: World, made: Engine) -> None:
+    """Adopt what another resource has; the request is lost, and so is every look."""
+    fault(world, "PATCH", "lose", times=ALWAYS)
+    fault(world, "GET", "answer", status=401, times=ALWAYS, body={"error": {}})
+    with pytest.raises(JigError, match="not known whether the update"):
+        made.create(ADOPT)
+    world.faults.clear()
+    memory.forget()
 
 
 def test_the_old_resource_of_an_adoption_leaves_it_alone(

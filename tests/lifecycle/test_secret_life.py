@@ -372,7 +372,7 @@ def test_a_namesake_with_another_id_is_not_written(
     engine.create(PROGRAM)
     world.as_somebody("DELETE", f"{PATH}/hf-token")
     world.as_somebody("POST", PATH, {"name": "hf-token", "value": "theirs"})
-    with pytest.raises(NotFoundError, match="does not exist any more"):
+    with pytest.raises(PartialFailureError, match="does not exist any more"):
         engine.update({**PROGRAM, "value": OTHER})
     assert not engine.refresh()
     assert value(world) == digest("theirs")
@@ -423,7 +423,7 @@ def test_a_secret_without_a_lifetime_does_not_come_back_by_itself(
     """Somebody deleted it: that is said, and a refresh settles it."""
     engine.create(PROGRAM)
     world.as_somebody("DELETE", f"{PATH}/hf-token")
-    with pytest.raises(NotFoundError, match="Run `pulumi refresh`"):
+    with pytest.raises(PartialFailureError, match="Run `pulumi refresh`"):
         engine.update({**PROGRAM, "value": OTHER})
     assert names(world) == []
 

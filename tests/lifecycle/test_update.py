@@ -722,7 +722,7 @@ def test_a_namesake_with_another_id_is_not_updated(world: World, made: Engine) -
     world.as_somebody("DELETE", "/deployments/llm-prod")
     world.let_pass(60)
     world.as_somebody("POST", "/deployments", PROGRAM)
-    with pytest.raises(NotFoundError, match=r"pulumi refresh"):
+    with pytest.raises(PartialFailureError, match=r"pulumi refresh"):
         made.update(NEXT)
     assert world.writes() == []
 

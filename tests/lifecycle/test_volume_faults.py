@@ -25,7 +25,6 @@ from pulumi_jig.errors import (
     ConfigError,
     ConflictError,
     JigError,
-    NotFoundError,
     OwnershipError,
     ServerError,
 )
@@ -638,7 +637,7 @@ def test_an_update_of_what_is_gone_says_what_to_do(world: World) -> None:
     engine = engine_for(world)
     engine.create(FILES)
     world.as_somebody("DELETE", f"{VOLUMES}/weights")
-    with pytest.raises(NotFoundError, match="pulumi refresh"):
+    with pytest.raises(PartialFailureError, match="pulumi refresh"):
         engine.update(MORE_FILES)
 
 
