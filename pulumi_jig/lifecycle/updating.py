@@ -125,13 +125,24 @@ def _live(
         # `pulumi up` would compare it with the state alone and call it unchanged.
         raise PartialFailureError(
             str(name),
-            dict(state),
+            _without_live(kind, state, inv),
             [
                 f"{kind.title(name)} does not exist any more: somebody deleted it, or a "
                 "deletion of an earlier run was carried out although that run failed. "
                 "Run `pulumi refresh`, then `pulumi up` creates it anew."
             ],
         ) from None
+
+
+def _without_live(
+    kind: Kind[Item], state: Mapping[str, Any], inv: Invocation
+) -> dict[str, Any]:
+    """The state of what is gone: what was declared, its id, and the bookkeeping."""
+    # The inputs know which of the values are secrets; the state comes without.
+    inputs = with_added(inv.old_inputs or kind.inputs_in(state), state)
+    outputs = kind.state_of({**kind.inputs_in(state), **inputs}, None)
+    kept = {key: value for key, value in state.items() if key.startswith("__")}
+    return {**outputs, **kept, kind.id_key: state.get(kind.id_key)}
 
 
 def _confirm(

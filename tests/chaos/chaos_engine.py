@@ -419,7 +419,8 @@ class Engine:
     def _filled(
         self, resource: Record, id_: str, outputs: Record, told: Record | None = None
     ) -> Record:
-        plain = self._plain(outputs, told or opened(resource["inputs"]))
+        before = opened(resource["inputs"])
+        plain = self._plain(outputs, told or before, before)
         if plain:
             self.world.violations.append(f"canary in clear in the state: {plain}")
         resource["id"] = id_
@@ -427,8 +428,10 @@ class Engine:
         return resource
 
     @staticmethod
-    def _plain(outputs: Mapping[str, Any], inputs: Mapping[str, Any]) -> str:
-        """Where a canary stands in clear that the program did not give in clear."""
+    def _plain(
+        outputs: Mapping[str, Any], inputs: Mapping[str, Any], before: Mapping[str, Any]
+    ) -> str:
+        """Where a canary is in clear that the program did not and does not give so."""
         if API_KEY in json.dumps(to_file(dict(outputs))):
             return "the API key"
         if CANARY in str(outputs.get("value", "")) and not isinstance(
@@ -436,8 +439,10 @@ class Engine:
         ):
             return "value"
         told = inputs.get("environment_variables") or {}
+        was = before.get("environment_variables") or {}
         for name, value in (outputs.get("environment_variables") or {}).items():
             in_clear = isinstance(value, str) and CANARY in value
+            in_clear = in_clear and value != was.get(name)
             if in_clear and isinstance(told.get(name, SecretValue("")), SecretValue):
                 return f"environment_variables.{name}"
         return ""
