@@ -204,6 +204,10 @@ def read_file(path: Path) -> tuple[Profile, list[str]]:
         raise ConfigError(
             f"The profile {path} is not JSON: {error.msg} at {where}."
         ) from None
+    except ValueError:
+        raise ConfigError(
+            f"The profile {path} holds a number that no computer reads; write fewer digits."
+        ) from None
     except RecursionError:
         raise ConfigError(
             f"The profile {path} is nested too deep; no setting needs more than four "
@@ -223,10 +227,11 @@ def parse(name: str, given: Mapping[str, Any]) -> tuple[Profile, list[str]]:
     keys: dict[str, Mapping[str, Any]] = {}
     for policy, value in given.items():
         if policy == _ALL:
-            if isinstance(value, str) and value in LEVELS:
-                default = value
-            else:
+            if value not in LEVELS:
                 faults.append(f"all must be one of {', '.join(LEVELS)}")
+            else:
+                default, _, wrong = _entry(_ALL, value)
+                faults += wrong
             continue
         declared = BY_NAME.get(policy)
         if declared is None:
@@ -261,14 +266,14 @@ def _entry(policy: str, value: Any) -> tuple[str | None, Mapping[str, Any], list
     if not isinstance(value, Mapping):
         return None, {}, [f"{policy} must be a level or a mapping"]
     rest = {k: v for k, v in value.items() if k != LEVEL_KEY}
-    level = value.get(LEVEL_KEY)
-    if level is None:
+    if LEVEL_KEY not in value:
         return None, rest, []
-    if level not in LEVELS:
-        return None, rest, [f"{policy} must have a level of {', '.join(LEVELS)}"]
+    level = value[LEVEL_KEY]
     if level == "remediate":
         text = "cannot remediate: no policy here changes a resource; use mandatory"
         return "mandatory", rest, [f"{policy} {text}"]
+    if level not in LEVELS:
+        return None, rest, [f"{policy} must have a level of {', '.join(LEVELS)}"]
     return str(level), rest, []
 
 

@@ -163,10 +163,17 @@ def _date(value: Any) -> dt.date:
     raise SettingError("must be a date, written YYYY-MM-DD")
 
 
+def _gpu_type(value: Any) -> str:
+    text = _text(value).strip().lower()
+    if re.fullmatch(r"[a-z0-9][a-z0-9._-]*", text) is None:
+        raise SettingError("must be a GPU type without wildcards, such as h100-80gb")
+    return text
+
+
 _STRING: Final = {"type": "string"}
 TEXT: Final = Kind("text", _STRING, _text)
 #: GPU types are compared in lower case, without blanks around them.
-GPU_TYPE: Final = Kind("GPU type", _STRING, lambda value: _text(value).strip().lower())
+GPU_TYPE: Final = Kind("GPU type", _STRING, _gpu_type)
 FLAG: Final = Kind("true or false", {"type": "boolean"}, _flag)
 DATE: Final = Kind(
     "date, YYYY-MM-DD",
@@ -191,12 +198,16 @@ GRADE: Final = choice("allow", "warn", "deny")
 
 # --- Places and patterns -----------------------------------------------------------------
 
-_HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?")
+# Source of the grammar: github.com/distribution/reference, on which OCI registries and
+# `docker pull` rest.
+_LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+REGISTRY_HOST: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*(?::[0-9]{{1,5}})?")
+PATH_COMPONENT: Final = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
 
 
 def _host(value: Any) -> str:
     text = _text(value)
-    if _HOST.fullmatch(text) is None:
+    if REGISTRY_HOST.fullmatch(text) is None:
         raise SettingError(
             "must be a registry's host without scheme and path, such as "
             '"registry.together.ai"'
@@ -206,7 +217,8 @@ def _host(value: Any) -> str:
 
 def _repository(value: Any) -> str:
     host, slash, path = _text(value).rstrip("/").partition("/")
-    if not slash or _HOST.fullmatch(host) is None or re.search(r"[^a-z0-9._/-]", path):
+    sound = slash and REGISTRY_HOST.fullmatch(host)
+    if not sound or not all(map(PATH_COMPONENT.fullmatch, path.split("/"))):
         raise SettingError(
             "must be host/path without scheme and tag, such as "
             '"registry.together.ai/team"'
@@ -218,10 +230,11 @@ def _address(value: Any) -> str:
     text = _text(value)
     try:
         parts = urlsplit(text)
-        known = parts.scheme in {"https", "http"} and parts.hostname
+        # The port is asked for, since only then is it judged.
+        known = parts.scheme in {"https", "http"} and parts.hostname and parts.port != 0
     except ValueError:
         known = None
-    if not known or "*" in text or "@" in text:
+    if not known or re.search("[*@?#]", text):
         raise SettingError(
             "must be an address with scheme and host and without wildcards, such as "
             '"https://api.together.ai"'
@@ -265,19 +278,24 @@ def _runs_away(text: str) -> bool:
     from re import _parser  # type: ignore[attr-defined]
 
     repeats = (op.MAX_REPEAT, op.MIN_REPEAT)
-    wide = 0
+    total = in_a_row = 0
 
     def visit(items: Any, *, repeated: bool) -> bool:
-        nonlocal wide
+        nonlocal total, in_a_row
         for code, argument in items:
             if code in repeats:
                 low, high, body = argument
-                many = high is op.MAXREPEAT or high > 50
+                many = high is op.MAXREPEAT or high > 10
                 if repeated and high != low:
                     return True
-                wide += many and body[0][0] in {op.ANY, op.NOT_LITERAL}
+                total += many and body[0][0] in {op.ANY, op.NOT_LITERAL}
+                in_a_row += many
+                if total > 2 or in_a_row > 3:
+                    return True
+                before = in_a_row
                 if visit(body, repeated=repeated or many):
                     return True
+                in_a_row = before
             elif code is op.GROUPREF or (code is op.BRANCH and repeated):
                 return True
             elif code is op.BRANCH:
@@ -286,13 +304,14 @@ def _runs_away(text: str) -> bool:
             elif code is op.SUBPATTERN:
                 if visit(argument[3], repeated=repeated):
                     return True
-            elif code in {op.ASSERT, op.ASSERT_NOT} and visit(
-                argument[1], repeated=repeated
-            ):
-                return True
+            elif code in {op.ASSERT, op.ASSERT_NOT}:
+                if visit(argument[1], repeated=repeated):
+                    return True
+            elif code is not op.AT:
+                in_a_row = 0
         return False
 
-    return visit(_parser.parse(text), repeated=False) or wide > 2
+    return visit(_parser.parse(text), repeated=False)
 
 
 PATTERN: Final = Kind("regular expression", _STRING, _pattern)

@@ -141,6 +141,14 @@ def test_levels_grow_from_dev_to_prod() -> None:
             '{"jig-image": "remediate"}',
             "jig-image cannot remediate: no policy here changes a resource; use mandatory",
         ),
+        (
+            '{"all": "remediate"}',
+            "all cannot remediate: no policy here changes a resource; use mandatory",
+        ),
+        (
+            '{"jig-image": {"enforcementLevel": null}}',
+            "jig-image must have a level of advisory, mandatory, remediate, disabled",
+        ),
     ],
 )
 def test_a_fault_says_where_it_is(tmp_path: Path, text: str, expected: str) -> None:
@@ -184,6 +192,7 @@ def test_a_missing_profile_is_named(tmp_path: Path) -> None:
         (b"\xff\xfe{}", "is not UTF-8 text."),
         (b'{"all": "mandatory", "x": "' + b"x" * (10 << 20) + b'"}', "is larger than"),
         (b"[" * 2000 + b"]" * 2000, "is nested too deep"),
+        (b'{"x": ' + b"9" * 5000 + b"}", "holds a number that no computer reads"),
         (b"[" * 200_000 + b"]" * 200_000, "is nested too deep"),
         (b'{"jig-image": [[]]}', "a level or a mapping"),
     ],

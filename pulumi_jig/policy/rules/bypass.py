@@ -20,14 +20,13 @@ from pulumi_jig.naming import DEPLOYMENT_TYPE, SECRET_TYPE, VOLUME_TYPE
 from pulumi_jig.policy.declaration import Facts, Policy
 from pulumi_jig.policy.findings import Finding, not_known, violation
 from pulumi_jig.policy.resource import Resource, is_dynamic, shown
-from pulumi_jig.policy.settings import ADDRESS, FLAG, TEXT, choice, many, setting
-from pulumi_jig.policy.unknown import UNKNOWN
+from pulumi_jig.policy.settings import ADDRESS, FLAG, GLOB, TEXT, choice, many, setting
+from pulumi_jig.policy.unknown import MAX_DEPTH, UNKNOWN
 from pulumi_jig.schema.deployment import FIELDS
 
 _OURS: Final = frozenset({DEPLOYMENT_TYPE, SECRET_TYPE, VOLUME_TYPE})
 # Every field that the resource has of its own; `extra` is for what it does not have.
 _FIELDS: Final = frozenset(re.sub(r"[^a-z0-9]", "", name) for name in FIELDS)
-_DEPTH: Final = 3
 _PORTS: Final = {"https": 443, "http": 80}
 
 
@@ -54,7 +53,7 @@ class NoBypass(
         "of Python dynamic providers, or all.",
     )
     allow_types: tuple[str, ...] = setting(
-        many(TEXT), (), "Globs of type tokens that are allowed and make no deployments."
+        many(GLOB), (), "Globs of type tokens that are allowed and make no deployments."
     )
     extra_keys: tuple[str, ...] | None = setting(
         many(TEXT), (), "Keys that `extra` may have.", null="any key but a known field"
@@ -117,7 +116,7 @@ class NoBypass(
             )
         else:
             for name in extra:
-                if _fold(name) in _FIELDS:
+                if is_field(name):
                     yield violation(
                         f"{subject} must not set a field of its own through extra; extra "
                         f"has {shown(name.strip())}, which policies would not see. Set "
@@ -153,12 +152,17 @@ class NoBypass(
         )
 
 
+def is_field(name: str) -> bool:
+    """Whether a key of `extra` is, in some spelling, a field that deployments have."""
+    return _fold(name) in _FIELDS
+
+
 def _fold(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-def _shaped(value: Any, depth: int = _DEPTH) -> bool:
-    """Whether a GPU type and an image are side by side, somewhere near the top."""
+def _shaped(value: Any, depth: int = MAX_DEPTH) -> bool:
+    """Whether a GPU type and an image are side by side, at whatever depth."""
     if isinstance(value, Mapping):
         keys = {_fold(str(name)) for name in value}
         if {"gputype", "image"} <= keys:

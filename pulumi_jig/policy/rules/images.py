@@ -16,18 +16,23 @@ from typing import TYPE_CHECKING, Final
 from pulumi_jig.policy.declaration import Facts, Policy
 from pulumi_jig.policy.findings import Finding, advice, not_known, violation
 from pulumi_jig.policy.resource import Resource, shown
-from pulumi_jig.policy.settings import HOST, REPOSITORY, TEXT, choice, many, setting
+from pulumi_jig.policy.settings import (
+    HOST,
+    PATH_COMPONENT,
+    REGISTRY_HOST,
+    REPOSITORY,
+    TEXT,
+    choice,
+    many,
+    setting,
+)
 from pulumi_jig.policy.unknown import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Source of the grammar: github.com/distribution/reference, on which both rest.
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-_COMPONENT: Final = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
-_LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
-_HOST: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*(?::[0-9]{{1,5}})?")
 _LONGEST_NAME: Final = 255
 _DOCKER_HUB: Final = "docker.io"
 
@@ -65,9 +70,12 @@ class Reference:
         name, colon, tag = path.partition(":")
         if colon and _TAG.fullmatch(tag) is None:
             return None
-        if _HOST.fullmatch(host) is None or len(f"{host}/{name}") > _LONGEST_NAME:
+        if (
+            REGISTRY_HOST.fullmatch(host) is None
+            or len(f"{host}/{name}") > _LONGEST_NAME
+        ):
             return None
-        if not all(map(_COMPONENT.fullmatch, name.split("/"))):
+        if not all(map(PATH_COMPONENT.fullmatch, name.split("/"))):
             return None
         if host in {_DOCKER_HUB, "index.docker.io"}:
             host, name = _DOCKER_HUB, name if "/" in name else f"library/{name}"
@@ -158,9 +166,9 @@ class Image(
         return wanted == "tag" and not self._moves(reference.tag or "latest")
 
     def _moves(self, tag: str) -> bool:
-        if tag == "latest":
-            return True
-        return any(fnmatch.fnmatchcase(tag, glob) for glob in self.moving_tags)
+        return tag == "latest" or any(
+            fnmatch.fnmatchcase(tag, glob) for glob in self.moving_tags
+        )
 
     def _lacks(self, subject: str, reference: Reference, wanted: str) -> str:
         tag = reference.tag or "latest, since no tag is given"

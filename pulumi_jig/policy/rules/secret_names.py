@@ -17,14 +17,17 @@ _PARTS: Final = re.compile(r"[^A-Za-z0-9]+")
 _WORDS: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
 
 _PASSWORDS: Final = frozenset(
-    {"PASSWORD", "PASSWD", "PASSPHRASE", "PASSCODE", "SECRET", "CREDENTIAL", "CREDS"}
-)
+    {
+        "PASSWORD", "PASSWD", "PASSPHRASE", "PASSCODE", "PASSWORT", "KENNWORT", "SECRET",
+        "CREDENTIAL", "CREDS",
+    }
+)  # fmt: skip
 _GLUED: Final = re.compile(
     r".*(?:PASSWORD|PASSWD|PASSPHRASE|PASSCODE|CREDENTIAL)"
     r"|.+SECRET"
     r"|.*(?:API|SECRET|ACCESS|PRIVATE|ENCRYPTION|SIGNING|AUTH|MASTER|LICENSE|ACCOUNT)KEY"
     r"|.*(?:API|AUTH|ACCESS|REFRESH|BEARER|SESSION|HF|GITHUB|GITLAB|SLACK|BOT)TOKEN"
-    r"|(?:DB|PG|SQL|MYSQL|REDIS|SMTP|FTP|LDAP|ROOT|ADMIN|USER)(?:PASS|PWD|PW)"
+    r"|(?:DB|PG|SQL|MYSQL|REDIS|SSH|SMTP|FTP|LDAP|ROOT|ADMIN|USER)(?:PASS|PWD|PW)"
 )
 #: Words before a token, or a key, that make it one of an account.
 _ACCOUNT: Final = frozenset(
@@ -48,6 +51,7 @@ _VOCABULARY: Final = frozenset(
         "CACHED", "CACHE", "PAGE", "NEXTPAGE", "CONTINUATION", "PUBLIC", "PUBLISHABLE",
         "COUNT", "SUB", "BYTE", "WORD", "SCRATCH", "REGISTER", "QUERY", "AVERAGE",
         "PLACEHOLDER", "SEPARATOR", "PADDING", "DELIMITER", "BOI", "EOI", "IMG", "VOCAB",
+        "RETURN", "STREAM", "ECHO", "SKIP", "ADD", "TRUNCATE", "KEEP", "PRINT", "EMIT",
     }
 )  # fmt: skip
 #: Words before a key that make it one of a table, a cache, a bucket, a message.
@@ -65,6 +69,7 @@ _LOOKUP: Final = frozenset(
         "PROPERTY", "HEADER", "ENV", "VARIABLE", "DICTIONARY", "SEARCH", "FILTER",
         "AGGREGATION", "GROUPING", "CLUSTER", "CLUSTERING", "DISTRIBUTION", "ARTIFACT",
         "FILE", "PATH", "MODEL", "PROMPT", "RESPONSE", "REQUEST", "ROUTE", "METADATA",
+        "ID", "I18N", "TOPOLOGY", "AFFINITY", "SCHEMA", "DATASET", "NAMESPACE",
     }
 )  # fmt: skip
 _PASSES: Final = frozenset(
@@ -87,7 +92,19 @@ _ABOUT: Final = frozenset(
         "ARN", "MOUNT", "TEMPLATE", "REGEX", "PATTERN", "SEPARATOR", "DELIMITER", "MIN",
         "MAX", "VAULT", "STDIN", "ENGINE", "SERVICE", "SERVER", "THROUGH", "CLASS",
         "PERCENT", "RATIO", "WINDOW", "BUCKETS", "USAGE", "RESET", "CACHE", "LOGPROB",
-        "EMBEDDING", "EMBEDDINGS", "DIM", "MAP", "STATUS", "VALIDATION",
+        "EMBEDDING", "EMBEDDINGS", "DIM", "MAP", "STATUS", "VALIDATION", "LIFETIME",
+        "LIFESPAN", "VALIDITY", "DURATION", "AGE", "EXPIRE", "INTERVAL", "TIMEOUT",
+        "LEEWAY", "PERIOD", "ENV", "VAR", "VARIABLE", "LABEL", "REALM", "CLASSIFICATION",
+        "CLASSIFIER", "POOLING", "MERGING", "PRUNING", "DROPOUT", "HEALING", "STREAMING",
+    }
+)  # fmt: skip
+# Which of several secrets it is, or how it is written.
+_QUALIFIERS: Final = frozenset(
+    {
+        "PROD", "PRODUCTION", "DEV", "DEVELOPMENT", "STAGING", "STAGE", "TEST", "LIVE",
+        "OLD", "NEW", "PREVIOUS", "PREV", "CURRENT", "BACKUP", "SECONDARY", "DEFAULT",
+        "TEMP", "TMP", "EU", "US", "V", "A", "B", "BASE", "HEX", "RAW", "PLAIN",
+        "PLAINTEXT", "VALUE",
     }
 )  # fmt: skip
 _PLURALS: Final = {
@@ -101,6 +118,8 @@ _PLURALS: Final = {
 def is_secret_name(name: str) -> bool:
     """Whether a variable, a flag or a field is named like a secret."""
     words = _split(name)
+    while len(words) > 1 and words[-1] in _QUALIFIERS:
+        words.pop()
     if not words or words[-1] in _ABOUT or words[-1].endswith(("FILE", "PATH")):
         return False
     return any(_names_secret(words, index) for index in range(len(words)))
@@ -132,7 +151,7 @@ def _names_secret(words: list[str], index: int) -> bool:
             return True
         return not _VOCABULARY & set(words)
     if word == "KEY":
-        if before in _ACCOUNT:
+        if before in _ACCOUNT or (before == "STORAGE" and "AZURE" in words):
             return True
         # In the middle of a name, a key is more often one of something else.
         return last and before not in _LOOKUP

@@ -24,8 +24,9 @@ from typing import Any, Final
 from pulumi_jig.policy.declaration import Facts, Policy
 from pulumi_jig.policy.findings import Finding, not_known, violation
 from pulumi_jig.policy.resource import Resource, shown
+from pulumi_jig.policy.rules.bypass import is_field
 from pulumi_jig.policy.rules.secret_names import is_secret_name
-from pulumi_jig.policy.settings import PATTERN, TEXT, many, setting
+from pulumi_jig.policy.settings import GLOB, PATTERN, many, setting
 from pulumi_jig.policy.unknown import UNKNOWN
 
 # What a value looks like, and what to call it. `@` in front of a pattern stands for "not
@@ -45,7 +46,7 @@ _LOOKS: Final = (
     (r"@gsk_[A-Za-z0-9]{20,}", "a Groq key"),
     (r"@(?:xai|pplx|csk|tvly)-(?=[a-z-]*[A-Z0-9])[A-Za-z0-9-]{20,}", "an API key"),
     (
-        r"@(?:fw|pcsk|lsv2_pt|figd|ntn)_(?=[a-z_]*[A-Z0-9])[A-Za-z0-9_]{20,}",
+        r"@(?:fw|pcsk|lsv2_pt|lsv2_sk|figd|ntn|jina|rpa|phx|api_org)_(?=[a-z_]*[A-Z0-9])[A-Za-z0-9_]{20,}",
         "an API key",
     ),
     (r"@xox[abeprs]-[A-Za-z0-9-]{10,}", "a Slack token"),
@@ -66,12 +67,37 @@ _LOOKS: Final = (
     (r"@lin_api_[A-Za-z0-9]{24,}", "a Linear key"),
     (r"@sntry[su]_[A-Za-z0-9_=]{24,}", "a Sentry token"),
     (r"@key-[0-9a-f]{32}", "a Mailgun key"),
+    (r"@pul-[0-9a-f]{32,}", "a Pulumi token"),
+    (r"@sbp_[0-9a-f]{32,}", "a Supabase token"),
+    (r"@NRAK-[0-9A-Z]{20,}", "a New Relic key"),
+    (r"@PMAK-[0-9a-f]{24}-[0-9a-f]{16,}", "a Postman key"),
+    (r"@GOCSPX-[A-Za-z0-9_-]{20,}", "a Google client secret"),
+    (r"@tskey-(?:auth|api|client)-[A-Za-z0-9-]{16,}", "a Tailscale key"),
+    (r"@dp\.(?:st|pt|sa|ct)\.[A-Za-z0-9_.-]{20,}", "a Doppler token"),
+    (r"@sq0(?:atp|csp)-[A-Za-z0-9_-]{20,}", "a Square token"),
+    (r"@rubygems_[0-9a-f]{32,}", "a RubyGems key"),
+    (r"@pat-[a-z]{2}[0-9]-[0-9a-f-]{30,}", "a HubSpot token"),
+    (r"PuTTY-User-Key-File-[0-9]", "a private key"),
     (r"@AGE-SECRET-KEY-1[0-9A-Z]{20,}", "an age key"),
     (r"@eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}", "a signed web token"),
     (r"-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----", "a private key"),
     (
         r"[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@]*:(?![${<%*])[^\s/@]+@",
         "an address with a password",
+    ),
+    # The form of Go's drivers, without a scheme.
+    (
+        r"@[\w.-]+:(?![${<%*])[^\s/@:]+@(?:tcp|udp|unix)\(",
+        "an address with a password",
+    ),
+    (
+        r"\blogin\s+\S+\s+password\s+(?![${<%*])\S+",
+        "a line of .netrc with a password",
+    ),
+    (
+        r"(?i)\bauthorization[\"']?\s*[:=]\s*[\"']?(?:token|apikey|api-key|key)\s+"
+        r"(?![${<%*])[^\s\"']{6,}",
+        "a token for a request",
     ),
     (
         r"(?i)[?&](?:sig|signature|x-amz-signature|x-goog-signature)=[\w%+/=-]{16,}",
@@ -93,11 +119,15 @@ _PUBLIC: Final = re.compile(
     r"-----BEGIN (?P<kind>CERTIFICATE|[A-Z ]*PUBLIC KEY)-----[\s\S]*?-----END (?P=kind)-----"
     r"|\b(?:ssh-[a-z0-9-]+|ecdsa-[a-z0-9-]+)\s+AAAA[A-Za-z0-9+/=]+"
     r"|\b(?:sha(?:256|384|512)[-:]|SHA256:)[A-Za-z0-9+/=_-]+"
+    r"|\bpk_(?:live|test)_[A-Za-z0-9]+"
+    r"|\bdata:[a-z]+/[\w.+-]+(?:;[\w=-]+)*;base64,[A-Za-z0-9+/=_-]+"
 )
 _RUN: Final = re.compile(r"[A-Za-z0-9+/_-]{32,}={0,2}")
 #: Of neighbouring letters in random text, about two thirds are of different classes.
 _RANDOM_CHANGES: Final = 0.42
 _BASIC: Final = re.compile(r"(?i)\bbasic\s+([A-Za-z0-9+/]{8,}={0,2})(?![A-Za-z0-9+/])")
+#: The login to a registry in a configuration file of Docker.
+_REGISTRY: Final = re.compile(r"[\"']auth[\"']\s*:\s*[\"']([A-Za-z0-9+/]{8,}={0,2})")
 _REFERENCE: Final = re.compile(r"\$\{?[A-Z_][A-Z0-9_]*\}?|\$\([A-Z_][A-Z0-9_]*\)")
 _PATH: Final = re.compile(r"(?:~|\.)?(?:/[\w.-]+){2,}")
 # Yes and no, and how tokens of a vocabulary are written.
@@ -106,16 +136,26 @@ _NO_SECRET: Final = re.compile(
     r"|<\|?[^<>|]{0,40}\|?>|\[[A-Z]{2,10}\]"
 )
 _ASSIGNMENT: Final = re.compile(
-    r"(?<![A-Za-z0-9_.-])-{0,2}([A-Za-z_][A-Za-z0-9_.-]*)\s?=\s?"
+    r"(?<![A-Za-z0-9_.-])-{0,2}([A-Za-z_][A-Za-z0-9_.-]*)[\"']?\]?\s?=\s?"
     r"(\"[^\"]*\"|'[^']*'|[^\s;&|,\"']+)"
 )
 _JSON_PAIR: Final = re.compile(
     r"[\"']([A-Za-z_][\w.-]*)[\"']\s*:\s*[\"']([^\"']+)[\"']"
 )
-_HEADER: Final = re.compile(r"(?<![\w\"'-])([A-Za-z][A-Za-z0-9-]*):\s+([^\s\"']{6,})")
+_HEADER: Final = re.compile(r"(?<![\w\"'-])([A-Za-z][\w-]*):\s+[\"']?([^\s\"']{6,})")
 _PARAMETER: Final = re.compile(r"[?&;]([A-Za-z_][\w.-]*)=([^&;\s#\"']+)")
 _USER: Final = re.compile(
     r"(?:^|\s)(?:-u|--user|--proxy-user)[\s=]+[\"']?[^\s:\"'$]+:([^\s\"']+)"
+)
+# Commands whose flag for a password is a single letter.
+_CLIENT: Final = re.compile(
+    r"\b(?:mysql(?:dump|admin)?|mariadb)\b[^|;&\n]*\s-p(?P<a>\S+)"
+    r"|\bsshpass\s+-p\s?(?P<b>\S+)"
+    r"|\bredis-cli\b[^|;&\n]*\s-a\s+(?P<c>\S+)"
+    r"|\b(?:mongosh?|(?:docker|podman|registry)\s+login)\b[^|;&\n]*\s-p\s+(?P<d>\S+)"
+    r"|\b(?:sqlcmd|unzip)\b[^|;&\n]*\s-P\s?(?P<e>\S+)"
+    r"|\bldap\w+\b[^|;&\n]*\s-w\s+(?P<f>\S+)"
+    r"|\s-pass(?:in|out)?\s+pass:(?P<g>\S+)"
 )
 _FLAG: Final = re.compile(r"--?([A-Za-z][A-Za-z0-9_.-]*)(?:=(.*))?", re.DOTALL)
 # The variable of ours that rolls a deployment with its secrets: NAME=counter pairs.
@@ -143,7 +183,7 @@ class NoPlaintextSecrets(
         many(PATTERN), (), "More regular expressions for values that are secrets."
     )
     allow_names: tuple[str, ...] = setting(
-        many(TEXT),
+        many(GLOB),
         (),
         "Globs of variable names that may hold a plain value in spite of their name.",
     )
@@ -202,10 +242,11 @@ class NoPlaintextSecrets(
                     continue
                 if value.startswith("-") and pattern is not _PARAMETER:
                     continue
-                if value[:1] not in {"$", "<", "{"} and self._names_literal(
-                    name, value
-                ):
+                if not _filled_in(value) and self._names_literal(name, value):
                     return f"gives {name} a plain value"
+                found = self._in_text(value) if "=" in value else None
+                if found is not None:
+                    return found
         return None
 
     def _found(self, what: str | None, where: str, subject: str) -> Iterator[Finding]:
@@ -300,6 +341,8 @@ class NoPlaintextSecrets(
             )
             return
         words = list(value)
+        line = " ".join(word for word in words if isinstance(word, str))
+        yield from self._found(self._client(line), path, subject)
         for index, word in enumerate(words):
             where = f"{path}[{index}]"
             following = words[index + 1] if index + 1 < len(words) else None
@@ -319,7 +362,7 @@ class NoPlaintextSecrets(
         if flag is None:
             return None
         value = following if flag[2] is None else flag[2]
-        if isinstance(value, str) and value[:1] in {"$", "-", "<", "{"}:
+        if isinstance(value, str) and (value.startswith("-") or _filled_in(value)):
             return None
         if value is not None and self._names_literal(flag[1], value):
             return f"gives --{flag[1]} a plain value"
@@ -334,27 +377,43 @@ class NoPlaintextSecrets(
             what = self._flag(word, following)
             if what is not None:
                 return what
-        if re.search(r"\b(?:curl|wget|http|https|xh)\b", text):
-            user = _USER.search(text)
+        return self._client(text)
+
+    def _client(self, line: str) -> str | None:
+        """Say what a command line gives to a flag that is a password by its command."""
+        if re.search(r"\b(?:curl|wget|http|https|xh)\b", line):
+            user = _USER.search(line)
             if user and not user[1].startswith("$"):
                 return "gives a user with a plain password"
-        return None
+        found = _CLIENT.search(line)
+        if found is None:
+            return None
+        given = next(v for v in found.groupdict().values() if v).strip("\"'")
+        if not given or _filled_in(given) or re.fullmatch("[0-9:]+", given):
+            return None
+        return "gives a command a plain password"
 
-    def _extra(self, value: Any, path: str, subject: str) -> Iterator[Finding]:
+    def _extra(
+        self, value: Any, path: str, subject: str, name: str = ""
+    ) -> Iterator[Finding]:
         if isinstance(value, Mapping):
-            for name, item in value.items():
-                where = f"{path}[{shown(name)}]"
-                if not isinstance(item, str):
-                    yield from self._extra(item, where, subject)
-                elif self._names_literal(name, item):
-                    yield from self._found("has a plain value", where, subject)
-                else:
-                    yield from self._found(self._in_text(item), where, subject)
+            for key, item in value.items():
+                yield from self._extra(item, f"{path}[{shown(key)}]", subject, key)
         elif isinstance(value, list):
             for index, item in enumerate(value):
-                yield from self._extra(item, f"{path}[{index}]", subject)
+                yield from self._extra(item, f"{path}[{index}]", subject, name)
+        elif self._names_literal(name, value):
+            yield from self._found("has a plain value", path, subject)
         elif isinstance(value, str):
             yield from self._found(self._in_text(value), path, subject)
+        elif value is UNKNOWN and name and not is_field(name):
+            # Of `extra` as a whole, and of a field in it, jig-no-bypass speaks.
+            yield not_known(subject, [path], "whether it holds a secret")
+
+
+def _filled_in(value: str) -> bool:
+    """Whether something else puts the value in: `$NAME`, `{{ name }}`, `%(name)s`."""
+    return value.startswith(("$", "<", "{", "%("))
 
 
 def looks_like_secret(value: Any, more: tuple[re.Pattern[str], ...] = ()) -> str | None:
@@ -366,7 +425,7 @@ def looks_like_secret(value: Any, more: tuple[re.Pattern[str], ...] = ()) -> str
             return what
     if any(pattern.search(value) for pattern in more):
         return "a secret, by a pattern of the owner"
-    for encoded in _BASIC.findall(value):
+    for encoded in (*_BASIC.findall(value), *_REGISTRY.findall(value)):
         if ":" in (_decoded(encoded) or ""):
             return "a user with a password"
     for run in _RUN.findall(_PUBLIC.sub(" ", value)):
@@ -401,5 +460,7 @@ def _is_random(run: str) -> bool:
     ]
     if not {"a", "A", "0"} <= set(classes):
         return False
-    changes = sum(one != other for one, other in itertools.pairwise(classes))
-    return changes >= _RANDOM_CHANGES * (len(classes) - 1)
+    # Only inside words: names of models are many short words with hyphens and slashes.
+    inside = [pair for pair in itertools.pairwise(classes) if "-" not in pair]
+    changes = sum(one != other for one, other in inside)
+    return changes >= _RANDOM_CHANGES * len(inside)

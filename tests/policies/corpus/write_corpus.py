@@ -1056,6 +1056,33 @@ stack("growth", [res("a", H, 2)], {COST: V}, "6 USD more, of 5", config={"jig-st
 stack("growth", [res("a", H, 1, memory=64)], {MEM: V}, "56 GiB more, of 50", config={"jig-stack-memory": {"max_growth": 50}}, baseline=[res("a", H, 1)])
 stack("external", [res("a", H, 4, 1, 4), {**res("b", H, 4, 1, 4), "external": True}], {}, "what another program owns is not this stack's")
 
+# --- The third table -----------------------------------------------------------------------------
+
+import third_table as last  # noqa: E402 - beside this file
+
+for name, why in last.SECRET_NAMES:
+    case("third-names", {"environment_variables": {name: "abc"}}, {SECRETS: V}, why)
+for name, why in last.ORDINARY_NAMES:
+    case("third-names", {"environment_variables": {name: "abc"}}, {}, why)
+for value, why in last.SECRET_VALUES:
+    case("third-values", {"environment_variables": {"GREETING": value}}, {SECRETS: V}, why)
+for value, why in last.ORDINARY_VALUES:
+    case("third-values", {"environment_variables": {"GREETING": value}}, {}, why)
+for args, label, why in last.ARGUMENTS:
+    case("args-third", {"args": args}, one(SECRETS, label), why)
+for image, label, why in last.IMAGES:
+    case("third-image", {"image": image}, one("image", label), why)
+for path, label, why in last.IGNORED:
+    case("third-ignored", {}, one("protect", label), why, options={"protect": True, "ignore_changes": [path]})
+for url, keys, label, why in last.ADDRESSES:
+    case("third-address", {}, one("no-bypass", label), why, provider={"jig:baseUrl": url}, config={"jig-no-bypass": keys})
+for extra, label, why in last.EXTRAS:
+    case("third-extra", {"extra": extra}, one("no-bypass", label), why)
+for inputs, label, why in last.SHAPES:
+    case("third-shape", {}, one("no-bypass", label), why, type=last.RAW, inputs=inputs)
+for patch, keys, labels, why in last.UNKNOWNS:
+    case("third-unknown", patch, labels, why, config={f"jig-{policy}": k for policy, k in keys.items()})
+
 # fmt: on
 
 
