@@ -3,8 +3,8 @@ What the environment says about reaching a host: certificates and proxies.
 
 `SSL_CERT_FILE` and `SSL_CERT_DIR` replace what is trusted; `HTTPS_PROXY`, `HTTP_PROXY`,
 `ALL_PROXY` and `NO_PROXY` are honoured, except that this machine is never reached
-through a proxy. It refuses, before anything is sent, a certificate file that cannot be
-read and a proxy of a kind that cannot be spoken to.
+through a proxy. A certificate file that cannot be read and a proxy of a kind that cannot be
+spoken to are refused before anything is sent.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import os
 import ssl
 import urllib.request
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import certifi
@@ -104,3 +104,75 @@ def shown(proxy: str) -> str:
     """A proxy's address without the user name and password that may stand in it."""
     parts = urlsplit(proxy)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+# --- What a failure means ----------------------------------------------------------
+
+#: OpenSSL's numbers: a certificate past its time; one for another host name, address.
+_EXPIRED: Final = 10
+_OTHER_NAME: Final = frozenset({62, 64})
+
+
+def tls_failure(cause: ssl.SSLError, where: str, setting: str) -> str:
+    """
+    Why a TLS handshake failed, and which setting to change.
+
+    Args:
+        cause: What OpenSSL said.
+        where: Host and port.
+        setting: Where the address was set.
+    """
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        if cause.verify_code == _EXPIRED:
+            return (
+                f"the certificate of {where} has expired; have it renewed, or set "
+                "this machine's clock"
+            )
+        if cause.verify_code in _OTHER_NAME:
+            return (
+                f"the certificate of {where} is for another name; check the host "
+                f"in {setting}"
+            )
+        note = ""
+        if os.environ.get("REQUESTS_CA_BUNDLE"):
+            note = " (REQUESTS_CA_BUNDLE is not read)"
+        return (
+            f"the certificate of {where} is not trusted; set SSL_CERT_FILE to a "
+            f"file with your organisation's root certificate{note}"
+        )
+    if cause.reason in {
+        "WRONG_VERSION_NUMBER",
+        "HTTP_REQUEST",
+        "RECORD_LAYER_FAILURE",
+    }:
+        return f"{where} does not speak TLS; use http:// in {setting} if that is meant"
+    return (
+        f"the TLS handshake with {where} failed ({cause.reason or 'closed'}); check "
+        f"{setting} and the proxies between"
+    )
+
+
+def proxy_setting(settings: Settings) -> str:
+    """The variables that name the proxy of this address."""
+    return f"{urlsplit(settings.base_url).scheme.upper()}_PROXY (or ALL_PROXY)"
+
+
+def proxy_refusal(settings: Settings, proxy: str, said: str) -> tuple[str, bool]:
+    """
+    Why a proxy refused to connect, and whether another attempt may end differently.
+
+    Args:
+        settings: The address that was asked for.
+        proxy: The proxy's URL.
+        said: What it answered; begins with the status.
+    """
+    status = said.partition(" ")[0]
+    answer = f" (status {status})" if status.isdigit() else ""
+    if status == "407":
+        answer = " (status 407: it wants a user name and a password that it knows)"
+    why = (
+        f"the proxy {shown(proxy)} refused to connect{answer}; check "
+        f"{proxy_setting(settings)}, or add {settings.host} to NO_PROXY"
+    )
+    # A proxy that cannot reach the host may do so a moment later.
+    return why, status not in {"400", "401", "403", "407"}
