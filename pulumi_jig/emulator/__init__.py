@@ -13,8 +13,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .process import EmulatorError, RunningEmulator, start
-    from .server import EmulatorServer
+    from pulumi_jig.emulator.process import EmulatorError, RunningEmulator, start
+    from pulumi_jig.emulator.server import EmulatorServer
 
 __all__ = ["EmulatorError", "EmulatorServer", "RunningEmulator", "start"]
 

@@ -19,8 +19,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .server import BindError, EmulatorServer, HostError
-from .store import StoreError
+from pulumi_jig.emulator.server import BindError, EmulatorServer, HostError
+from pulumi_jig.emulator.store import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,17 +17,17 @@ import uuid
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from . import replicas as lives
-from .checks import Refused, bad, required
-from .faults import FaultError
-from .messages import answer, error, refusal
+from pulumi_jig.emulator import replicas as lives
+from pulumi_jig.emulator.errors import ApiError, invalid
+from pulumi_jig.emulator.faults import FaultError
+from pulumi_jig.emulator.messages import answer, error, refusal
 
 if TYPE_CHECKING:
-    from .backend import Backend
-    from .clock import Moment
-    from .faults import Faults
-    from .journal import Journal
-    from .messages import Request, Response
+    from pulumi_jig.emulator.backend import Backend
+    from pulumi_jig.emulator.clock import Moment
+    from pulumi_jig.emulator.faults import Faults
+    from pulumi_jig.emulator.messages import Request, Response
+    from pulumi_jig.emulator.request_log import RequestLog
 
 Record = dict[str, Any]
 
@@ -40,16 +40,16 @@ _LONG_AGO = 100_000.0
 def _number(body: Record, name: str) -> float:
     value = body.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise bad(name, "must be a number")
+        raise invalid(name, "must be a number")
     if not 0 <= value < float("inf"):
-        raise bad(name, "must be 0 or more")
+        raise invalid(name, "must be 0 or more")
     return float(value)
 
 
 def _object(body: Record, name: str) -> Record:
     value = body.get(name, {})
     if not isinstance(value, dict):
-        raise bad(name, "must be an object")
+        raise invalid(name, "must be an object")
     return value
 
 
@@ -115,11 +115,11 @@ class Admin:
     """The admin interface of one server."""
 
     def __init__(
-        self, backend: Backend, faults: Faults, journal: Journal, token: str
+        self, backend: Backend, faults: Faults, request_log: RequestLog, token: str
     ) -> None:
         self._backend = backend
         self._faults = faults
-        self._journal = journal
+        self._request_log = request_log
         self._token = token
 
     def handle(self, request: Request) -> Response:
@@ -134,7 +134,7 @@ class Admin:
         parts = [unquote(p) for p in request.path[len(PREFIX) :].strip("/").split("/")]
         try:
             return self._route(request, parts)
-        except Refused as refused:
+        except ApiError as refused:
             return refusal(refused)
         except (FaultError, ValueError) as wrong:
             return error(400, str(wrong), code="invalid_value")
@@ -150,10 +150,10 @@ class Admin:
             case "GET", "requests":
                 after = request.query.get("after", "0")
                 if not (after.isascii() and after.isdigit()):
-                    raise bad("after", "must be a whole number")
-                return answer(200, {"data": self._journal.entries(int(after[:18]))})
+                    raise invalid("after", "must be a whole number")
+                return answer(200, {"data": self._request_log.entries(int(after[:18]))})
             case "DELETE", "requests":
-                self._journal.clear()
+                self._request_log.clear()
                 return answer(200, {})
             case "GET", "faults":
                 return answer(200, {"data": self._faults.records()})
@@ -195,7 +195,7 @@ class Admin:
             self._backend.store.clear()
             self._backend.deployments.holds.clear()
             self._faults.clear()
-            self._journal.clear()
+            self._request_log.clear()
         return {}
 
     def dump(self, now: Moment) -> Record:
@@ -276,7 +276,7 @@ class Admin:
         else:
             d["lag"] = d.get("lag", 0.0) - moved - 1e-6
         self._backend.store.save("deployments", d)
-        if deployments.rollouts.bring_up(d, now) is None:
+        if deployments.rollouts.advance(d, now) is None:
             return {"advanced": moved, "deployment": None}
         return {"advanced": moved, "deployment": deployments.view(d, now)}
 
@@ -300,10 +300,9 @@ class Admin:
 
     def _insert(self, body: Record, now: Moment) -> Record:
         """Insert a deployment, of any account and any name, running for long."""
-        required(body, ("account", "name"))
-        account, name = body["account"], body["name"]
+        account, name = body.get("account"), body.get("name")
         if not (isinstance(account, str) and isinstance(name, str) and name):
-            raise bad("account and name", "must be strings")
+            raise invalid("account and name", "must be strings")
         given = {
             "image": f"registry.together.ai/proj_{account}/app:1",
             "gpu_type": "none",
@@ -312,7 +311,7 @@ class Admin:
         deployments = self._backend.deployments
         since = now.at(now.progress - _LONG_AGO)
         d = deployments.insert(account, name, given, now, since=since)
-        deployments.rollouts.bring_up(d, now)
+        deployments.rollouts.advance(d, now)
         return deployments.view(d, now)
 
     def _patch(self, name: str, body: Record, now: Moment) -> Record:
@@ -335,7 +334,7 @@ class Admin:
         if fields:
             unknown = set(fields) - set(d["spec"])
             if unknown:
-                raise bad("fields", f"no such field: {', '.join(sorted(unknown))}")
+                raise invalid("fields", f"no such field: {', '.join(sorted(unknown))}")
             spec = {**d["spec"], **fields}
             backend.deployments.resolve(d["account"], spec, d["spec"], now)
             d["spec"] = spec
@@ -351,7 +350,7 @@ class Admin:
             desired = body["desired_replicas"]
             low, high = d["spec"]["min_replicas"], d["spec"]["max_replicas"]
             if not isinstance(desired, int) or not low <= desired <= high:
-                raise bad("desired_replicas", f"must be from {low} to {high}")
+                raise invalid("desired_replicas", f"must be from {low} to {high}")
             d["desired"] = desired
             rollouts.rescale(d, local)
         if "replica_events" in body:
@@ -372,7 +371,7 @@ class Admin:
                 d["replicas"] = [r for r in d["replicas"] if r["id"] != replica_id]
                 continue
             if not isinstance(event, dict):
-                raise bad("replica_events", "must hold objects")
+                raise invalid("replica_events", "must hold objects")
             replica = known.get(replica_id)
             if replica is None:
                 replica = lives.new_replica(
@@ -397,7 +396,7 @@ class Admin:
         store = self._backend.store
         record = store.by_name(noun, name) or store.by_id(noun, name)
         if record is None:
-            raise Refused(404, f"{noun[:-1]} {name} not found", code="not_found")
+            raise ApiError(404, f"{noun[:-1]} {name} not found", code="not_found")
         store.remove(noun, record["id"])
         return {}
 
@@ -406,10 +405,10 @@ class Admin:
         store = self._backend.store
         volume = store.by_name("volumes", name) or store.by_id("volumes", name)
         if volume is None:
-            raise Refused(404, f"volume {name} not found", code="not_found")
+            raise ApiError(404, f"volume {name} not found", code="not_found")
         number = body.get("version", len(volume["versions"]) - 1)
         if not isinstance(number, int) or not 0 <= number < len(volume["versions"]):
-            raise bad("version", "no such version")
+            raise invalid("version", "no such version")
         version = volume["versions"][number]
         status = body.get("status")
         if status is None:
@@ -422,7 +421,7 @@ class Admin:
                 "since": now.progress,
             }
         else:
-            raise bad("status", "must be pending, syncing, ready or failed")
+            raise invalid("status", "must be pending, syncing, ready or failed")
         store.save("volumes", volume)
         return self._backend.volumes.view(volume, now)
 

@@ -14,13 +14,12 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .clock import Clock, Moment
-from .deployments import Deployments
-from .history import History
-from .store import Store
-from .validation import GPU_TYPES
-from .vault import Vault
-from .volumes import Volumes
+from pulumi_jig.emulator.clock import Clock, Moment
+from pulumi_jig.emulator.deployments import Deployments
+from pulumi_jig.emulator.history import History
+from pulumi_jig.emulator.secrets import Secrets
+from pulumi_jig.emulator.store import Store
+from pulumi_jig.emulator.volumes import Volumes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -85,10 +84,9 @@ class Backend:
             self.clock.resume(progress=saved["progress"], wall=saved["wall"])
         self.store.before_commit = self._save_clock
         self.volumes = Volumes(self.store)
-        self.vault = Vault(self.store)
-        self.deployments = Deployments(
-            self.store, self.volumes, self.vault, (*GPU_TYPES, *gpu_types)
-        )
+        self.secrets = Secrets(self.store)
+        self.gpu_types = tuple(gpu_types)
+        self.deployments = Deployments(self.store, self.volumes, self.secrets)
         self.history = History(self.store, self.deployments)
 
     def run(self, operation: Callable[[Moment], T]) -> T:

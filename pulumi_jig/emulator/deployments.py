@@ -13,28 +13,31 @@ import hashlib
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from . import replicas as lives
-from .checks import Refused, required
-from .replicas import timestamp
-from .rollouts import Rollouts
-from .store import NameTakenError
-from .validation import (
+from pulumi_jig.emulator import replicas as lives
+from pulumi_jig.emulator.errors import ApiError, invalid, not_found
+from pulumi_jig.emulator.replicas import timestamp
+from pulumi_jig.emulator.rollouts import Rollouts
+from pulumi_jig.emulator.schemas import (
     BOUNDS,
     DEFAULTS,
     OUTSIDE_REVISION,
     REVISION_VARIABLE,
-    deployment_fields,
-    deployment_name,
-    whole_spec,
+    check_spec,
 )
+from pulumi_jig.emulator.store import NameTakenError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .clock import Moment
-    from .store import Store
-    from .vault import Vault
-    from .volumes import Volumes
+    from pulumi_jig.emulator.clock import Moment
+    from pulumi_jig.emulator.schemas import (
+        CreateDeploymentRequest,
+        LogsQuery,
+        UpdateDeploymentRequest,
+    )
+    from pulumi_jig.emulator.secrets import Secrets
+    from pulumi_jig.emulator.store import Store
+    from pulumi_jig.emulator.volumes import Volumes
 
 Record = dict[str, Any]
 
@@ -66,9 +69,9 @@ def show_mounts(spec: Record) -> list[Record]:
     ]
 
 
-def _taken(name: str) -> Refused:
+def _taken(name: str) -> ApiError:
     # Rule NAME-3: names are unique over all customers, and this text tells so.
-    return Refused(
+    return ApiError(
         400,
         f"deployment with name {name} already exists",
         param="name",
@@ -83,43 +86,36 @@ class Deployments:
     Args:
         store: where records are kept.
         volumes: the volumes that deployments mount.
-        vault: the secrets that deployments refer to.
-        gpu_types: what ``gpu_type`` may be.
-
+        secrets: the secrets that deployments refer to.
     """
 
-    def __init__(
-        self, store: Store, volumes: Volumes, vault: Vault, gpu_types: tuple[str, ...]
-    ) -> None:
+    def __init__(self, store: Store, volumes: Volumes, secrets: Secrets) -> None:
         self._store = store
         self._volumes = volumes
-        self._vault = vault
-        self._gpu_types = gpu_types
-        self.rollouts = Rollouts(store, volumes, vault)
+        self._secrets = secrets
+        self.rollouts = Rollouts(store, volumes, secrets)
         # Names and patterns whose deployments are born on hold.
         self.holds: set[str] = set()
 
     # Operations of the API.
 
-    def create(self, account: str, body: Record, now: Moment) -> Record:
+    def create(
+        self, account: str, body: CreateDeploymentRequest, now: Moment
+    ) -> Record:
         """
         Create a deployment and return it as the API shows it.
 
         Raises:
-            Refused: 400, for a bad field, a name taken, or an unknown reference.
-
+            ApiError: 400, for a name taken, a contradiction, or an unknown reference.
         """
-        required(body, ("name", "image", "gpu_type"))
-        name = deployment_name(body["name"])
-        given = deployment_fields(body, self._gpu_types)
-        return self.view(self.insert(account, name, given, now), now)
+        return self.view(self.insert(account, body.name, body.given(), now), now)
 
     def get(self, account: str, identifier: str, now: Moment) -> Record:
         """
         Return one deployment by id or name.
 
         Raises:
-            Refused: 404.
+            ApiError: 404.
 
         """
         return self.view(self.find(account, identifier, now), now)
@@ -130,23 +126,25 @@ class Deployments:
             yield self.view(d, now)
 
     def update(
-        self, account: str, identifier: str, body: Record, now: Moment
+        self,
+        account: str,
+        identifier: str,
+        body: UpdateDeploymentRequest,
+        now: Moment,
     ) -> Record:
         """
         Change a deployment by the rules of PATCH; return it as the API shows it.
 
         Raises:
-            Refused: 400, 404, or 409 while it is being deleted.
+            ApiError: 400, 404, or 409 while it is being deleted.
 
         """
         d = self.find(account, identifier, now)
         self.rollouts.not_deleting(d)
-        if body.get("name") is not None and body["name"] != d["name"]:
+        if body.name not in {None, d["name"]}:
             # Rule NAME-4: the same name is harmless, the vendor's CLI always sends it.
-            raise Refused(
-                400, "name: cannot be changed", param="name", code="invalid_value"
-            )
-        self.change(d, deployment_fields(body, self._gpu_types), now)
+            raise invalid("name", "cannot be changed")
+        self.change(d, body.given(), now)
         return self.view(d, now)
 
     def delete(self, account: str, identifier: str, now: Moment) -> Record:
@@ -154,7 +152,7 @@ class Deployments:
         Begin to take a deployment down.
 
         Raises:
-            Refused: 404.
+            ApiError: 404.
 
         """
         d = self.find(account, identifier, now)
@@ -164,7 +162,7 @@ class Deployments:
         return {}
 
     def logs(
-        self, account: str, identifier: str, wanted: dict[str, str], now: Moment
+        self, account: str, identifier: str, wanted: LogsQuery, now: Moment
     ) -> list[str]:
         """
         Return log lines, oldest first.
@@ -172,12 +170,11 @@ class Deployments:
         Args:
             account: who asks.
             identifier: id or name of the deployment.
-            wanted: ``replica_id``, ``revision`` (an id) and ``version`` (an image's tag,
-                or the last four characters of its digest), each optional.
+            wanted: which lines.
             now: the clocks.
 
         Raises:
-            Refused: 404.
+            ApiError: 404.
 
         """
         d = self.find(account, identifier, now)
@@ -185,15 +182,15 @@ class Deployments:
         images = {e["revision_id"]: e["image"] for e in self._store.events(d["id"])}
         lines = []
         for replica_id, revision_id, wall, line in d["log"]:
-            if wanted.get("replica_id") not in {None, "", replica_id}:
+            if wanted.replica_id not in {"", replica_id}:
                 continue
-            if wanted.get("revision") not in {None, "", revision_id}:
+            if wanted.revision not in {"", revision_id}:
                 continue
-            if wanted.get("version"):
+            if wanted.version:
                 image = images.get(revision_id, "")
                 tag = image.partition("@")[0].rpartition("/")[2].partition(":")[2]
                 digest = image.partition("@")[2][-4:]
-                if wanted["version"] not in {tag, digest}:
+                if wanted.version not in {tag, digest}:
                     continue
             lines.append(f"{timestamp(wall)} {replica_id} {line}")
         return lines
@@ -220,17 +217,17 @@ class Deployments:
             since: when its life began, if not now.
 
         Raises:
-            Refused: 400.
+            ApiError: 400.
 
         """
         spec = {**DEFAULTS, **given}
         # Rule DEFAULT-2: the ceiling follows the floor.
         spec.setdefault("max_replicas", spec["min_replicas"])
-        whole_spec(spec)
+        check_spec(spec)
         self.resolve(account, spec, None, now)
         # Rule DELETE-3: a name whose deployment has drained is free again.
         holder = self._store.by_name("deployments", name)
-        if holder is not None and self.rollouts.bring_up(holder, now) is not None:
+        if holder is not None and self.rollouts.advance(holder, now) is not None:
             raise _taken(name)
         d: Record = {
             "id": str(uuid.uuid4()),
@@ -258,7 +255,7 @@ class Deployments:
         Store a record.
 
         Raises:
-            Refused: 400, where another deployment holds the name.
+            ApiError: 400, where another deployment holds the name.
 
         """
         try:
@@ -269,7 +266,7 @@ class Deployments:
     def records(self, account: str | None, now: Moment) -> Iterator[Record]:
         """Iterate over deployments of an account (None: of all), up to date."""
         for record in self._store.all("deployments", account):
-            d = self.rollouts.bring_up(record, now)
+            d = self.rollouts.advance(record, now)
             if d is not None:
                 yield d
 
@@ -278,7 +275,7 @@ class Deployments:
         Return the record of a deployment of the account (None: of any), up to date.
 
         Raises:
-            Refused: 404.
+            ApiError: 404.
 
         """
         record = self._store.by_name("deployments", identifier)
@@ -289,22 +286,22 @@ class Deployments:
             record = self._store.by_id("deployments", identifier)
         # Rule ACCOUNT-2: what belongs to another account does not exist for this one.
         if record is not None and account in {None, record["account"]}:
-            d = self.rollouts.bring_up(record, now)
+            d = self.rollouts.advance(record, now)
             if d is not None:
                 return d
-        raise Refused(404, f"deployment {identifier} not found", code="not_found")
+        raise not_found(f"deployment {identifier} not found")
 
     def change(self, d: Record, given: Record, now: Moment) -> None:
         """
         Give a deployment checked values, and store what follows from them.
 
         Raises:
-            Refused: 400.
+            ApiError: 400.
 
         """
         # Rule PATCH-2, rule PATCH-4: what is given replaces, lists and all.
         spec = {**d["spec"], **given}
-        whole_spec(spec)
+        check_spec(spec)
         self.resolve(d["account"], spec, d["spec"], now)
         changed = {key for key in spec if spec[key] != d["spec"][key]}
         if not changed:
@@ -356,7 +353,7 @@ class Deployments:
         if "secret_id" not in variable:
             return variable
         shown = {k: v for k, v in variable.items() if k != "secret_id"}
-        secret = self._vault.by_id(variable["secret_id"], now)
+        secret = self._secrets.by_id(variable["secret_id"], now)
         if secret is not None and secret["expires_at"] is not None:
             # Rule ENV-5.
             shown["value_from_secret_expires_at"] = timestamp(secret["expires_at"])
@@ -377,7 +374,7 @@ class Deployments:
             now: the clocks.
 
         Raises:
-            Refused: 400.
+            ApiError: 400.
 
         """
         held = before or {"volumes": [], "model_mounts": []}
@@ -388,11 +385,11 @@ class Deployments:
                 # Untouched entries keep what they referred to.
                 variables.append(variable)
                 continue
-            secret = self._vault.find(account, reference, now)
+            secret = self._secrets.find(account, reference, now)
             if secret is None:
                 path = f"environment_variables[{index}].value_from_secret"
                 # Rule ENV-2: a secret must exist when it is referred to.
-                raise Refused(
+                raise ApiError(
                     400,
                     f"{path}: secret {reference} not found",
                     param=path,

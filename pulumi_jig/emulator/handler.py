@@ -19,20 +19,20 @@ import time
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 
-from .admin import PREFIX
-from .backend import account_of
-from .checks import Refused
-from .faults import plain_path
-from .messages import Request, Response, bearer, error, refusal
-from .pages import DATA
-from .replicas import timestamp
-from .visible import visible
+from pulumi_jig.emulator.admin import PREFIX
+from pulumi_jig.emulator.backend import account_of
+from pulumi_jig.emulator.errors import ApiError
+from pulumi_jig.emulator.faults import plain_path
+from pulumi_jig.emulator.messages import Request, Response, bearer, error, refusal
+from pulumi_jig.emulator.pages import DATA
+from pulumi_jig.emulator.replicas import timestamp
+from pulumi_jig.emulator.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .faults import Fault
-    from .server import Listener
+    from pulumi_jig.emulator.faults import Fault
+    from pulumi_jig.emulator.server import Listener
 
 # Far above any real request; a body is read into memory.
 MAX_BODY = 4 * 1024 * 1024
@@ -152,9 +152,10 @@ class Handler(BaseHTTPRequestHandler):
             fault = self.server.faults.strike(self.command, request.target, account)
             response = self._act(request, fault)
             self._record(request, account, fault, response, began)
+        # Before it is sent: the client's next request may be logged by another thread.
+        self._tell(response, account, fault, began)
         if response is not None:
             self._send(response)
-        self._tell(response, account, fault, began)
 
     def __getattr__(self, name: str) -> Any:
         """Serve every method alike; the standard library looks for ``do_<METHOD>``."""
@@ -286,7 +287,7 @@ class Handler(BaseHTTPRequestHandler):
     ) -> Response:
         try:
             return handle(request)
-        except Refused as refused:
+        except ApiError as refused:
             return refusal(refused)
         except Exception as failure:
             # Where it happened is told; the message is not, it could hold a secret.
@@ -378,7 +379,7 @@ class Handler(BaseHTTPRequestHandler):
             if isinstance(body, dict):
                 # A key can hold half a surrogate pair, which no answer could carry.
                 keys = sorted(key.encode(errors="replace").decode() for key in body)
-        self.server.journal.write(
+        self.server.request_log.write(
             at=timestamp(time.time()),
             method=request.method,
             path=plain_path(request.target),

@@ -9,38 +9,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .checks import Refused, required
-from .deployments import show_mounts
-from .replicas import timestamp
+from pulumi_jig.emulator.deployments import show_mounts
+from pulumi_jig.emulator.errors import not_found
+from pulumi_jig.emulator.replicas import timestamp
 
 if TYPE_CHECKING:
-    from .clock import Moment
-    from .deployments import Deployments
-    from .store import Store
+    from pulumi_jig.emulator.clock import Moment
+    from pulumi_jig.emulator.deployments import Deployments
+    from pulumi_jig.emulator.store import Store
 
 Record = dict[str, Any]
-
-
-def _whole(query: dict[str, str], name: str, low: int, high: int) -> int | None:
-    """
-    Return a whole number of the query, or None where it is absent.
-
-    Raises:
-        Refused: 400.
-
-    """
-    text = query.get(name)
-    if text is None:
-        return None
-    digits = text.isascii() and text.isdigit() and len(text) <= 18
-    if not digits or not low <= int(text) <= high:
-        raise Refused(
-            400,
-            f"{name}: must be a whole number from {low} to {high}",
-            param=name,
-            code="invalid_value",
-        )
-    return int(text)
 
 
 class History:
@@ -51,21 +29,21 @@ class History:
         self._deployments = deployments
 
     def events(
-        self, account: str, identifier: str, query: dict[str, str], now: Moment
+        self,
+        account: str,
+        identifier: str,
+        limit: int,
+        before: int | None,
+        now: Moment,
     ) -> Record:
         """
-        Return revision events, newest first.
+        Return at most *limit* revision events, newest first.
 
         Raises:
-            Refused: 400 for a bad ``limit`` or ``before``, 404.
-
+            ApiError: 404.
         """
         d = self._deployments.find(account, identifier, now)
-        limit = _whole(query, "limit", 1, 100)
-        before = _whole(query, "before", 0, 10**18 - 1)
-        found = self._store.events(
-            d["id"], before=before, limit=10 if limit is None else limit
-        )
+        found = self._store.events(d["id"], before=before, limit=limit)
         return {"object": "list", "data": found}
 
     def revision(
@@ -75,7 +53,7 @@ class History:
         Return the configuration of one revision, by number or id.
 
         Raises:
-            Refused: 404, also where the configuration is no longer kept.
+            ApiError: 404, also where the configuration is no longer kept.
 
         """
         d = self._deployments.find(account, identifier, now)
@@ -118,28 +96,18 @@ class History:
         return shown
 
     def roll_back(
-        self, account: str, identifier: str, body: Record, now: Moment
+        self, account: str, identifier: str, revision: str, now: Moment
     ) -> Record:
         """
         Re-apply the spec of an earlier revision; return the deployment.
 
         Raises:
-            Refused: 400, 404, or 409 while it is being deleted.
-
+            ApiError: 404, or 409 while it is being deleted.
         """
-        required(body, ("revision_identifier",))
-        wanted = body["revision_identifier"]
-        if not isinstance(wanted, str) or not wanted:
-            raise Refused(
-                400,
-                "revision_identifier: must be a revision number or id, as a string",
-                param="revision_identifier",
-                code="invalid_value",
-            )
         d = self._deployments.find(account, identifier, now)
         rollouts = self._deployments.rollouts
         rollouts.not_deleting(d)
-        kept = self._kept(d, wanted)
+        kept = self._kept(d, revision)
         if kept["revision_id"] != d["revision_id"]:
             # Rule HISTORY-3: the old revision's own id and number become active again.
             rollouts.reactivate(d, kept, "rollback", rollouts.local(d, now))
@@ -150,5 +118,5 @@ class History:
         kept = self._store.revision(d["id"], revision)
         if kept is None:
             # Rule HISTORY-2: an old configuration is gone, though its event is listed.
-            raise Refused(404, f"revision {revision} not found", code="not_found")
+            raise not_found(f"revision {revision} not found")
         return kept

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
-from .checks import Refused
+from pulumi_jig.emulator.errors import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,16 +56,16 @@ class Request:
         Return the body as a JSON object; no body is an empty one.
 
         Raises:
-            Refused: 400.
+            ApiError: 400.
 
         """
         # Rule BODY-3: a body is read as JSON whatever its content type says.
         try:
             value = json.loads(self.body or b"{}", parse_constant=_no_constant)
         except (ValueError, RecursionError):
-            raise Refused(400, "the body is not valid JSON", code="bad_json") from None
+            raise ApiError(400, "the body is not valid JSON", code="bad_json") from None
         if not isinstance(value, dict):
-            raise Refused(400, "the body must be a JSON object", code="bad_json")
+            raise ApiError(400, "the body must be a JSON object", code="bad_json")
         return value
 
 
@@ -80,7 +80,9 @@ class Response:
 
 
 def encode(value: object) -> bytes:
-    """Return a value as compact JSON."""
+    """Return a value as compact JSON; what is encoded already stays as it is."""
+    if isinstance(value, bytes):
+        return value
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
 
 
@@ -112,7 +114,7 @@ def error(
     return answer(status, {"error": told}, headers)
 
 
-def refusal(refused: Refused) -> Response:
+def refusal(refused: ApiError) -> Response:
     """Return the answer that a refusal stands for."""
     return error(
         refused.status, refused.message, param=refused.param, code=refused.code

@@ -1,196 +1,112 @@
-"""
-What the emulator serves, described by hand in OpenAPI 3.1.
-
-Written beside the code, not generated from it, so that a tool that compares the two
-finds where one of them is wrong. It describes this server: bounds and shapes that the
-real service's documents leave open are the ones that are held here.
-"""
+"""The OpenAPI 3.1 description of the API, made from its routes and models."""
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from typing import Any
 
-from .openapi_schemas import SCHEMAS, TEXT, ref
+from pydantic.json_schema import models_json_schema
+
+from pulumi_jig.emulator.api import ROUTES, Route
+from pulumi_jig.emulator.schemas import Error, Schema
 
 Record = dict[str, Any]
 
-
-# Ids and names in paths: what an HTTP path carries unharmed. (Secrets may hold a slash
-# too, which is sent encoded.)
-_ID: Record = {
-    "name": "id",
-    "in": "path",
-    "required": True,
-    "description": "Id or name.",
-    "schema": {"type": "string", "minLength": 1, "pattern": "^[A-Za-z0-9_-]+$"},
+_ERRORS = {
+    400: "A field is wrong, missing, or refers to nothing.",
+    401: "The key is missing or refused.",
+    404: "This account has no such resource.",
+    409: "It is in use, or being deleted.",
 }
 
 
-def _query(name: str, schema: Record, description: str) -> Record:
-    return {"name": name, "in": "query", "description": description, "schema": schema}
+def _content(model: type[Schema]) -> Record:
+    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
+    return {"application/json": {"schema": schema}}
 
 
-def _operation(
-    summary: str,
-    answer: str,
-    *statuses: int,
-    body: str | None = None,
-    parameters: tuple[Record, ...] = (),
-) -> Record:
-    """Return an operation; every one can answer 401, and the errors named."""
-    said = {
-        400: "A field is wrong, missing, or refers to nothing.",
-        401: "The key is missing or refused.",
-        404: "There is no such thing in this account.",
-        409: "It is in use, or being deleted.",
-    }
-    operation: Record = {
-        "summary": summary,
+def _parameters(route: Route) -> list[Record]:
+    found: list[Record] = [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": "Id or name.",
+            # What an HTTP path carries unharmed. (Names of secrets may hold a slash,
+            # which is sent encoded.)
+            "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"},
+        }
+        for name in re.findall(r"\{(\w+)\*?\}", route.path)
+    ]
+    if route.query is not None:
+        properties = route.query.model_json_schema()["properties"]
+        found += [
+            {"name": name, "in": "query", "schema": _plain(schema)}
+            for name, schema in properties.items()
+        ]
+    return found
+
+
+def _plain(schema: Record) -> Record:
+    """Return the schema of a query parameter, which can be left out but not be null."""
+    kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
+    kept = {k: v for k, v in schema.items() if k not in {"anyOf", "default", "title"}}
+    return {**kinds[0], **kept} if kinds else kept
+
+
+def _operation(route: Route) -> Record:
+    described: Record = {
+        "summary": route.summary,
         "responses": {
-            "200": {
-                "description": "Done.",
-                "content": {"application/json": {"schema": ref(answer)}},
-            },
+            "200": {"description": "Done.", "content": _content(route.response)},
             **{
                 str(status): {
-                    "description": said[status],
-                    "content": {"application/json": {"schema": ref("Error")}},
+                    "description": _ERRORS[status],
+                    "content": _content(Error),
                 }
-                for status in sorted({400, 401, *statuses})
+                for status in (400, 401, *route.errors)
             },
         },
     }
-    if parameters:
-        operation["parameters"] = list(parameters)
-    if body is not None:
-        operation["requestBody"] = {
+    if parameters := _parameters(route):
+        described["parameters"] = parameters
+    if route.body is not None:
+        fields = route.body.model_fields.values()
+        described["requestBody"] = {
             # No body is an empty one: enough where no key is required.
-            "required": "required" in SCHEMAS[body],
-            "content": {"application/json": {"schema": ref(body)}},
+            "required": any(field.is_required() for field in fields),
+            "content": _content(route.body),
         }
-    return operation
+    return described
 
 
-def _noun(
-    path: str, item: str, listing: str, create: str, update: str, *extra: Record
-) -> Record:
-    """Return the two paths that every noun has."""
+@cache
+def document() -> Record:
+    """Return the description."""
+    models = {Error} | {route.response for route in ROUTES}
+    models |= {route.body for route in ROUTES if route.body is not None}
+    _, schemas = models_json_schema(
+        [(model, "validation") for model in sorted(models, key=lambda m: m.__name__)],
+        ref_template="#/components/schemas/{model}",
+    )
+    paths: Record = {}
+    for route in ROUTES:
+        path = paths.setdefault(route.path.replace("*", ""), {})
+        path[route.method.lower()] = _operation(route)
     return {
-        path: {
-            "get": _operation("List", listing),
-            "post": _operation("Create", item, body=create),
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Deployments API, emulated by pulumi_jig",
+            "version": "1",
+            "description": "What the emulator serves. Every path can also be written "
+            "without /v1. Unknown keys of a request are ignored.",
         },
-        path + "/{id}": {
-            "get": _operation("Get", item, 404, parameters=(_ID, *extra)),
-            "patch": _operation(
-                "Update", item, 404, 409, body=update, parameters=(_ID,)
-            ),
-            "delete": _operation("Delete", "Empty", 404, 409, parameters=(_ID,)),
+        "servers": [{"url": "/v1"}],
+        "security": [{"bearer": []}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+            "schemas": schemas["$defs"],
         },
     }
-
-
-DOCUMENT: Record = {
-    "openapi": "3.1.0",
-    "info": {
-        "title": "Deployments API, emulated by pulumi_jig",
-        "version": "1",
-        "description": "What the emulator serves. Every path can also be written "
-        "without /v1. Unknown keys of a request are ignored.",
-    },
-    "servers": [{"url": "/v1"}],
-    "security": [{"bearer": []}],
-    "paths": {
-        **_noun(
-            "/deployments",
-            "DeploymentResponseItem",
-            "DeploymentListResponse",
-            "CreateDeploymentRequest",
-            "UpdateDeploymentRequest",
-        ),
-        "/deployments/{id}/logs": {
-            "get": _operation(
-                "Logs",
-                "DeploymentLogs",
-                404,
-                parameters=(
-                    _ID,
-                    _query("replica_id", TEXT, "Of this replica."),
-                    _query("revision", TEXT, "Of this revision (its id)."),
-                    _query("version", TEXT, "Image tag or last 4 of its digest."),
-                    _query(
-                        "follow",
-                        {"enum": ["false", "0", ""]},
-                        "true streams one JSON object per line, without end.",
-                    ),
-                ),
-            )
-        },
-        "/deployments/{id}/revisions": {
-            "get": _operation(
-                "Revision events, newest first",
-                "DeploymentRevisionEventList",
-                404,
-                parameters=(
-                    _ID,
-                    _query(
-                        "limit",
-                        {"type": "integer", "minimum": 1, "maximum": 100},
-                        "Default 10.",
-                    ),
-                    _query(
-                        "before",
-                        {"type": "integer", "minimum": 0, "maximum": 10**18 - 1},
-                        "Events with a lower number only.",
-                    ),
-                ),
-            )
-        },
-        "/deployments/{id}/revisions/{revision}": {
-            "get": _operation(
-                "Configuration of a revision",
-                "DeploymentRevision",
-                404,
-                parameters=(_ID, {**_ID, "name": "revision"}),
-            )
-        },
-        "/deployments/{id}/rollback": {
-            "post": _operation(
-                "Re-apply a revision",
-                "DeploymentResponseItem",
-                404,
-                409,
-                body="RollbackRequest",
-                parameters=(_ID,),
-            )
-        },
-        **_noun(
-            "/deployments/secrets",
-            "SecretResponseItem",
-            "ListSecretsResponse",
-            "CreateSecretRequest",
-            "UpdateSecretRequest",
-        ),
-        **_noun(
-            "/deployments/storage/volumes",
-            "VolumeResponseItem",
-            "ListVolumesResponse",
-            "CreateVolumeRequest",
-            "UpdateVolumeRequest",
-            _query("version", {"type": "integer", "minimum": 0}, "Default: current."),
-        ),
-        "/deployments/prewarm": {
-            "post": _operation(
-                "Warm caches (does nothing)", "Empty", body="PrewarmRequest"
-            )
-        },
-        "/image-repositories/base-path": {
-            "get": _operation("Registry of the project", "BasePath")
-        },
-        "/whoami": {"get": _operation("Who the key is", "Whoami")},
-    },
-    "components": {
-        "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
-        "schemas": SCHEMAS,
-    },
-}

@@ -15,18 +15,18 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from . import replicas as lives
-from .clock import INSTANT
-from .replicas import timestamp
-from .visible import visible_data
+from pulumi_jig.emulator import replicas as lives
+from pulumi_jig.emulator.clock import INSTANT
+from pulumi_jig.emulator.replicas import timestamp
+from pulumi_jig.emulator.visible import visible_data
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .backend import Backend
-    from .clock import Moment
-    from .faults import Faults
-    from .journal import Journal
+    from pulumi_jig.emulator.backend import Backend
+    from pulumi_jig.emulator.clock import Moment
+    from pulumi_jig.emulator.faults import Faults
+    from pulumi_jig.emulator.request_log import RequestLog
 
 Record = dict[str, Any]
 
@@ -54,14 +54,16 @@ class Overview:
     Args:
         backend: the service.
         faults: the faults in force.
-        journal: the request log.
+        request_log: the request log.
 
     """
 
-    def __init__(self, backend: Backend, faults: Faults, journal: Journal) -> None:
+    def __init__(
+        self, backend: Backend, faults: Faults, request_log: RequestLog
+    ) -> None:
         self._backend = backend
         self._faults = faults
-        self._journal = journal
+        self._request_log = request_log
         # Tells a page that numbers begin anew, since the process did.
         self.run = uuid.uuid4().hex[:12]
 
@@ -282,7 +284,7 @@ class Overview:
         return {k: fault[k] for k in (*shown, "status", "drop", "seen", "struck")}
 
     def _requests(self, after: int) -> Record:
-        entries = self._journal.entries()
+        entries = self._request_log.entries()
         return {
             # Older ones are forgotten, or were never kept.
             "first": entries[0]["number"] if entries else None,

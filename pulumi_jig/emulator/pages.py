@@ -13,13 +13,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .checks import bad
-from .messages import Request, Response, answer
+from pulumi_jig.emulator.errors import invalid
+from pulumi_jig.emulator.messages import Request, Response, answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from .overview import Overview
+    from pulumi_jig.emulator.overview import Overview
 
 _SITE = Path(__file__).with_name("site")
 
@@ -72,10 +72,10 @@ class Pages:
     @staticmethod
     def _openapi(request: Request) -> Response:
         del request
-        # Loaded when asked for: it is the largest module and most runs never ask.
-        from .openapi import DOCUMENT
+        # Made when asked for: most runs never ask.
+        from pulumi_jig.emulator.openapi import document
 
-        return answer(200, DOCUMENT)
+        return answer(200, document())
 
     @staticmethod
     def _file(request: Request) -> Response:
@@ -88,7 +88,7 @@ class Pages:
         query = request.query
         after = query.get("after", "0")
         if not (after.isascii() and after.isdigit()):
-            raise bad("after", "must be a whole number")
+            raise invalid("after", "must be a whole number")
         # A page that outlived a restart counts by the numbers of another process.
         known = query.get("run") == self._overview.run
         seen = self._overview.look(

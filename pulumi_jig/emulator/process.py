@@ -15,7 +15,7 @@ import sys
 import tempfile
 from typing import IO, TYPE_CHECKING, Self
 
-from .admin_client import AdminClient
+from pulumi_jig.emulator.admin_client import AdminClient
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

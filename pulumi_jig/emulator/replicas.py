@@ -12,10 +12,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from .scripts import SCRIPTS, Step, behaviour_of
+from pulumi_jig.emulator.behaviors import BEHAVIORS, Step, behaviour_of
 
 if TYPE_CHECKING:
-    from .clock import Moment
+    from pulumi_jig.emulator.clock import Moment
 
 Record = dict[str, Any]
 
@@ -50,7 +50,7 @@ def new_replica(
 
 def step_of(replica: Record) -> Step:
     """Return the step that a replica is on."""
-    return SCRIPTS[replica["script"]][replica["step"]]
+    return BEHAVIORS[replica["script"]][replica["step"]]
 
 
 def is_draining(replica: Record) -> bool:
@@ -122,7 +122,7 @@ def walk(
             # Rule VOLUME-6: a replica waits for the content of its volume.
             state, since = content
             if state == "failed" and replica["script"] != "preload-failed":
-                last = len(SCRIPTS["preload-failed"]) - 1
+                last = len(BEHAVIORS["preload-failed"]) - 1
                 since = max(replica["since"], since)
                 replica.update(script="preload-failed", step=last, since=since)
                 enter(step_of(replica))

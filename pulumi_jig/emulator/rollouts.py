@@ -12,16 +12,16 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from . import replicas as lives
-from . import scripts
-from .checks import Refused
-from .replicas import timestamp
+from pulumi_jig.emulator import behaviors
+from pulumi_jig.emulator import replicas as lives
+from pulumi_jig.emulator.errors import ApiError
+from pulumi_jig.emulator.replicas import timestamp
 
 if TYPE_CHECKING:
-    from .clock import Moment
-    from .store import Store
-    from .vault import Vault
-    from .volumes import Volumes
+    from pulumi_jig.emulator.clock import Moment
+    from pulumi_jig.emulator.secrets import Secrets
+    from pulumi_jig.emulator.store import Store
+    from pulumi_jig.emulator.volumes import Volumes
 
 Record = dict[str, Any]
 
@@ -38,14 +38,14 @@ class Rollouts:
     Args:
         store: where records are kept.
         volumes: whose contents replicas wait for.
-        vault: whose secrets replicas need.
+        secrets: whose secrets replicas need.
 
     """
 
-    def __init__(self, store: Store, volumes: Volumes, vault: Vault) -> None:
+    def __init__(self, store: Store, volumes: Volumes, secrets: Secrets) -> None:
         self._store = store
         self._volumes = volumes
-        self._vault = vault
+        self._secrets = secrets
 
     # Time.
 
@@ -56,7 +56,7 @@ class Rollouts:
             return now.at(d["held_at"])
         return now.at(now.progress - d.get("lag", 0.0))
 
-    def bring_up(self, d: Record, now: Moment) -> Record | None:
+    def advance(self, d: Record, now: Moment) -> Record | None:
         """Bring a record up to *now* and store what changed; None once it is gone."""
         now = self.local(d, now)
         if "deleting_since" in d:
@@ -101,7 +101,9 @@ class Rollouts:
         serving = [r for r in self.target(d) if lives.is_serving(r)]
         if len(serving) < d["desired"]:
             return False
-        done = max([d["phase_since"] + scripts.SETTLE, *(r["since"] for r in serving)])
+        done = max(
+            [d["phase_since"] + behaviors.SETTLE, *(r["since"] for r in serving)]
+        )
         if now.progress < done:
             return False
         d["phase"] = "Steady"
@@ -124,7 +126,7 @@ class Rollouts:
         ]
         if not failed:
             return False
-        since = min(r["since"] for r in failed) + scripts.PATIENCE
+        since = min(r["since"] for r in failed) + behaviors.PATIENCE
         before = self._store.revision(d["id"], str(good))
         if now.progress < since or before is None:
             return False
@@ -134,7 +136,9 @@ class Rollouts:
 
     @staticmethod
     def _grace(d: Record) -> float:
-        return float(min(scripts.DRAIN, d["spec"]["termination_grace_period_seconds"]))
+        return float(
+            min(behaviors.DRAIN, d["spec"]["termination_grace_period_seconds"])
+        )
 
     @staticmethod
     def next_change(d: Record, now: Moment) -> float | None:
@@ -150,9 +154,9 @@ class Rollouts:
                     waits.append(replica["draining_since"] + grace - now.progress)
             serving = sum(map(lives.is_serving, Rollouts.target(d)))
             if d["phase"] != "Steady" and serving >= d["desired"]:
-                waits.append(d["phase_since"] + scripts.SETTLE - now.progress)
+                waits.append(d["phase_since"] + behaviors.SETTLE - now.progress)
             waits += [
-                r["since"] + scripts.PATIENCE - now.progress
+                r["since"] + behaviors.PATIENCE - now.progress
                 for r in d["replicas"]
                 if r["script"] == "rollback" and lives.is_failed(r)
             ]
@@ -224,7 +228,7 @@ class Rollouts:
         spec = d["spec"]
         missing = any(
             "secret_id" in variable
-            and self._vault.by_id(variable["secret_id"], now) is None
+            and self._secrets.by_id(variable["secret_id"], now) is None
             for variable in spec["environment_variables"]
         )
         replica = lives.new_replica(
@@ -316,11 +320,11 @@ class Rollouts:
         Refuse a change of a deployment that is going.
 
         Raises:
-            Refused: 409.
+            ApiError: 409.
 
         """
         if "deleting_since" in d:
-            raise Refused(
+            raise ApiError(
                 409, f"deployment {d['name']} is being deleted", code="deleting"
             )
 

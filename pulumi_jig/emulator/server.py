@@ -16,15 +16,15 @@ from http.server import ThreadingHTTPServer
 from socketserver import TCPServer
 from typing import TYPE_CHECKING, Any, Self
 
-from .admin import Admin, new_token
-from .admin_client import AdminClient
-from .backend import Backend
-from .faults import Faults
-from .handler import Handler, is_loopback
-from .journal import Journal
-from .overview import Overview
-from .pages import Pages
-from .responses import Api
+from pulumi_jig.emulator.admin import Admin, new_token
+from pulumi_jig.emulator.admin_client import AdminClient
+from pulumi_jig.emulator.api import Api
+from pulumi_jig.emulator.backend import Backend
+from pulumi_jig.emulator.faults import Faults
+from pulumi_jig.emulator.handler import Handler, is_loopback
+from pulumi_jig.emulator.overview import Overview
+from pulumi_jig.emulator.pages import Pages
+from pulumi_jig.emulator.request_log import RequestLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -48,7 +48,7 @@ class Listener(ThreadingHTTPServer):
     api: Api
     admin: Admin | None
     faults: Faults
-    journal: Journal
+    request_log: RequestLog
     pages: Pages
     quiet: bool
     connections: set[socket.socket]
@@ -131,14 +131,16 @@ class EmulatorServer:
             raise BindError(message) from None
         server = self._server
         server.api = Api(self.backend)
-        server.faults, server.journal = Faults(), Journal()
-        server.pages = Pages(Overview(self.backend, server.faults, server.journal))
+        server.faults, server.request_log = Faults(), RequestLog()
+        server.pages = Pages(Overview(self.backend, server.faults, server.request_log))
         server.quiet, server.connections = quiet, set()
         self.admin_token = new_token() if admin else None
         server.admin = (
             None
             if self.admin_token is None
-            else Admin(self.backend, server.faults, server.journal, self.admin_token)
+            else Admin(
+                self.backend, server.faults, server.request_log, self.admin_token
+            )
         )
         self.port = int(server.server_address[1])
         shown = f"[{name}]" if ":" in name else name

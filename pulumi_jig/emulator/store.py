@@ -111,7 +111,7 @@ class Store:
             database.isolation_level = None
             # One process per file: two would each believe that it is the service.
             database.execute("PRAGMA locking_mode = EXCLUSIVE")
-            database.execute("PRAGMA journal_mode = WAL")
+            database.execute("PRAGMA request_log_mode = WAL")
             database.execute("PRAGMA synchronous = NORMAL")
             database.execute("BEGIN IMMEDIATE")
             version = database.execute("PRAGMA user_version").fetchone()[0]

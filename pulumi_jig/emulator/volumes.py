@@ -12,14 +12,17 @@ import re
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from . import scripts
-from .checks import Refused, bad, check_text, required
-from .replicas import timestamp
-from .store import NameTakenError
+from pulumi_jig.emulator import behaviors
+from pulumi_jig.emulator.errors import ApiError, not_found
+from pulumi_jig.emulator.replicas import timestamp
+from pulumi_jig.emulator.store import NameTakenError
 
 if TYPE_CHECKING:
-    from .clock import Moment
-    from .store import Store
+    from collections.abc import Iterator
+
+    from pulumi_jig.emulator.clock import Moment
+    from pulumi_jig.emulator.schemas import CreateVolumeRequest, UpdateVolumeRequest
+    from pulumi_jig.emulator.store import Store
 
 Record = dict[str, Any]
 
@@ -33,55 +36,6 @@ _SLOW = re.compile(r"/slow(?=[/._-]|$)")
 _FILES = 4
 _FILE_SIZE = 250_000_000
 
-_NAME = re.compile(r"[A-Za-z0-9_\-.]{1,100}")
-
-
-def volume_fields(body: Record) -> Record:
-    """
-    Return the fields that a volume's body sets, each checked.
-
-    Raises:
-        Refused: 400.
-
-    """
-    fields: Record = {}
-    if body.get("name") is not None:
-        name = body["name"]
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
-            raise bad("name", "must be 1-100 letters, digits, or any of _ - .")
-        fields["name"] = name
-    if body.get("type") is not None and body["type"] != "readOnly":
-        raise bad("type", "must be readOnly")
-    if body.get("content") is not None:
-        fields["content"] = _content(body["content"])
-    return fields
-
-
-def _content(value: Any) -> Record:
-    if not isinstance(value, dict):
-        raise bad("content", "must be an object")
-    if value.get("type") not in (None, "files"):
-        raise bad("content.type", "must be files")
-    prefix, origin = value.get("source_prefix"), value.get("origin")
-    # Rule VOLUME-1.
-    if (prefix is None) == (origin is None):
-        raise bad("content", "exactly one of source_prefix and origin must be set")
-    if prefix is not None:
-        text = check_text("content.source_prefix", prefix, most=1024)
-        if not text:
-            raise bad("content.source_prefix", "must not be empty")
-        return {"type": "files", "source_prefix": text}
-    source = origin.get("s3") if isinstance(origin, dict) else None
-    if not isinstance(source, dict):
-        raise bad("content.origin.s3", "must be an object with uri and role_arn")
-    uri = check_text("content.origin.s3.uri", source.get("uri"), most=1024)
-    if not re.fullmatch(r"s3://[^/\s]+(/\S*)?", uri):
-        raise bad("content.origin.s3.uri", "must be s3://bucket or s3://bucket/prefix")
-    role = check_text("content.origin.s3.role_arn", source.get("role_arn"), most=2048)
-    if not re.fullmatch(r"arn:[a-z0-9-]+:iam::\d{12}:role/\S+", role, re.ASCII):
-        raise bad("content.origin.s3.role_arn", "must be the ARN of an IAM role")
-    return {"type": "files", "origin": {"s3": {"uri": uri, "role_arn": role}}}
-
 
 class Volumes:
     """Volumes of all accounts."""
@@ -91,16 +45,14 @@ class Volumes:
 
     # Operations of the API.
 
-    def create(self, account: str, body: Record, now: Moment) -> Record:
+    def create(self, account: str, body: CreateVolumeRequest, now: Moment) -> Record:
         """
         Create a volume with its version 0 and return it as the API shows it.
 
         Raises:
-            Refused: 400.
-
+            ApiError: 400, for a name that is taken.
         """
-        required(body, ("name", "type", "content"))
-        fields = volume_fields(body)
+        fields = body.given()
         volume: Record = {
             "id": str(uuid.uuid4()),
             "account": account,
@@ -114,51 +66,40 @@ class Volumes:
         return self.view(volume, now)
 
     def get(
-        self, account: str, identifier: str, version: str | None, now: Moment
+        self, account: str, identifier: str, version: int | None, now: Moment
     ) -> Record:
         """
         Return a volume by id or name, at its current version or at *version*.
 
         Raises:
-            Refused: 400 for a version that is not a number, 404.
-
+            ApiError: 404.
         """
         volume = self._existing(account, identifier)
-        if version is None:
-            return self.view(volume, now)
-        if not (version.isascii() and version.isdigit()):
-            raise Refused(
-                400,
-                "version: must be a whole number",
-                param="version",
-                code="invalid_value",
-            )
-        number = int(version[:18])
-        if number >= len(volume["versions"]):
-            raise Refused(
-                404,
-                f"volume {volume['name']} has no version {version}",
-                code="not_found",
-            )
-        return self.view(volume, now, number)
+        if version is not None and version >= len(volume["versions"]):
+            raise not_found(f"volume {volume['name']} has no version {version}")
+        return self.view(volume, now, version)
 
-    def list_all(self, account: str, now: Moment) -> Record:
-        """Return the account's volumes, oldest first."""
-        found = [self.view(v, now) for v in self._store.all("volumes", account)]
-        return {"object": "list", "data": found}
+    def list_all(self, account: str, now: Moment) -> Iterator[Record]:
+        """Iterate over the account's volumes as the API shows them, oldest first."""
+        for volume in self._store.all("volumes", account):
+            yield self.view(volume, now)
 
     def update(
-        self, account: str, identifier: str, body: Record, now: Moment
+        self,
+        account: str,
+        identifier: str,
+        body: UpdateVolumeRequest,
+        now: Moment,
     ) -> Record:
         """
         Change a volume; content makes the next version.
 
         Raises:
-            Refused: 400 or 404.
+            ApiError: 400 or 404.
 
         """
         volume = self._existing(account, identifier)
-        fields = volume_fields(body)
+        fields = body.given()
         if not fields:
             return self.view(volume, now)
         volume["name"] = fields.get("name", volume["name"])
@@ -174,7 +115,7 @@ class Volumes:
         Delete a volume with all its versions.
 
         Raises:
-            Refused: 404, or 409 while a deployment mounts it.
+            ApiError: 404, or 409 while a deployment mounts it.
 
         """
         volume = self._existing(account, identifier)
@@ -184,7 +125,7 @@ class Volumes:
             deployment = self._store.by_id("deployments", user)
             names.append(deployment["name"] if deployment else user)
         if names:
-            raise Refused(
+            raise ApiError(
                 409,
                 f"failed to delete volume {volume['name']}: it is mounted by "
                 f"deployment {', '.join(sorted(names))}",
@@ -212,12 +153,12 @@ class Volumes:
             before: the mount of the same volume that the deployment has now, if any.
 
         Raises:
-            Refused: 400, for a volume or version that does not exist.
+            ApiError: 400, for a volume or version that does not exist.
 
         """
         volume = self.find(account, mount["name"])
         if volume is None:
-            raise Refused(
+            raise ApiError(
                 400,
                 f"volumes[0].name: volume not found: {mount['name']}",
                 param="volumes[0].name",
@@ -233,7 +174,7 @@ class Volumes:
                 else len(volume["versions"]) - 1
             )
         if version >= len(volume["versions"]):
-            raise Refused(
+            raise ApiError(
                 400,
                 f"volumes[0].version: volume {mount['name']} has no version {version}",
                 param="volumes[0].version",
@@ -253,7 +194,7 @@ class Volumes:
         origin = version["content"].get("origin")
         if origin is None or status in {"pending", "syncing"}:
             return status, version["since"]
-        return status, version["since"] + scripts.PENDING + self._sync(origin)
+        return status, version["since"] + behaviors.PENDING + self._sync(origin)
 
     # Versions.
 
@@ -280,9 +221,9 @@ class Volumes:
             return "ready", ""
         uri = origin["s3"]["uri"]
         gone = now.progress - version["since"]
-        if gone < scripts.PENDING:
+        if gone < behaviors.PENDING:
             return "pending", ""
-        if gone < scripts.PENDING + Volumes._sync(origin):
+        if gone < behaviors.PENDING + Volumes._sync(origin):
             return "syncing", ""
         if _MISSING.match(uri):
             bucket = _BUCKET.match(uri)
@@ -297,19 +238,19 @@ class Volumes:
     @staticmethod
     def _sync(origin: Record) -> float:
         slow = _SLOW.search(origin["s3"]["uri"])
-        return scripts.SYNC * (scripts.SLOW if slow else 1)
+        return behaviors.SYNC * (behaviors.SLOW if slow else 1)
 
     def _existing(self, account: str, identifier: str) -> Record:
         volume = self.find(account, identifier)
         if volume is None:
-            raise Refused(404, f"volume {identifier} not found", code="not_found")
+            raise not_found(f"volume {identifier} not found")
         return volume
 
     def _save(self, volume: Record) -> None:
         try:
             self._store.save("volumes", volume)
         except NameTakenError:
-            raise Refused(
+            raise ApiError(
                 400,
                 f"volume with name {volume['name']} already exists",
                 param="name",
@@ -358,7 +299,7 @@ class Volumes:
         origin = version["content"].get("origin")
         if status == "syncing" and origin is not None:
             # Rule VOLUME-8: files show as they come.
-            gone = now.progress - version["since"] - scripts.PENDING
+            gone = now.progress - version["since"] - behaviors.PENDING
             there = int(_FILES * min(max(gone / self._sync(origin), 0.0), 0.99))
         return [
             {

@@ -9,8 +9,8 @@ from chaos_engine import CANARY, PREFIX, Declared, Program
 
 from pulumi_jig.emulator.admin import Admin
 from pulumi_jig.emulator.faults import Faults
-from pulumi_jig.emulator.journal import Journal
 from pulumi_jig.emulator.messages import Request
+from pulumi_jig.emulator.request_log import RequestLog
 from pulumi_jig.naming import Mark, join_description, split_description
 from pulumi_jig.values import SecretValue
 
@@ -135,7 +135,7 @@ class Others:
     def __init__(self, world: World, engine: Engine) -> None:
         self._world = world
         self._engine = engine
-        self._admin = Admin(world.backend, Faults(), Journal(), "token")
+        self._admin = Admin(world.backend, Faults(), RequestLog(), "token")
         self.acted = False
 
     def between(self, planned: Program) -> None:

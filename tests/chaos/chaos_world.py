@@ -20,8 +20,8 @@ from pulumi_jig.client import JigClient, RetryBudget
 from pulumi_jig.client.transport import Request, Response, TransportError
 from pulumi_jig.config import Settings
 from pulumi_jig.emulator import messages
+from pulumi_jig.emulator.api import Api
 from pulumi_jig.emulator.backend import Backend
-from pulumi_jig.emulator.responses import Api
 
 if TYPE_CHECKING:
     import random
@@ -312,7 +312,7 @@ class World:
         found = found or store.by_id("deployments", reference)
         if found is None or found["account"] != "home":
             return None
-        d = self.backend.run(lambda now: rollouts.bring_up(found, now))
+        d = self.backend.run(lambda now: rollouts.advance(found, now))
         return None if d is None or "deleting_since" in d else d
 
     def records(self) -> list[Record]:

@@ -194,9 +194,10 @@ def test_a_thousand_deployments_are_one_answer(api, server):
     """All are counted and listed."""
     for number in range(1000):
         server.backend.run(
-            lambda now, number=number: server.backend.deployments.create(
+            lambda now, number=number: server.backend.deployments.insert(
                 "home",
-                {"name": f"fleet-{number}", "image": "r/a:1", "gpu_type": "none"},
+                f"fleet-{number}",
+                {"image": "r/a:1", "gpu_type": "none"},
                 now,
             )
         )

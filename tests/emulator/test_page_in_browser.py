@@ -370,8 +370,8 @@ def test_an_emulator_that_stops_is_told_and_found_again(browser, clock):
     """The page keeps what it knew, says so, and goes on when the emulator is back."""
     with EmulatorServer(wall=clock) as first:
         first.backend.run(
-            lambda now: first.backend.deployments.create(
-                "home", {"name": "kept", "image": "r/a:1", "gpu_type": "none"}, now
+            lambda now: first.backend.deployments.insert(
+                "home", "kept", {"image": "r/a:1", "gpu_type": "none"}, now
             )
         )
         browser.open(first.url + "/")
@@ -407,9 +407,10 @@ def test_a_thousand_deployments_stay_usable(page, server):
 
     def fill(now):
         for number in range(1000):
-            server.backend.deployments.create(
+            server.backend.deployments.insert(
                 "home",
-                {"name": f"fleet-{number:04}", "image": "r/a:1", "gpu_type": "none"},
+                f"fleet-{number:04}",
+                {"image": "r/a:1", "gpu_type": "none"},
                 now,
             )
 

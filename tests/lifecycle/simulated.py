@@ -21,8 +21,8 @@ from pulumi_jig.client import JigClient, RetryBudget
 from pulumi_jig.client.transport import Request, Response, TransportError
 from pulumi_jig.config import Settings
 from pulumi_jig.emulator import messages
+from pulumi_jig.emulator.api import Api
 from pulumi_jig.emulator.backend import Backend
-from pulumi_jig.emulator.responses import Api
 from pulumi_jig.lifecycle.invocation import Invocation, PartialFailureError
 from pulumi_jig.lifecycle.keys import KEY as KEYMARK
 from pulumi_jig.values import SecretValue, reveal

@@ -8,8 +8,8 @@ import json
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from pulumi_jig.emulator.api import Api, Request
 from pulumi_jig.emulator.backend import Backend
-from pulumi_jig.emulator.responses import Api, Request
 from pulumi_jig.lifecycle import memory
 from pulumi_jig.lifecycle.deployment.check import check
 from pulumi_jig.schema.responses import DeploymentResponseItem

@@ -15,7 +15,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from pulumi_jig.emulator.responses import Request
+from pulumi_jig.emulator.api import Request
 from pulumi_jig.lifecycle.deployment.inputs import create_body
 from pulumi_jig.schema.requests import CreateDeploymentRequest
 from pulumi_jig.values import unknown_paths
@@ -24,15 +24,16 @@ from pulumi_jig.values import unknown_paths
 LEFT_TO_OTHERS = (
     # Assumed quotas and lengths, of which the documents say nothing.
     "must have at most 1024 characters",
-    "must be from 0 to 100",
-    "must be from 0 to 64",
-    "must be from 1 to 400",
-    "must be from 0 to 86400",
-    "(and at most 10000)",
+    "gpu_count: must be at",
+    "min_replicas: must be at",
+    "max_replicas: must be at",
+    "storage: must be at",
+    "termination_grace_period_seconds: must be at",
+    "cpu: must be at most",
     # Words: whoever is newer than this package must be able to say his.
     "must be one of ",
     # The rule of names stands in `naming`, where the check finds it too.
-    "name: must contain lowercase letters",
+    "name: must match",
     # What only two fields together can tell is a rule of the check, not of a model.
     "must be 0 with gpu_type none",
     "min replicas cannot be greater than max replicas",

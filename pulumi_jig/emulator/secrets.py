@@ -8,69 +8,37 @@ arrived, and nothing that could leak.
 from __future__ import annotations
 
 import hashlib
-import re
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from .checks import Refused, bad, check_integer, check_text, required
-from .replicas import timestamp
-from .store import NameTakenError
+from pulumi_jig.emulator.errors import ApiError, not_found
+from pulumi_jig.emulator.replicas import timestamp
+from pulumi_jig.emulator.store import NameTakenError
 
 if TYPE_CHECKING:
-    from .clock import Moment
-    from .store import Store
+    from collections.abc import Iterator
+
+    from pulumi_jig.emulator.clock import Moment
+    from pulumi_jig.emulator.schemas import CreateSecretRequest, UpdateSecretRequest
+    from pulumi_jig.emulator.store import Store
 
 Record = dict[str, Any]
 
 
-# Rule SECRET-2.
-_NAME = re.compile(r"[A-Za-z0-9_\-/.]{1,100}")
-
-
-def secret_fields(body: Record) -> Record:
-    """
-    Return the fields that a secret's body sets, each checked.
-
-    Raises:
-        Refused: 400.
-
-    """
-    fields: Record = {}
-    if body.get("name") is not None:
-        name = body["name"]
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
-            raise bad("name", "must be 1-100 letters, digits, or any of _ - / .")
-        fields["name"] = name
-    if body.get("value") is not None:
-        value = body["value"]
-        if not isinstance(value, str) or not value:
-            raise bad("value", "must be a string of at least one character")
-        fields["value"] = check_text("value", value, most=1_000_000)
-    if body.get("description") is not None:
-        fields["description"] = check_text("description", body["description"], most=500)
-    if body.get("ttl_seconds") is not None:
-        fields["ttl_seconds"] = check_integer(
-            "ttl_seconds", body["ttl_seconds"], 86_400, 1_209_600
-        )
-    return fields
-
-
-class Vault:
+class Secrets:
     """Secrets of all accounts."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def create(self, account: str, body: Record, now: Moment) -> Record:
+    def create(self, account: str, body: CreateSecretRequest, now: Moment) -> Record:
         """
         Create a secret and return it as the API shows it, without its value.
 
         Raises:
-            Refused: 400.
-
+            ApiError: 400, for a name that is taken.
         """
-        required(body, ("name", "value"))
-        fields = secret_fields(body)
+        fields = body.given()
         # One that has expired no longer holds the name.
         self.find(account, fields["name"], now)
         secret: Record = {
@@ -90,32 +58,33 @@ class Vault:
         Return one secret by id or name.
 
         Raises:
-            Refused: 404.
+            ApiError: 404.
 
         """
         return self.view(self._existing(account, identifier, now))
 
-    def list_all(self, account: str, now: Moment) -> Record:
-        """Return the account's secrets, oldest first."""
-        found = [
-            self.view(secret)
-            for secret in self._store.all("secrets", account)
-            if not self._expired(secret, now)
-        ]
-        return {"object": "list", "data": found}
+    def list_all(self, account: str, now: Moment) -> Iterator[Record]:
+        """Iterate over the account's secrets as the API shows them, oldest first."""
+        for secret in self._store.all("secrets", account):
+            if not self._expired(secret, now):
+                yield self.view(secret)
 
     def update(
-        self, account: str, identifier: str, body: Record, now: Moment
+        self,
+        account: str,
+        identifier: str,
+        body: UpdateSecretRequest,
+        now: Moment,
     ) -> Record:
         """
         Change a secret; what the body leaves out stays.
 
         Raises:
-            Refused: 400 or 404.
+            ApiError: 400 or 404.
 
         """
         secret = self._existing(account, identifier, now)
-        fields = secret_fields(body)
+        fields = body.given()
         if "name" in fields and fields["name"] != secret["name"]:
             self.find(account, fields["name"], now)
         if fields:
@@ -127,7 +96,7 @@ class Vault:
         Delete a secret.
 
         Raises:
-            Refused: 404, or 409 while a deployment refers to it.
+            ApiError: 404, or 409 while a deployment refers to it.
 
         """
         secret = self._existing(account, identifier, now)
@@ -138,7 +107,7 @@ class Vault:
             for user, _ in users:
                 deployment = self._store.by_id("deployments", user)
                 names.append(deployment["name"] if deployment else user)
-            raise Refused(
+            raise ApiError(
                 409,
                 f"failed to delete secret {secret['name']}: it is used by deployment "
                 + ", ".join(sorted(names)),
@@ -167,7 +136,7 @@ class Vault:
     def _existing(self, account: str, identifier: str, now: Moment) -> Record:
         secret = self.find(account, identifier, now)
         if secret is None:
-            raise Refused(404, f"secret {identifier} not found", code="not_found")
+            raise not_found(f"secret {identifier} not found")
         return secret
 
     @staticmethod
@@ -189,7 +158,7 @@ class Vault:
         try:
             self._store.save("secrets", secret)
         except NameTakenError:
-            raise Refused(
+            raise ApiError(
                 400,
                 f"secret with name {secret['name']} already exists",
                 param="name",

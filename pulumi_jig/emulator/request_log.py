@@ -16,7 +16,7 @@ Record = dict[str, Any]
 KEPT = 10_000
 
 
-class Journal:
+class RequestLog:
     """The newest requests, oldest first."""
 
     def __init__(self) -> None:

@@ -142,7 +142,7 @@ _CRASHES = (
 # Rule ROLL-1, rule ROLL-6: one script per named behaviour. The first crash is not the last word: a back-off ends,
 # the container starts once more, and only then does it stay down. At time scale 0 only
 # the last step is ever seen.
-SCRIPTS: Mapping[str, tuple[Step, ...]] = {
+BEHAVIORS: Mapping[str, tuple[Step, ...]] = {
     "": (_pull(), _preload(), _PRELOADED, _start(), _READY),
     "crashloop": _CRASHES,
     "rollback": _CRASHES,
