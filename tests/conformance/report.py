@@ -20,12 +20,6 @@ if TYPE_CHECKING:
     import pytest
 
 RULES = Path(pulumi_jig.emulator.__file__).with_name("RULES.md")
-#: Rules that no run can try with a base URL and a key, and why.
-UNTRIED = {
-    "HISTORY-4": "the service decides when it changes a revision by itself",
-    "SECRET-4": "a lifetime is a day at least",
-    "SECRET-6": "a lifetime is a day at least",
-}
 
 
 def rules() -> list[str]:
@@ -56,8 +50,6 @@ class Report:
         self._service = service
         self._rules = {name: Entry() for name in rules()}
         self._questions: dict[str, Entry] = {}
-        for name, reason in UNTRIED.items():
-            self._rules[name].seen.append(reason)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note the outcome of one test."""

@@ -46,6 +46,7 @@ class Settings:
         other_key: A key of another account; rules about two accounts need it.
         image: An image that the account may run and that serves on port 8000.
         crashing_image: One whose container ends at once; rules about failure need it.
+        undone_image: One that the service itself takes back; rule HISTORY-4 needs it.
         files: A prefix of uploaded files; rules about volumes need it.
         bucket: The URI of an S3 prefix that can be copied.
         model: The id of a model that can be mounted.
@@ -58,11 +59,14 @@ class Settings:
     other_key: str = field(default="", repr=False)
     image: str = ""
     crashing_image: str = ""
+    undone_image: str = ""
     files: str = ""
     bucket: str = ""
     model: str = ""
     interval: float = 3.0
     limit: float = 900.0
+    #: Lets so many seconds pass for the service, where somebody can.
+    let_pass: Callable[[float], None] | None = field(default=None, repr=False)
     #: What no report may show; names of accounts are added as they are learnt.
     hidden: list[str] = field(default_factory=list, repr=False)
 

@@ -174,6 +174,26 @@ def test_a_container_that_crashes_is_failed_and_says_why(
     assert {reason for _, reason, _ in events(found)} == {"CrashLoopBackOff"}
 
 
+@rule("HISTORY-4")
+def test_the_service_can_change_the_active_revision_itself(
+    service: Service, needs: Any
+) -> None:
+    """A revision that it takes back is an event with the action `system`."""
+    image = needs("undone_image")
+    created = service.create()
+    name, first = created["name"], revision(created)
+    try:
+        service.serving(name)
+        assert revision(service.patch(name, image=image)) != first
+        service.until(
+            lambda: revision(service.get(name)) == first, "waiting for the old revision"
+        )
+        newest = service.ok("GET", f"{DEPLOYMENTS}/{name}/revisions")["data"][0]
+    finally:
+        service.delete(name)
+    assert (newest["action"], newest["revision_id"]) == ("system", first)
+
+
 @rule("LOGS-2", "LOGS-3")
 def test_followed_logs_are_json_lines_until_the_deployment_is_gone(
     service: Service,
@@ -182,11 +202,13 @@ def test_followed_logs_are_json_lines_until_the_deployment_is_gone(
     created = service.create()
     name = created["name"]
     lines: list[Any] = []
-    ended = threading.Event()
+    begun, ended = threading.Event(), threading.Event()
 
     def follow() -> None:
         path = f"{DEPLOYMENTS}/{name}/logs?follow=true"
         with service.stream(path) as response:
+            lines.append(response.status_code)
+            begun.set()
             lines.extend(json.loads(line) for line in response.iter_lines() if line)
         ended.set()
 
@@ -194,10 +216,14 @@ def test_followed_logs_are_json_lines_until_the_deployment_is_gone(
     try:
         service.serving(name)
         reader.start()
+        # Asked for after the end, the logs are a 404 and no stream.
+        service.until(begun.is_set, "waiting for the stream")
     finally:
         service.delete(name)
     service.until(ended.is_set, "waiting for the end of the stream", 60)
-    assert all(isinstance(line["lines"], list) for line in lines)
+    status, *sent = lines
+    assert status == 200, sent
+    assert all(isinstance(line["lines"], list) for line in sent)
 
 
 # --- open questions: asked, and noted --------------------------------------------------

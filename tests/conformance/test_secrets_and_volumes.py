@@ -5,10 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from service import DEPLOYMENTS, ROLE, SECRETS, VOLUMES, Service, param, variables
+from service import (
+    DEPLOYMENTS,
+    ROLE,
+    SECRETS,
+    VOLUMES,
+    Service,
+    events,
+    param,
+    variables,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 rule = pytest.mark.rule
 DAY = 86_400
@@ -90,6 +99,43 @@ def test_a_new_value_counts_from_now(service: Service, secret: dict) -> None:
     valued = service.ok("PATCH", path, {"value": "canary-7f3b"})
     assert described["expires_at"] == secret["expires_at"]
     assert valued["expires_at"] > secret["expires_at"]
+
+
+@rule("SECRET-4")
+def test_at_its_expiry_a_secret_is_deleted(
+    service: Service, secret: dict, let_pass: Callable[[float], None]
+) -> None:
+    """By name, by id and in the list, and its name is free."""
+    let_pass(DAY)
+    for identifier in (secret["name"], secret["id"]):
+        assert service.send("GET", f"{SECRETS}/{identifier}").status_code == 404
+    assert secret["name"] not in service.left(SECRETS)
+    again = service.ok("POST", SECRETS, {"name": secret["name"], "value": "v"})
+    service.ok("DELETE", f"{SECRETS}/{again['id']}")
+
+
+@rule("SECRET-6")
+def test_a_container_whose_secret_expired_cannot_start(
+    service: Service, secret: dict, let_pass: Callable[[float], None]
+) -> None:
+    """Replicas that run go on; one that is started later says what is missing."""
+    wanted = [{"name": "TOKEN", "value_from_secret": secret["name"]}]
+    name = service.create(environment_variables=wanted)["name"]
+    try:
+        service.serving(name)
+        let_pass(DAY)
+        assert service.get(name)["status"] == "Ready"
+        service.patch(name, args=["--again"])
+        failed = service.until(
+            lambda: (found := service.get(name))["status"] == "Failed" and found,
+            "waiting until it has failed",
+        )
+    finally:
+        service.delete(name)
+    assert sorted(events(failed)) == [
+        ("Running", "", True),
+        ("Waiting", "CreateContainerConfigError", False),
+    ]
 
 
 @rule("ENV-5", "ENV-2")
