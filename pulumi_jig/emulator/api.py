@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from pulumi_jig.emulator import schemas
+from pulumi_jig.emulator import responses, schemas
 from pulumi_jig.emulator.backend import account_of
 from pulumi_jig.emulator.errors import ApiError, invalid
 from pulumi_jig.emulator.messages import (
@@ -105,105 +105,105 @@ ROUTES = (
     Route(
         "GET", "/whoami", "Who the key is",
         lambda backend, call, _: backend.whoami(call.account, call.key),
-        schemas.Whoami,
+        responses.Whoami,
     ),
     Route(
         "GET", "/image-repositories/base-path", "Registry of the project",
         lambda _, call, __: {
             "base-path": f"https://registry.together.ai/proj_{call.account}"
         },
-        schemas.BasePath,
+        responses.BasePath,
     ),
     Route(
         "GET", "/deployments", "List",
         lambda backend, call, now: _listing(
             backend.deployments.list_all(call.account, now)
         ),
-        schemas.DeploymentListResponse,
+        responses.DeploymentListResponse,
     ),
     Route(
         "POST", "/deployments", "Create",
         lambda backend, call, now: backend.deployments.create(
             call.account, call.body, now
         ),
-        schemas.DeploymentResponseItem, schemas.CreateDeploymentRequest,
+        responses.DeploymentResponseItem, schemas.CreateDeploymentRequest,
     ),
     Route(
         "POST", "/deployments/prewarm", "Warm caches (does nothing)",
         lambda *_: {},
-        schemas.Empty, schemas.PrewarmRequest,
+        responses.Empty, schemas.PrewarmRequest,
     ),
     Route(
         "GET", "/deployments/secrets", "List",
         lambda backend, call, now: _listing(backend.secrets.list_all(call.account, now)),
-        schemas.ListSecretsResponse,
+        responses.ListSecretsResponse,
     ),
     Route(
         "POST", "/deployments/secrets", "Create",
         lambda backend, call, now: backend.secrets.create(call.account, call.body, now),
-        schemas.SecretResponseItem, schemas.CreateSecretRequest,
+        responses.SecretResponseItem, schemas.CreateSecretRequest,
     ),
     Route(
         "GET", "/deployments/secrets/{id*}", "Get",
         lambda backend, call, now: backend.secrets.get(call.account, call.id, now),
-        schemas.SecretResponseItem, errors=(404,),
+        responses.SecretResponseItem, errors=(404,),
     ),
     Route(
         "PATCH", "/deployments/secrets/{id*}", "Update",
         lambda backend, call, now: backend.secrets.update(
             call.account, call.id, call.body, now
         ),
-        schemas.SecretResponseItem, schemas.UpdateSecretRequest, errors=(404, 409),
+        responses.SecretResponseItem, schemas.UpdateSecretRequest, errors=(404, 409),
     ),
     Route(
         "DELETE", "/deployments/secrets/{id*}", "Delete",
         lambda backend, call, now: backend.secrets.delete(
             call.account, call.id, now
         ),
-        schemas.Empty, errors=(404, 409),
+        responses.Empty, errors=(404, 409),
     ),
     Route(
         "GET", "/deployments/storage/volumes", "List",
         lambda backend, call, now: _listing(backend.volumes.list_all(call.account, now)),
-        schemas.ListVolumesResponse,
+        responses.ListVolumesResponse,
     ),
     Route(
         "POST", "/deployments/storage/volumes", "Create",
         lambda backend, call, now: backend.volumes.create(call.account, call.body, now),
-        schemas.VolumeResponseItem, schemas.CreateVolumeRequest,
+        responses.VolumeResponseItem, schemas.CreateVolumeRequest,
     ),
     Route(
         "GET", "/deployments/storage/volumes/{id}", "Get",
         lambda backend, call, now: backend.volumes.get(
             call.account, call.id, call.query.version, now
         ),
-        schemas.VolumeResponseItem, query=schemas.VolumeQuery, errors=(404,),
+        responses.VolumeResponseItem, query=schemas.VolumeQuery, errors=(404,),
     ),
     Route(
         "PATCH", "/deployments/storage/volumes/{id}", "Update",
         lambda backend, call, now: backend.volumes.update(
             call.account, call.id, call.body, now
         ),
-        schemas.VolumeResponseItem, schemas.UpdateVolumeRequest, errors=(404, 409),
+        responses.VolumeResponseItem, schemas.UpdateVolumeRequest, errors=(404, 409),
     ),
     Route(
         "DELETE", "/deployments/storage/volumes/{id}", "Delete",
         lambda backend, call, _: backend.volumes.delete(call.account, call.id),
-        schemas.Empty, errors=(404, 409),
+        responses.Empty, errors=(404, 409),
     ),
     Route(
         "GET", "/deployments/{id}", "Get",
         lambda backend, call, now: backend.deployments.get(
             call.account, call.id, now
         ),
-        schemas.DeploymentResponseItem, errors=(404,),
+        responses.DeploymentResponseItem, errors=(404,),
     ),
     Route(
         "PATCH", "/deployments/{id}", "Update",
         lambda backend, call, now: backend.deployments.update(
             call.account, call.id, call.body, now
         ),
-        schemas.DeploymentResponseItem, schemas.UpdateDeploymentRequest,
+        responses.DeploymentResponseItem, schemas.UpdateDeploymentRequest,
         errors=(404, 409),
     ),
     Route(
@@ -211,32 +211,32 @@ ROUTES = (
         lambda backend, call, now: backend.deployments.delete(
             call.account, call.id, now
         ),
-        schemas.Empty, errors=(404, 409),
+        responses.Empty, errors=(404, 409),
     ),
     Route(
         "GET", "/deployments/{id}/logs", "Logs", _logs,
-        schemas.DeploymentLogs, query=schemas.LogsQuery, errors=(404,),
+        responses.DeploymentLogs, query=schemas.LogsQuery, errors=(404,),
     ),
     Route(
         "GET", "/deployments/{id}/revisions", "Revision events, newest first",
         lambda backend, call, now: backend.history.events(
             call.account, call.id, call.query.limit, call.query.before, now
         ),
-        schemas.DeploymentRevisionEventList, query=schemas.RevisionsQuery, errors=(404,),
+        responses.DeploymentRevisionEventList, query=schemas.RevisionsQuery, errors=(404,),
     ),
     Route(
         "GET", "/deployments/{id}/revisions/{revision}", "Configuration of a revision",
         lambda backend, call, now: backend.history.revision(
             call.account, call.id, call.path[1], now
         ),
-        schemas.DeploymentRevision, errors=(404,),
+        responses.DeploymentRevision, errors=(404,),
     ),
     Route(
         "POST", "/deployments/{id}/rollback", "Re-apply a revision",
         lambda backend, call, now: backend.history.roll_back(
             call.account, call.id, call.body.revision_identifier, now
         ),
-        schemas.DeploymentResponseItem, schemas.RollbackRequest, errors=(404, 409),
+        responses.DeploymentResponseItem, schemas.RollbackRequest, errors=(404, 409),
     ),
 )  # fmt: skip
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic.json_schema import models_json_schema
 
 from pulumi_jig.emulator.api import ROUTES, Route
-from pulumi_jig.emulator.schemas import Error, Schema
+from pulumi_jig.emulator.responses import Error
+
+if TYPE_CHECKING:
+    from pulumi_jig.emulator.schemas import Schema
 
 Record = dict[str, Any]
 

@@ -1,7 +1,7 @@
 """
-Every request and response of the API as a model: the one declaration of both.
+Every request of the API as a model: the one declaration of what it may be.
 
-A model validates a request, and its JSON schema is what the OpenAPI description shows.
+The model validates, and its JSON schema is what the OpenAPI description shows.
 Bounds that the service's documents leave open are the ones that this server holds.
 Whether a name is free or a volume exists is not checked here: that takes the store.
 """
@@ -105,7 +105,6 @@ NO_NUL = AfterValidator(_without_nul)
 Number = Annotated[float, AfterValidator(_shortest)]
 QueryNumber = Annotated[int, BeforeValidator(_digits)]
 Text = Annotated[str, Field(max_length=100_000), NO_NUL]
-Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 
 
 # --- Deployments.
@@ -378,81 +377,6 @@ class PrewarmRequest(Request):
     """Best effort: nothing in it is read."""
 
 
-class ReplicaEvent(Schema):
-    """What a replica does."""
-
-    image: str
-    revision_id: str
-    replica_status: str | None = None
-    replica_status_reason: str | None = None
-    replica_status_message: str | None = None
-    replica_ready_since: Time | None = None
-    volume_preload_status: str | None = None
-    volume_preload_started_at: Time | None = None
-    volume_preload_completed_at: Time | None = None
-
-
-class DeploymentResponseItem(Spec):
-    """A deployment; port and autoscaling are left out where they are not set."""
-
-    object: Literal["deployment"]
-    id: str
-    name: str
-    status: Literal["Updating", "Scaling", "Ready", "Failed", "ScaledToZero"]
-    image: str
-    gpu_type: str
-    desired_replicas: int
-    ready_replicas: int
-    replica_events: dict[str, ReplicaEvent]
-    created_at: Time
-    updated_at: Time
-
-
-class DeploymentListResponse(Schema):
-    """Deployments of the account, oldest first."""
-
-    object: Literal["list"]
-    data: list[DeploymentResponseItem]
-
-
-class DeploymentLogs(Schema):
-    """Log lines, oldest first."""
-
-    lines: list[str]
-
-
-class DeploymentRevisionEvent(Schema):
-    """A revision became active."""
-
-    object: Literal["revision_event"]
-    action: Literal["create", "update", "system", "rollback"]
-    activated_at: Time
-    event_number: int
-    image: str
-    revision_id: str
-    revision_number: int
-
-
-class DeploymentRevisionEventList(Schema):
-    """Revision events, newest first."""
-
-    object: Literal["list"]
-    data: list[DeploymentRevisionEvent]
-
-
-class DeploymentRevision(Spec):
-    """The configuration of one revision; port 0 stands for none."""
-
-    object: Literal["revision"]
-    revision_id: str
-    created_at: Time
-    protocol: str
-    image: str
-    gpu_type: str
-    # The vendor's type has a port always.
-    port: int
-
-
 class LogsQuery(Schema):
     """Which lines of the logs are wanted."""
 
@@ -502,28 +426,6 @@ class UpdateSecretRequest(_SecretRequest):
 
     name: SecretName | None = None
     value: SecretValue | None = None
-
-
-class SecretResponseItem(Schema):
-    """A secret, without its value (rule SECRET-1)."""
-
-    object: Literal["secret"]
-    id: str
-    name: str
-    description: str
-    created_at: Time
-    updated_at: Time
-    created_by: str
-    last_updated_by: str
-    ttl_seconds: int = 0
-    expires_at: Time = ""
-
-
-class ListSecretsResponse(Schema):
-    """Secrets of the account, oldest first."""
-
-    object: Literal["list"]
-    data: list[SecretResponseItem]
 
 
 # --- Volumes.
@@ -584,90 +486,12 @@ class UpdateVolumeRequest(Request):
     content: VolumeContentRequest | None = None
 
 
-class _VersionShown(Schema):
-    content: Record
-    mounted_by: list[str]
-    status: Literal["pending", "syncing", "ready", "failed"]
-    status_message: str = ""
-
-
-class VolumeVersion(_VersionShown):
-    """One version of a volume."""
-
-    version: int
-
-
-class VolumeResponseItem(_VersionShown):
-    """A volume, at its current version or at the one that was asked for."""
-
-    object: Literal["volume"]
-    id: str
-    name: str
-    type: Literal["readOnly"]
-    current_version: int
-    created_at: Time
-    updated_at: Time
-    version_history: dict[str, VolumeVersion]
-
-
-class ListVolumesResponse(Schema):
-    """Volumes of the account, oldest first."""
-
-    object: Literal["list"]
-    data: list[VolumeResponseItem]
-
-
 class VolumeQuery(Schema):
     """Which version of a volume is wanted."""
 
     version: Annotated[QueryNumber, Field(ge=0)] | None = Field(
         default=None, description="Default: the current one."
     )
-
-
-# --- Everything else.
-
-
-class Empty(Schema):
-    """Nothing."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class BasePath(Schema):
-    """The registry of the project."""
-
-    path: str = Field(alias="base-path")
-
-
-class Identified(Schema):
-    """An organization, a project or a key."""
-
-    id: str
-
-
-class Whoami(Schema):
-    """Whom the key belongs to."""
-
-    type: Literal["project_api_key"]
-    api_key: Identified
-    organization: Identified
-    project: Identified
-
-
-class ErrorBody(Schema):
-    """What is wrong."""
-
-    message: str
-    type: str
-    param: str | None = Field(...)
-    code: str | None = Field(...)
-
-
-class Error(Schema):
-    """The one shape of every error (rule ERROR-1)."""
-
-    error: ErrorBody
 
 
 # --- Reading.
