@@ -44,17 +44,30 @@ except ImportError as error:
 serve(profiles=Path(__file__).resolve().parent.parent / "profiles")
 '''
 
-#: What a team starts from; what is left out has its default, the strictest.
+#: What a team starts from: the limits that a first program meets. What is left out has
+#: its default, the strictest.
 PROFILE: Final[dict[str, Any]] = {
-    "jig-gpu-count": {"max_per_replica": 2, "max_per_deployment": 4},
+    "jig-gpu-count": {
+        "max_per_replica": 2,
+        "max_per_deployment": 4,
+        "allowed_counts": [1, 2],
+    },
     "jig-gpu-types": {
         "allow": ["h100-80gb"],
         "types": {"h100-80gb": {"usd_per_hour": 6.49, "vram_gib": 80}},
     },
-    "jig-stack-gpus": {"max_gpus": {"h100-80gb": 8}, "max_total_gpus": 8},
+    "jig-memory": {"max_gib": 256},
+    "jig-protect": {"require_protect": True},
+    "jig-stack-gpus": {
+        "max_gpus": {"h100-80gb": 8},
+        "max_total_gpus": 8,
+        "max_floor_gpus": 4,
+    },
+    "jig-stack-memory": {"max_memory_gib": 512, "max_vram_gib": 640},
     "jig-stack-cost": {
         "max_peak_usd_per_hour": 60,
         "max_floor_usd_per_hour": 30,
+        "max_deployment_usd_per_hour": 30,
         "prices_as_of": "2026-06-30",
     },
 }

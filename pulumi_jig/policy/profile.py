@@ -343,6 +343,15 @@ def notes(profile: Profile, environments: Sequence[str]) -> Iterator[str]:
                 f"{name}: there is no profile for the environment {environment}"
                 f"{near(environment, environments)}, so its defaults hold"
             )
+    counts = profile.given("jig-gpu-count")
+    most = counts.get("max_per_replica")
+    by_default = BY_NAME["jig-gpu-count"].settings["allowed_counts"].default
+    allowed = counts.get("allowed_counts", by_default)
+    if most is not None and allowed and most > max(allowed):
+        yield (
+            f"jig-gpu-count: max_per_replica is {most:g}, but allowed_counts has no count "
+            f"above {max(allowed):g}, so no replica may have as many"
+        )
     if profile.default_level == "mandatory":
         raised = [
             policy.name

@@ -56,12 +56,11 @@ class Limit(NamedTuple):
     grown_from: Decimal | None = None
 
     def text(self, quantity: Quantity) -> str:
-        """Write a sum for a sentence."""
-        minimum = "a minimum of " if self.floor else ""
+        """Write a sum with its unit; money per month, too."""
         month = ""
         if self.what == "USD per hour" and self.grown_from is None:
             month = f", or {show(quantity.low * _HOURS_PER_MONTH)} per month"
-        return f"{minimum}{quantity.text}{month}"
+        return f"{quantity.text} {self.what}{month}"
 
 
 #: What a deployment adds to the sum of a limit.
@@ -169,27 +168,32 @@ class Totals:
         most = limit.text(Quantity(limit.most))
         largest = max(total.parts, key=lambda one: total.parts[one].low)
         about = self._resources[largest if candidate is None else candidate]
+        listing = f" ({self._largest(total)})"
         if limit.grown_from is not None:
             said = (
-                f"{limit.subject} must not grow by more than {most} {limit.what} in one "
-                f"run; the state holds {show(limit.grown_from)}, and with this it would "
-                f"be {whole} ({self._largest(total)})"
+                f"{limit.subject} must not grow by more than {most} in one run; the "
+                f"state holds {show(limit.grown_from)}, and with this it would be "
+                f"{whole}{listing}"
             )
-        elif candidate is None or limit.subject == about.subject:
+        elif limit.subject == about.subject:
+            said = f"{limit.subject} must not use more than {most}; it uses {whole}"
+        elif candidate is None and limit.floor:
             said = (
-                f"{limit.subject} must not use more than {most} {limit.what}; it uses "
-                f"{whole} ({self._largest(total)})"
+                f"{limit.subject} must not have a minimum of more than {most}; it has a "
+                f"minimum of {whole}{listing}"
             )
+        elif candidate is None:
+            said = f"{limit.subject} must not use more than {most}; it uses {whole}{listing}"
         else:
             own = total.parts[candidate]
-            before = Quantity(total.low - own.low)
-            already = f"{limit.text(before)} admitted already"
-            if before.low:
+            already = f"{show(total.low - own.low)} admitted already"
+            if total.low > own.low:
                 already += f" ({self._largest(total, without=candidate)})"
+            minimum = "a minimum of " if limit.floor else ""
             said = (
                 f"{about.subject} must not take {limit.subject[:1].lower()}"
-                f"{limit.subject[1:]} over {most} {limit.what}: {already}, and it asks "
-                f"for {limit.text(own)}"
+                f"{limit.subject[1:]} over {minimum}{most}: {already}, and it asks for "
+                f"{own.text}"
             )
         return violation(
             f"{said}. {limit.fix}, or have {limit.setting} raised.",

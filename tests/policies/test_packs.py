@@ -175,6 +175,19 @@ def test_fact_5_a_quota_is_held_before_creation(pack: wire.Analyzer) -> None:
     )
 
 
+def test_a_sum_of_money_says_its_unit_and_the_month() -> None:
+    """Whoever owns the bill thinks in months; a minimum is called one."""
+    pack = wire.local(guardrails()).profile("dev")
+    inputs = good(gpu_count=2, min_replicas=4, max_replicas=4, autoscaling=None)
+    said = " ".join(d.message for d in pack.stack((DEPLOYMENT, "a", inputs)))
+
+    assert (
+        "The stack should not have a minimum of more than 30 USD per hour, or 21900 per "
+        "month; it has a minimum of 51.92 USD per hour, or 37901.6 per month (a 51.92)."
+    ) in said
+    assert 'The deployment "a" should not use more than 30 USD per hour' in said
+
+
 def test_fact_6_stack_policies_read_inputs_and_outputs(pack: wire.Analyzer) -> None:
     """Outputs echo the inputs and hold more; what is added changes no judgement."""
     pack.profile("dev")

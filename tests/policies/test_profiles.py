@@ -262,6 +262,13 @@ def test_all_is_told_what_it_makes_mandatory() -> None:
     assert "jig-metadata" not in note
 
 
+def test_a_limit_that_another_keeps_out_of_reach_is_named() -> None:
+    """Who raises the one and leaves the other at its default learns it from the check."""
+    (note,) = notes(Profile("x", keys={"jig-gpu-count": {"max_per_replica": 4}}), [])
+
+    assert "max_per_replica is 4, but allowed_counts has no count above 2" in note
+
+
 def test_an_environment_that_no_stack_has_is_named() -> None:
     """A misspelt environment gets the defaults, and its owner a note."""
     profile = Profile("x", keys={"jig-image": {"environment": "prdo"}})
