@@ -7,7 +7,7 @@ at its field, with the source.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from pulumi_jig.schema.deferred import Deferred
+from pulumi_jig.schema.deployment import FIELDS, INTERVAL_MINUTES, VERSION
 from pulumi_jig.schema.enums import AUTOSCALING_METRICS, HTTP_METRICS
 from pulumi_jig.schema.types import (
     Image,
@@ -36,6 +37,9 @@ from pulumi_jig.schema.types import (
     absolute_or_off,
     matches,
 )
+
+if TYPE_CHECKING:
+    from pulumi_jig.schema.field import Range
 
 
 class RequestModel(Deferred):
@@ -53,6 +57,17 @@ class RequestModel(Deferred):
     def body(self) -> dict[str, Any]:
         """The JSON object to send: what was set, nothing else."""
         return self.model_dump(mode="json", exclude_unset=True, exclude_none=True)
+
+
+def _bounds(numbers: Range) -> Any:
+    return Field(ge=numbers.least, gt=numbers.above, le=numbers.most)
+
+
+def _within(name: str) -> Any:
+    """The range that the table gives to a field."""
+    numbers = FIELDS[name].range
+    assert numbers is not None
+    return _bounds(numbers)
 
 
 # --- Parts of a deployment -----------------------------------------------------
@@ -84,7 +99,7 @@ class VolumeMount(RequestModel):
     """Absolute path in the container."""
     name: NonEmpty
     """Name or id of an existing volume."""
-    version: Annotated[Whole, Field(ge=0)] | None = None
+    version: Annotated[Whole, _bounds(VERSION)] | None = None
     """
     Which version. Left out: the latest at creation, the one already mounted on update
     (API document). The vendor's own CLI sends 0 instead.
@@ -109,7 +124,7 @@ class HTTPAutoscalingConfig(RequestModel):
     """Which rate."""
     target: Target | None = None
     """Threshold. Default 100 (total requests) or 500 (milliseconds)."""
-    time_interval_minutes: Annotated[Whole, Field(ge=1)] | None = None
+    time_interval_minutes: Annotated[Whole, _bounds(INTERVAL_MINUTES)] | None = None
     """Rate window in minutes. Default 10."""
     model: NonEmpty | None = None
     """
@@ -193,29 +208,31 @@ class _DeploymentFields(RequestModel):
     """`stable` or `preemptible`: replicas above reserved capacity may be evicted."""
     command: list[Text] | None = None
     """Overrides the image's ENTRYPOINT."""
-    cpu: Annotated[Number, Field(ge=0.1)] | None = None
+    cpu: Annotated[Number, _within("cpu")] | None = None
     """Cores per replica, at least 0.1."""
     description: Text | None = None
     """For people. This package appends its ownership mark."""
     environment_variables: list[EnvironmentVariable] | None = None
     """Variables of the container. An update replaces the whole list."""
-    gpu_count: Annotated[Whole, Field(ge=0)] | None = None
+    gpu_count: Annotated[Whole, _within("gpu_count")] | None = None
     """GPUs per replica. The service's default is 0."""
     health_check_path: Annotated[Text, AfterValidator(absolute_or_off)] | None = None
     """HTTP path that answers 200 when the container is ready."""
-    max_replicas: Annotated[Whole, Field(ge=0)] | None = None
+    max_replicas: Annotated[Whole, _within("max_replicas")] | None = None
     """Most replicas. Default: `min_replicas`."""
-    memory: Annotated[Number, Field(gt=0, le=1000)] | None = None
+    memory: Annotated[Number, _within("memory")] | None = None
     """GiB per replica, at most 1000; fractions are fine."""
-    min_replicas: Annotated[Whole, Field(ge=0)] | None = None
+    min_replicas: Annotated[Whole, _within("min_replicas")] | None = None
     """Fewest replicas. Default 1; 0 lets it scale to zero."""
     model_mounts: Annotated[list[ModelMount], Field(max_length=1)] | None = None
     """At most one; not together with `volumes`."""
-    port: Annotated[Whole, Field(ge=1, le=65535)] | None = None
+    port: Annotated[Whole, _within("port")] | None = None
     """Port that the container listens on; required to serve traffic."""
-    storage: Annotated[Whole, Field(ge=0, le=400)] | None = None
+    storage: Annotated[Whole, _within("storage")] | None = None
     """Ephemeral disk per replica in GiB, a whole number up to 400."""
-    termination_grace_period_seconds: Annotated[Whole, Field(ge=0)] | None = None
+    termination_grace_period_seconds: (
+        Annotated[Whole, _within("termination_grace_period_seconds")] | None
+    ) = None
     """Seconds a replica has to finish its work before it is stopped."""
     volumes: Annotated[list[VolumeMount], Field(max_length=1)] | None = None
     """At most one read-only volume. An update replaces the whole list."""

@@ -27,7 +27,6 @@ from pulumi_jig.lifecycle.checking import (
 from pulumi_jig.lifecycle.deployment.inputs import ENDPOINT, EXTRA, OPTIONS
 from pulumi_jig.lifecycle.deployment.rules import rule_faults, warnings
 from pulumi_jig.lifecycle.deployment.shapes import (
-    TAKES,
     normal_environment,
     shape_faults,
 )
@@ -106,7 +105,7 @@ def _name(
         return declared, []
     if declared is not None:
         if not isinstance(declared, str):
-            return declared, [("name", f"must be a string: {TAKES['name']}")]
+            return declared, [("name", f"must be a string: {FIELDS['name'].takes}")]
         # A name from before the rule was tightened is fine where it already stands.
         exists = inputs.get("adopt") is True
         fault = None if declared == old else name_fault(declared, exists=exists)

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from pulumi_jig.lifecycle.deployment.inputs import extra_fields, request_value
 from pulumi_jig.lifecycle.wording import near
 from pulumi_jig.schema.deployment import FIELDS
-from pulumi_jig.schema.enums import CAPACITY_TYPES, GPU_TYPES
+from pulumi_jig.schema.field import ENTRY
 from pulumi_jig.schema.requests import (
     CreateDeploymentRequest,
     CustomMetricAutoscalingConfig,
@@ -44,45 +44,6 @@ if TYPE_CHECKING:
 #: Largest request body in bytes; the plugin's own wire stops at 4 MiB per message.
 MAX_BODY: Final = 3 * 1024 * 1024
 
-#: What a field takes, for the second half of a fault's sentence.
-TAKES: Final = {
-    "name": "4 to 63 lowercase letters, digits and hyphens",
-    "image": 'a container image, e.g. "registry.together.ai/proj/app@sha256:..."',
-    "gpu_type": "a GPU type such as " + ", ".join(GPU_TYPES),
-    "gpu_count": "GPUs per replica, a whole number from 0",
-    "cpu": "cores per replica, 0.1 or more",
-    "memory": "GiB per replica, more than 0 and at most 1000",
-    "storage": "GiB of disk per replica, a whole number from 0 to 400",
-    "min_replicas": "fewest replicas, a whole number from 0",
-    "max_replicas": "most replicas, a whole number from 0",
-    "port": "the container's port, a whole number from 1 to 65535",
-    "health_check_path": 'an HTTP path such as "/health"',
-    "termination_grace_period_seconds": "seconds, a whole number from 0",
-    "description": "a text",
-    "capacity_type": " or ".join(CAPACITY_TYPES),
-    "command": "a list of strings",
-    "args": "a list of strings",
-    "volumes": "a list of at most one {name, mount_path, version?}",
-    "model_mounts": "a list of at most one {model_id, mount_path, revision_id?}",
-    "autoscaling": "{metric, target, ...}",
-    "environment_variables": 'NAME -> value or {"value_from_secret": name}',
-}
-
-#: What a part of a field takes: by field and last key.
-_PARTS: Final = {
-    ("autoscaling", "target"): "a number above 0",
-    ("autoscaling", "time_interval_minutes"): "minutes, a whole number from 1",
-    ("autoscaling", "custom_metric_name"): "the Prometheus name of the metric",
-    ("autoscaling", "model"): "the name of a queue",
-    ("environment_variables", "value"): "a text; put numbers into quotes",
-    ("environment_variables", "value_from_secret"): "the name or id of a secret",
-    ("volumes", "name"): "the name or id of a volume",
-    ("volumes", "mount_path"): 'an absolute path such as "/weights"',
-    ("volumes", "version"): "a whole number from 0",
-    ("model_mounts", "model_id"): 'an id of the model registry, "ml_..."',
-    ("model_mounts", "mount_path"): 'an absolute path such as "/weights"',
-    ("model_mounts", "revision_id"): 'a revision, "rv_..."',
-}
 #: The models of what stands inside a field.
 _NESTED: Final = {
     "autoscaling": (
@@ -93,10 +54,6 @@ _NESTED: Final = {
     "environment_variables": (EnvironmentVariable,),
     "volumes": (VolumeMount,),
     "model_mounts": (ModelMount,),
-}
-_LINES: Final = {
-    "command": "a string; put numbers into quotes",
-    "args": "a string; put numbers into quotes",
 }
 
 # --- Environment variables -----------------------------------------------------
@@ -197,7 +154,7 @@ def shape_faults(inputs: Mapping[str, Any], skip: set[str]) -> list[Fault]:
     faults: list[Fault] = []
     environment = inputs.get("environment_variables")
     if environment is not None and "environment_variables" not in body:
-        takes = TAKES["environment_variables"]
+        takes = FIELDS["environment_variables"].takes
         faults.append(("environment_variables", f"must be a mapping; it takes {takes}"))
     unknown = set(unknown_paths(body))
     try:
@@ -306,18 +263,15 @@ _PYDANTIC: Final = {
 
 def _sentence(location: Path, kind: str, message: str) -> str:
     text = _PYDANTIC.get(kind, message)
-    head, last = location[0], location[-1]
-    takes = None
+    head, last = FIELDS[str(location[0])], location[-1]
     if kind == "extra_forbidden":
-        known = [key for model in _NESTED[str(head)] for key in model.model_fields]
+        known = [key for model in _NESTED[head.name] for key in model.model_fields]
         meant = near(str(last), known)
-        return f"{text}; {head} takes {TAKES[str(head)]}{'.' if meant else ''}{meant}"
+        return f"{text}; {head.name} takes {head.takes}{'.' if meant else ''}{meant}"
     if len(location) == 1:
-        takes = TAKES.get(str(head))
-    elif isinstance(last, str):
-        takes = _PARTS.get((str(head), last))
+        takes = head.takes
     else:
-        takes = _LINES.get(str(head))
+        takes = head.parts.get(last if isinstance(last, str) else ENTRY, "")
     if location == ("gpu_type",) and kind == "missing":
         takes = f'{takes}; "none" for a deployment without a GPU'
     return f"{text}; it takes {takes}" if takes else text

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_jig.operations import terminal
 from pulumi_jig.operations.exported import logical_name, sealed_leaves
+from pulumi_jig.schema.deployment import FIELDS
 from pulumi_jig.text import safe_text
 from pulumi_jig.values import reveal, secret_leaves
 
@@ -15,10 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _UNITS: Final = {
-    "cpu": "cores",
-    "memory": "GiB",
-    "storage": "GiB",
-    "termination_grace_period_seconds": "s",
+    **{name: field.unit for name, field in FIELDS.items() if field.unit},
     "ttl_seconds": "s",
 }
 #: How much of a value is shown, in characters.
