@@ -37,13 +37,9 @@ LEFT_OUT = {
         {"name", "description", "volumes", "model_mounts"},
         "no policy limits them",
     ),
-    "emulator/validation.py DEFAULTS": (
-        {"gpu_type", "image", "name", "max_replicas"},
-        "required, or as many as the fewest replicas",
-    ),
-    "emulator/validation.py _CHECKS": (
-        {"gpu_type", "name"},
-        "checked by rules of their own",
+    "emulator/schemas.py Spec": (
+        {"gpu_type", "image", "name"},
+        "differ between the requests",
     ),
     "emulator/deployments.py _PLAIN": (
         {"name", "autoscaling", "environment_variables", "port", "volumes"},
@@ -56,8 +52,6 @@ LEFT_OUT = {
         },
         "are no part of a revision, or have a form of their own",
     ),
-    "emulator/openapi_schemas.py _SPEC": ({"name"}, "described beside it"),
-    "emulator/openapi_schemas.py _SHOWN_SPEC": ({"name"}, "described beside it"),
     **dict.fromkeys(
         ("lookups.py DeploymentInfo", "lookups.py _info"),
         (
@@ -72,12 +66,15 @@ LEFT_OUT = {
 }
 #: Lists of the fields that serve one purpose, with the purpose.
 PARTIAL = {
-    "emulator/deployments.py Deployments.create": "what a creation requires",
     "emulator/deployments.py Deployments.view.shown": "what has a form of its own",
     "emulator/history.py History.revision.shown": "what has a form of its own",
-    "emulator/openapi_schemas.py SCHEMAS": "what a creation requires",
+    "emulator/responses.py DeploymentResponseItem": "what Spec does not have",
+    "emulator/responses.py DeploymentRevision": "what Spec does not have",
+    "emulator/schemas.py CreateDeploymentRequest": "what a creation requires",
+    "emulator/schemas.py UpdateDeploymentRequest": "what a creation requires",
     "emulator/overview.py Overview._summary": "one line of the page",
     "emulator/overview.py Overview._settings.settings": "one table of the page",
+    "lifecycle/deployment/shapes.py _NESTED": "what has parts",
     "operations/jigfile.py DEFAULTS": "defaults of the vendor's tool",
     "operations/jigfile.py DEPLOY": "keys of the vendor's file that mean a field",
     "policy/pack.py _QUOTA_KEYS": "what quotas count",
