@@ -19,7 +19,6 @@ from urllib.parse import unquote
 
 from pulumi_jig.emulator import replicas as lives
 from pulumi_jig.emulator.errors import ApiError, invalid
-from pulumi_jig.emulator.faults import FaultError
 from pulumi_jig.emulator.messages import answer, error, refusal
 
 if TYPE_CHECKING:
@@ -136,7 +135,7 @@ class Admin:
             return self._route(request, parts)
         except ApiError as refused:
             return refusal(refused)
-        except (FaultError, ValueError) as wrong:
+        except ValueError as wrong:
             return error(400, str(wrong), code="invalid_value")
 
     def _route(self, request: Request, parts: list[str]) -> Response:
@@ -158,7 +157,7 @@ class Admin:
             case "GET", "faults":
                 return answer(200, {"data": self._faults.records()})
             case "POST", "faults":
-                return answer(200, self._faults.add(body).as_record())
+                return answer(200, self._faults.add(body).model_dump())
             case "DELETE", "faults":
                 return answer(200, {"cleared": self._faults.clear()})
             case "DELETE", "faults", number if number.isdigit():
@@ -204,14 +203,14 @@ class Admin:
         store = backend.store
         deployments = []
         for d in backend.deployments.records(None, now):
-            configurations = [_redacted(r) for r in store.revisions(d["id"])]
+            configurations = [_redacted(r) for r in d.pop("revisions")]
             deployments.append(
                 {
                     **_redacted(d),
                     "status": backend.deployments.rollouts.status(d),
                     "ready": sum(map(lives.is_serving, d["replicas"])),
                     "configurations": configurations,
-                    "events": store.events(d["id"]),
+                    "events": d["events"][::-1],
                 }
             )
         secrets = [

@@ -179,7 +179,7 @@ class Deployments:
         """
         d = self.find(account, identifier, now)
         # Rule LOGS-1.
-        images = {e["revision_id"]: e["image"] for e in self._store.events(d["id"])}
+        images = {e["revision_id"]: e["image"] for e in d["events"]}
         lines = []
         for replica_id, revision_id, wall, line in d["log"]:
             if wanted.replica_id not in {"", replica_id}:
@@ -238,6 +238,8 @@ class Deployments:
             "spec": spec,
             "revisions_made": 0,
             "events_made": 0,
+            "events": [],
+            "revisions": [],
             "desired": spec["min_replicas"],
             "phase": "Updating",
             "phase_since": now.progress,

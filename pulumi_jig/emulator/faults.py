@@ -9,19 +9,19 @@ difference that matters to a client that must not create a thing twice.
 from __future__ import annotations
 
 import json
-import math
 import re
 import threading
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import unquote
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from pulumi_jig.emulator.schemas import read
 
 Record = dict[str, Any]
 
 _VERSION = re.compile(r"^/v[13](?=/|$)")
 _PLACE = re.compile(r"\*\*|\*|\{[a-z_]*\}")
-# A server that sleeps longer than this is a fault nobody asked for.
-LONGEST_DELAY = 600.0
 
 
 def plain_path(target: str) -> str:
@@ -44,8 +44,13 @@ def _pattern(path: str) -> re.Pattern[str]:
     return re.compile(out + re.escape(path[end:]), re.DOTALL)
 
 
-@dataclass(slots=True)
-class Fault:
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must be printable text")
+    return text
+
+
+class Fault(BaseModel):
     """
     One fault in force.
 
@@ -61,23 +66,33 @@ class Fault:
         headers: further headers of that answer.
         body: its body: text as it is, anything else as JSON.
         drop: ``reset`` or ``close`` the connection instead of answering.
-
+        seen: how many requests have matched.
+        struck: how many of them were struck.
     """
 
-    id: int
-    method: str = "*"
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    id: int = 0
+    method: Annotated[str, AfterValidator(str.upper)] = "*"
     path: str = "**"
     account: str | None = None
-    nth: int = 1
-    times: int | None = 1
+    nth: Annotated[int, Field(ge=1)] = 1
+    times: Annotated[int, Field(ge=1)] | None = 1
     acted: bool = False
-    delay: float = 0.0
-    status: int | None = None
-    headers: dict[str, str] = field(default_factory=dict)
+    # A server that sleeps longer than this is a fault nobody asked for.
+    delay: Annotated[float, Field(ge=0, le=600)] = 0.0
+    status: Annotated[int, Field(ge=100, le=599)] | None = None
+    headers: dict[str, Annotated[str, AfterValidator(_printable)]] = {}
     body: Any = None
-    drop: str | None = None
-    seen: int = 0
-    struck: int = 0
+    drop: Literal["reset", "close"] | None = None
+    seen: Annotated[int, Field(ge=0, le=0)] = 0
+    struck: Annotated[int, Field(ge=0, le=0)] = 0
+
+    @model_validator(mode="after")
+    def _does_something(self) -> Self:
+        if not (self.drop or self.status or self.delay):
+            raise ValueError("a fault needs a status, a delay or a drop")
+        return self
 
     def matches(self, method: str, path: str, account: str | None) -> bool:
         """Whether a request is one of those that the fault is for."""
@@ -114,59 +129,6 @@ class Fault:
             }
         return json.dumps(value).encode(), "application/json"
 
-    def as_record(self) -> Record:
-        """Return the fault as the admin interface shows it."""
-        return {name: getattr(self, name) for name in self.__slots__}
-
-
-class FaultError(ValueError):
-    """A fault that makes no sense; the message is one sentence."""
-
-
-_KINDS: dict[str, tuple[type, ...]] = {
-    "method": (str,),
-    "path": (str,),
-    "account": (str, type(None)),
-    "nth": (int,),
-    "times": (int, type(None)),
-    "acted": (bool,),
-    "delay": (int, float),
-    "status": (int, type(None)),
-    "headers": (dict,),
-    "drop": (str, type(None)),
-}
-
-
-def _checked(given: Record) -> Record:
-    for name, value in given.items():
-        if name == "body":
-            continue
-        if name not in _KINDS:
-            message = f"a fault has no field {name}"
-            raise FaultError(message)
-        wrong_bool = isinstance(value, bool) and bool not in _KINDS[name]
-        if wrong_bool or not isinstance(value, _KINDS[name]):
-            message = f"{name}: wrong type"
-            raise FaultError(message)
-    if given.get("drop") not in {None, "reset", "close"}:
-        raise FaultError("drop: must be reset or close")
-    if not 100 <= (given.get("status") or 500) <= 599:
-        raise FaultError("status: must be from 100 to 599")
-    times = given.get("times", 1)
-    if given.get("nth", 1) < 1 or (times is not None and times < 1):
-        raise FaultError("nth and times: must be 1 or more")
-    delay = given.get("delay", 0)
-    if not (math.isfinite(delay) and 0 <= delay <= LONGEST_DELAY):
-        message = f"delay: must be from 0 to {LONGEST_DELAY:.0f} seconds"
-        raise FaultError(message)
-    if not (given.get("drop") or given.get("status") or delay):
-        raise FaultError("a fault needs a status, a delay or a drop")
-    for name, value in given.get("headers", {}).items():
-        if not isinstance(value, str) or not value.isprintable():
-            message = f"headers: {name} must be printable text"
-            raise FaultError(message)
-    return {**given, "method": given.get("method", "*").upper()}
-
 
 class Faults:
     """The faults in force, in the order in which they were put there."""
@@ -181,13 +143,12 @@ class Faults:
         Put a fault in force.
 
         Raises:
-            FaultError: a field is unknown or out of range.
-
+            ApiError: 400, a field is unknown or out of range.
         """
-        checked = _checked(given)
+        fault = read(Fault, given)
         with self._lock:
             self._made += 1
-            fault = Fault(id=self._made, **checked)
+            fault.id = self._made
             self._all.append(fault)
             return fault
 
@@ -202,7 +163,7 @@ class Faults:
     def records(self) -> list[Record]:
         """Return the faults in force, with how often each has struck."""
         with self._lock:
-            return [fault.as_record() for fault in self._all]
+            return [fault.model_dump() for fault in self._all]
 
     def strike(self, method: str, target: str, account: str | None) -> Fault | None:
         """Return the fault that strikes this request, or None."""

@@ -43,8 +43,12 @@ class History:
             ApiError: 404.
         """
         d = self._deployments.find(account, identifier, now)
-        found = self._store.events(d["id"], before=before, limit=limit)
-        return {"object": "list", "data": found}
+        found = [
+            event
+            for event in reversed(d["events"])
+            if before is None or event["event_number"] < before
+        ]
+        return {"object": "list", "data": found[:limit]}
 
     def revision(
         self, account: str, identifier: str, revision: str, now: Moment
@@ -115,7 +119,7 @@ class History:
         return self._deployments.view(d, now)
 
     def _kept(self, d: Record, revision: str) -> Record:
-        kept = self._store.revision(d["id"], revision)
+        kept = self._deployments.rollouts.configuration(d, revision)
         if kept is None:
             # Rule HISTORY-2: an old configuration is gone, though its event is listed.
             raise not_found(f"revision {revision} not found")

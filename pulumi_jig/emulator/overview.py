@@ -151,8 +151,9 @@ class Overview:
         spec: Record = d["spec"]
         if replica["revision_id"] == d["revision_id"]:
             return spec
-        with self._backend.lock:
-            kept = self._backend.store.revision(d["id"], replica["revision_id"])
+        kept = self._backend.deployments.rollouts.configuration(
+            d, replica["revision_id"]
+        )
         return spec if kept is None else kept["spec"]
 
     @staticmethod
@@ -185,8 +186,7 @@ class Overview:
 
     def _closely(self, d: Record) -> Record:
         spec = d["spec"]
-        with self._backend.lock:
-            events = self._backend.store.events(d["id"], limit=REVISIONS)
+        events = d["events"][: -REVISIONS - 1 : -1]
         # Each replica's life is told when it is looked at, so lines come out of order.
         lines = sorted(d["log"], key=lambda line: float(line[2]))[-LOG_LINES:]
         numbers = {e["revision_id"]: e["revision_number"] for e in events}

@@ -127,7 +127,7 @@ class Rollouts:
         if not failed:
             return False
         since = min(r["since"] for r in failed) + behaviors.PATIENCE
-        before = self._store.revision(d["id"], str(good))
+        before = self.configuration(d, str(good))
         if now.progress < since or before is None:
             return False
         # Rule HISTORY-4: the event says that nobody asked for it.
@@ -198,9 +198,7 @@ class Rollouts:
             "revision_id": d["revision_id"],
             "revision_number": d["revision_number"],
         }
-        self._store.save_event(d["id"], d["events_made"], event)
-        self._store.prune_events(d["id"], EVENTS_KEPT)
-        self._store.prune_revisions(d["id"], CONFIGURATIONS_KEPT, d["revision_number"])
+        d["events"] = [*d["events"], event][-EVENTS_KEPT:]
         self._store.set_uses(d["id"], self._uses(d["spec"]))
         for replica in d["replicas"]:
             # Rule ROLL-3: what never served is stopped at once.
@@ -264,19 +262,28 @@ class Rollouts:
         uses.update({m["volume_id"]: m["version"] for m in spec["volumes"]})
         return uses
 
-    def save_configuration(self, d: Record) -> None:
+    @staticmethod
+    def save_configuration(d: Record) -> None:
         """Keep the spec as that of the active revision."""
-        self._store.save_revision(
-            d["id"],
-            d["revision_number"],
-            d["revision_id"],
-            {
-                "revision_id": d["revision_id"],
-                "number": d["revision_number"],
-                "created_at": d["revision_at"],
-                "spec": d["spec"],
-            },
-        )
+        active = {
+            "revision_id": d["revision_id"],
+            "number": d["revision_number"],
+            "created_at": d["revision_at"],
+            "spec": d["spec"],
+        }
+        others = [r for r in d["revisions"] if r["number"] != active["number"]]
+        kept = sorted([*others, active], key=lambda r: int(r["number"]))
+        oldest = kept[-CONFIGURATIONS_KEPT:][0]["number"]
+        d["revisions"] = [r for r in kept if r["number"] >= oldest or r is active]
+
+    @staticmethod
+    def configuration(d: Record, revision: str) -> Record | None:
+        """Return the configuration of a revision by id or number, if it is kept."""
+        for kept in d["revisions"]:
+            if revision in {kept["revision_id"], str(kept["number"])}:
+                found: Record = kept
+                return found
+        return None
 
     # Judgement.
 

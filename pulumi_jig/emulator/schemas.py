@@ -25,7 +25,7 @@ from pydantic import (
 from pulumi_jig.emulator.errors import ApiError, invalid
 
 Record = dict[str, Any]
-S = TypeVar("S", bound="Schema")
+S = TypeVar("S", bound=BaseModel)
 
 # Rule GPU-1: the published names, and `none` for no GPU.
 GPU_TYPES = ("h100-80gb", "h100-40gb-mig", "h200-140gb", "b200-192gb", "none")
@@ -511,6 +511,8 @@ _MESSAGES = {
     "string_too_short": "must not be empty",
     "string_too_long": "must have at most {max_length} characters",
     "string_pattern_mismatch": "must match {pattern}",
+    "bool_type": "must be true or false",
+    "extra_forbidden": "is unknown",
     "literal_error": "must be one of {expected}",
     "union_tag_invalid": "unknown autoscaling metric: use one of {expected_tags}",
     "union_tag_not_found": "is required",
@@ -545,4 +547,6 @@ def read(model: type[S], body: object, *, gpu_types: tuple[str, ...] = ()) -> S:
             path += f".{step}" if path else step
     message = _MESSAGES.get(kind, wrong["msg"]).format(**wrong.get("ctx", {}))
     code = "missing_field" if kind == "missing" else "invalid_value"
-    raise ApiError(400, f"{path}: {message}", param=path, code=code)
+    if path:
+        message = f"{path}: {message}"
+    raise ApiError(400, message, param=path or None, code=code)

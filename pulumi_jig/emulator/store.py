@@ -4,7 +4,7 @@ Where the emulated service keeps what it was told: SQLite, in a file or in memor
 Every record is one JSON document with the few columns that are looked up by. A write
 is committed before its answer is sent; the file is in write-ahead mode, so a process
 killed at any instant leaves every answered write readable and no half of another.
-This module knows neither rules nor HTTP, and refuses a file made by a newer version.
+This module knows neither rules nor HTTP, and refuses a file made by another version.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 Record = dict[str, Any]
 
-# Raised whenever a record's shape changes in a way an older emulator misreads.
-STATE_VERSION = 1
+# Raised whenever the shape of a record changes.
+STATE_VERSION = 2
 # "PJEM" in SQLite's own application id, to tell our file from any other database.
 APPLICATION_ID = 0x504A454D
 
@@ -32,12 +32,6 @@ CREATE TABLE deployments (
     id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, account TEXT NOT NULL,
     data TEXT NOT NULL);
 CREATE INDEX deployments_account ON deployments (account);
-CREATE TABLE revisions (
-    deployment TEXT NOT NULL, number INTEGER NOT NULL, id TEXT NOT NULL,
-    data TEXT NOT NULL, PRIMARY KEY (deployment, number)) WITHOUT ROWID;
-CREATE TABLE events (
-    deployment TEXT NOT NULL, number INTEGER NOT NULL, data TEXT NOT NULL,
-    PRIMARY KEY (deployment, number)) WITHOUT ROWID;
 CREATE TABLE uses (
     deployment TEXT NOT NULL, target TEXT NOT NULL, version INTEGER,
     PRIMARY KEY (deployment, target)) WITHOUT ROWID;
@@ -50,7 +44,7 @@ CREATE TABLE volumes (
     data TEXT NOT NULL, UNIQUE (account, name));
 """
 _BATCH = 100
-_TABLES = ("deployments", "revisions", "events", "uses", "secrets", "volumes")
+_TABLES = ("deployments", "uses", "secrets", "volumes")
 
 
 class StoreError(Exception):
@@ -145,10 +139,11 @@ class Store:
                 f"state file {path} is not an emulator state file: name another file."
             )
             raise StoreError(message)
-        if version > STATE_VERSION:
+        if version != STATE_VERSION:
+            remedy = "upgrade pulumi_jig or " if version > STATE_VERSION else ""
             message = (
-                f"state file {path} has version {version} and this emulator reads up "
-                f"to version {STATE_VERSION}: upgrade pulumi_jig or name another file."
+                f"state file {path} has version {version} and this emulator reads "
+                f"version {STATE_VERSION}: {remedy}name another file."
             )
             raise StoreError(message)
         # One that an older emulator made; other people's files are left as they are.
@@ -289,17 +284,10 @@ class Store:
                 return
             last = rows[-1][0]
 
-    def count(self, table: str) -> int:
-        """Return the number of records in a table."""
-        row = self._db.execute(_sql(table, "SELECT count(*) FROM TABLE_")).fetchone()
-        return int(row[0])
-
     def remove(self, table: str, record_id: str) -> None:
-        """Delete a record; a deployment takes its revisions and events along."""
+        """Delete a record, and what a deployment refers to."""
         self._write(_sql(table, "DELETE FROM TABLE_ WHERE id = ?"), (record_id,))
         if table == "deployments":
-            self._write("DELETE FROM revisions WHERE deployment = ?", (record_id,))
-            self._write("DELETE FROM events WHERE deployment = ?", (record_id,))
             self._write("DELETE FROM uses WHERE deployment = ?", (record_id,))
 
     # Who uses what.
@@ -319,79 +307,6 @@ class Store:
             (target,),
         )
         return [(row[0], row[1]) for row in rows]
-
-    # Revisions and their events.
-
-    def save_revision(
-        self, deployment: str, number: int, revision_id: str, record: Record
-    ) -> None:
-        """Insert or replace the configuration of one revision."""
-        self._write(
-            "INSERT OR REPLACE INTO revisions VALUES (?, ?, ?, ?)",
-            (deployment, number, revision_id, _dumps(record)),
-        )
-
-    def revision(self, deployment: str, identifier: str) -> Record | None:
-        """Return a revision by its id or, where that is all digits, its number."""
-        found = self._one(
-            "SELECT data FROM revisions WHERE deployment = ? AND id = ?",
-            deployment,
-            identifier,
-        )
-        # SQLite integers have 64 bits; a longer number names no revision.
-        if found is None and identifier.isascii() and identifier.isdigit():
-            if len(identifier) > 18:
-                return None
-            found = self._one(
-                "SELECT data FROM revisions WHERE deployment = ? AND number = ?",
-                deployment,
-                int(identifier),
-            )
-        return found
-
-    def prune_revisions(self, deployment: str, keep: int, active: int) -> None:
-        """Forget configurations but the *keep* newest and the active one."""
-        self._write(
-            "DELETE FROM revisions WHERE deployment = ? AND number <> ? AND number "
-            "NOT IN (SELECT number FROM revisions WHERE deployment = ? "
-            "ORDER BY number DESC LIMIT ?)",
-            (deployment, active, deployment, keep),
-        )
-
-    def revisions(self, deployment: str) -> list[Record]:
-        """Return the configurations that are kept, oldest first."""
-        rows = self._db.execute(
-            "SELECT data FROM revisions WHERE deployment = ? ORDER BY number",
-            (deployment,),
-        )
-        return [json.loads(row[0]) for row in rows]
-
-    def save_event(self, deployment: str, number: int, record: Record) -> None:
-        """Insert one event of the revision history."""
-        self._write(
-            "INSERT OR REPLACE INTO events VALUES (?, ?, ?)",
-            (deployment, number, _dumps(record)),
-        )
-
-    def prune_events(self, deployment: str, keep: int) -> None:
-        """Forget all but the *keep* newest events."""
-        self._write(
-            "DELETE FROM events WHERE deployment = ? AND number NOT IN "
-            "(SELECT number FROM events WHERE deployment = ? "
-            "ORDER BY number DESC LIMIT ?)",
-            (deployment, deployment, keep),
-        )
-
-    def events(
-        self, deployment: str, *, before: int | None = None, limit: int = -1
-    ) -> list[Record]:
-        """Return events newest first, those numbered below *before* if given."""
-        rows = self._db.execute(
-            "SELECT data FROM events WHERE deployment = ? AND number < ? "
-            "ORDER BY number DESC LIMIT ?",
-            (deployment, 2**62 if before is None else before, limit),
-        )
-        return [json.loads(row[0]) for row in rows]
 
     def clear(self) -> None:
         """Forget every record."""

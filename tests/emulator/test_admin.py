@@ -232,24 +232,28 @@ def test_a_fault_that_is_no_longer_due_makes_way_for_the_next(api, admin):
 
 
 @pytest.mark.parametrize(
-    "fault",
+    ("fault", "sentence"),
     [
-        {},
-        {"status": 42},
-        {"drop": "gently"},
-        {"delay": -1},
-        {"delay": float("nan")},
-        {"status": 500, "nth": 0},
-        {"status": 500, "times": 0},
-        {"status": 500, "headers": {"A": "b\r\nC: d"}},
-        {"status": "500"},
+        ({}, "a fault needs a status, a delay or a drop"),
+        ({"status": 42}, "status: must be at least 100"),
+        ({"drop": "gently"}, "drop: must be one of 'reset' or 'close'"),
+        ({"delay": -1}, "delay: must be at least 0"),
+        ({"delay": float("nan")}, "the body is not valid JSON"),
+        ({"status": 500, "nth": 0}, "nth: must be at least 1"),
+        ({"status": 500, "times": 0}, "times: must be at least 1"),
+        (
+            {"status": 500, "headers": {"A": "b\r\nC: d"}},
+            "headers.A: must be printable text",
+        ),
+        ({"status": "500"}, "status: must be an integer"),
     ],
 )
-def test_a_fault_that_makes_no_sense_is_refused(admin, fault):
+def test_a_fault_that_makes_no_sense_is_refused(admin, fault, sentence):
     """With a sentence, and nothing is put in force."""
-    with pytest.raises(AdminError):
+    with pytest.raises(AdminError) as refused:
         admin.fault(**fault)
 
+    assert sentence == str(refused.value)
     assert [] == admin.faults()
 
 

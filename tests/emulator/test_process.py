@@ -259,20 +259,23 @@ def test_a_state_file_serves_one_process_at_a_time(tmp_path):
         assert emulator.running
 
 
-def test_a_state_file_of_a_newer_version_is_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("version", "remedy"), [(99, "upgrade pulumi_jig or name"), (1, "name")]
+)
+def test_a_state_file_of_another_version_is_refused(tmp_path, version, remedy):
     """And left as it is (Case M5)."""
     path = tmp_path / "state.db"
     start(state=path).stop()
     with sqlite3.connect(path) as database:
-        database.execute("PRAGMA user_version = 99")
+        database.execute(f"PRAGMA user_version = {version}")
     database.close()
 
     code, said = failing("--state", str(path))
 
     assert (
         1,
-        f"emulator: state file {path} has version 99 and this emulator reads up to "
-        "version 1: upgrade pulumi_jig or name another file.",
+        f"emulator: state file {path} has version {version} and this emulator reads "
+        f"version 2: {remedy} another file.",
     ) == (code, said)
 
 
