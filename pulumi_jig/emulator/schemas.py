@@ -545,7 +545,11 @@ def read(model: type[S], body: object, *, gpu_types: tuple[str, ...] = ()) -> S:
             path += f"[{step}]"
         elif step not in METRICS:
             path += f".{step}" if path else step
-    message = _MESSAGES.get(kind, wrong["msg"]).format(**wrong.get("ctx", {}))
+    bounds = {
+        name: _shortest(bound) if isinstance(bound, float) else bound
+        for name, bound in wrong.get("ctx", {}).items()
+    }
+    message = _MESSAGES.get(kind, wrong["msg"]).format(**bounds)
     code = "missing_field" if kind == "missing" else "invalid_value"
     if path:
         message = f"{path}: {message}"

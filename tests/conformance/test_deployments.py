@@ -42,6 +42,14 @@ def test_what_was_left_out_has_its_default(
     assert smallest.get(field) == value
 
 
+@rule("DEFAULT-2")
+def test_the_ceiling_follows_the_floor(service: Service) -> None:
+    """With a floor of 0 and no ceiling the ceiling is 0."""
+    created = service.create(min_replicas=0)
+    service.delete(created["name"])
+    assert created["max_replicas"] == 0
+
+
 @rule("ENV-3")
 def test_the_revision_is_among_the_variables(service: Service, idle: dict) -> None:
     """Of every answer: create, read and list."""
@@ -150,6 +158,18 @@ def test_asking_for_what_is_there_changes_nothing(service: Service, idle: dict) 
     after = service.get(idle["name"])
     assert revision(before) == revision(after)
     assert before["updated_at"] == after["updated_at"]
+
+
+@rule("PATCH-1", "BOUNDS-1")
+def test_a_patch_is_checked_together_with_what_it_leaves_out(
+    service: Service, idle: dict
+) -> None:
+    """A floor above the ceiling that stands is refused, and nothing changes."""
+    before = service.get(idle["name"])
+    path = f"{DEPLOYMENTS}/{idle['name']}"
+    response = service.send("PATCH", path, {"min_replicas": 1})
+    assert (response.status_code, param(response)) == (400, "min_replicas")
+    assert service.get(idle["name"]) == before
 
 
 @rule("NAME-3")

@@ -63,6 +63,17 @@ def test_an_error_has_message_type_param_and_code(service: Service) -> None:
     assert set(response.json()["error"]) == {"message", "type", "param", "code"}
 
 
+@rule("ERROR-1")
+@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
+@pytest.mark.parametrize("path", [DEPLOYMENTS, SECRETS, VOLUMES])
+def test_what_is_not_there_is_404(service: Service, method: str, path: str) -> None:
+    """404 is what tells the vendor's client to create."""
+    body = {} if method == "PATCH" else None
+    response = service.send(method, f"{path}/{service.name()}", body)
+    assert response.status_code == 404
+    assert set(response.json()["error"]) == {"message", "type", "param", "code"}
+
+
 @rule("BODY-1")
 def test_null_means_the_same_as_leaving_the_key_out(
     service: Service, idle: dict

@@ -5,39 +5,6 @@ from __future__ import annotations
 PATH = "/v1/deployments/demo-app"
 
 
-def test_each_change_is_an_event_newest_first(api):
-    """Events count up; each names the revision that it made active."""
-    created = api.create()
-    patched = api.patch(image="r/app:2")
-    api.patch(max_replicas=3)
-
-    listed = api.ok("GET", PATH + "/revisions")
-
-    assert {
-        "object": "list",
-        "data": [
-            {
-                "object": "revision_event",
-                "action": "update",
-                "activated_at": "2026-11-22T08:00:00.000Z",
-                "event_number": 2,
-                "image": "r/app:2",
-                "revision_id": api.revision(patched),
-                "revision_number": 2,
-            },
-            {
-                "object": "revision_event",
-                "action": "create",
-                "activated_at": "2026-11-22T08:00:00.000Z",
-                "event_number": 1,
-                "image": "r/app:1",
-                "revision_id": api.revision(created),
-                "revision_number": 1,
-            },
-        ],
-    } == listed
-
-
 def test_events_come_in_pages(api):
     """Ten unless told otherwise; `before` goes on below an event number."""
     api.create()
@@ -119,31 +86,6 @@ def test_the_active_configuration_is_kept_however_old(quick):
     assert "r/app:1" == quick.get()["image"]
 
 
-def test_a_rollback_re_applies_the_spec_under_its_own_id(api, clock):
-    """The old revision is active again, with its number; the event says rollback."""
-    first = api.create(cpu=1)
-    clock.pass_(100)
-    api.patch(cpu=2)
-    clock.pass_(100)
-
-    rolled = api.ok("POST", PATH + "/rollback", {"revision_identifier": "1"})
-
-    assert (api.revision(first), 1, "Updating") == (
-        api.revision(rolled),
-        rolled["cpu"],
-        rolled["status"],
-    )
-    newest = api.ok("GET", PATH + "/revisions?limit=1")["data"][0]
-    assert ("rollback", 3, 1) == (
-        newest["action"],
-        newest["event_number"],
-        newest["revision_number"],
-    )
-    clock.pass_(100)
-    assert "Ready" == api.get()["status"]
-    assert 3 == api.ok("GET", PATH + "/revisions?limit=1")["data"][0]["event_number"]
-
-
 def test_a_rollback_keeps_replicas_that_run_the_target(api, clock):
     """Where the new revision never served, the old replica simply goes on."""
     api.create()
@@ -177,16 +119,6 @@ def test_a_rollback_needs_a_revision_that_exists(api):
     assert 400 == api.refused("POST", PATH + "/rollback", body)[0]
     body = {"revision_identifier": "7"}
     assert 404 == api.refused("POST", PATH + "/rollback", body)[0]
-
-
-def test_the_description_is_no_part_of_a_rollback(api):
-    """Words for people stay what they are now."""
-    api.create(description="then")
-    api.patch(cpu=2, description="now")
-
-    rolled = api.ok("POST", PATH + "/rollback", {"revision_identifier": "1"})
-
-    assert ("now", 1) == (rolled["description"], rolled["cpu"])
 
 
 def test_logs_tell_what_replicas_went_through(api, clock):

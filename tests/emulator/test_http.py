@@ -25,27 +25,6 @@ def raw(url, text):
     return found
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"Authorization": ""},
-        {"Authorization": "Bearer "},
-        {"Authorization": "Bearer invalid"},
-        {"Authorization": "Bearer invalid-key-of-mine"},
-        {"Authorization": "Basic aG9tZTox"},
-    ],
-)
-def test_a_missing_or_refused_key_is_401(api, headers):
-    """Whatever is asked for, and in the service's own shape (Case M9)."""
-    answer = api.send("GET", "/v1/deployments", headers=headers)
-
-    assert (401, "authentication_error", "invalid_api_key") == (
-        answer.status,
-        answer.body["error"]["type"],
-        answer.body["error"]["code"],
-    )
-
-
 def test_whoami_tells_the_account_and_not_the_key(api):
     """Two keys of one account have one project, and the key is nowhere."""
     first = api.ok("GET", "/v3/whoami")

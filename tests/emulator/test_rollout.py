@@ -244,52 +244,6 @@ def test_a_floor_of_zero_ends_scaled_to_zero(api, clock):
     assert [("Updating", 0, ()), ("ScaledToZero", 0, ())] == walk(api, clock, 10)
 
 
-def test_scaling_up_from_zero_keeps_the_revision(api, clock):
-    """The way back from zero is a change of bounds like any other."""
-    created = api.create(min_replicas=0, max_replicas=0)
-    clock.pass_(10)
-
-    patched = api.patch(min_replicas=1, max_replicas=1)
-
-    assert api.revision(created) == api.revision(patched)
-    clock.pass_(100)
-    assert ("Ready", 1) == (api.get()["status"], api.get()["ready_replicas"])
-
-
-def test_a_deployment_that_goes_answers_to_its_id_until_it_is_gone(api, clock):
-    """By name it is gone at once; by id it terminates first; then both are 404."""
-    created = api.create()
-    clock.pass_(100)
-
-    assert {} == api.ok("DELETE", "/v1/deployments/demo-app")
-
-    assert api.gone("demo-app")
-    going = api.get(created["id"])
-    assert ([STOPPING], 0, 0) == (
-        api.events(going),
-        going["ready_replicas"],
-        going["desired_replicas"],
-    )
-    clock.pass_(10)
-    assert api.gone(created["id"])
-
-
-def test_the_name_is_free_only_once_the_deployment_is_gone(api, clock):
-    """A create in between is told that the name exists."""
-    first = api.create()
-    api.ok("DELETE", "/v1/deployments/demo-app")
-
-    status, message = api.refused(
-        "POST",
-        "/v1/deployments",
-        {"name": "demo-app", "image": "r/a:1", "gpu_type": "none"},
-    )
-    assert (400, True) == (status, "already exists" in message)
-    clock.pass_(10)
-    second = api.create()
-    assert first["id"] != second["id"]
-
-
 def test_draining_is_no_longer_than_the_grace_period(api, clock):
     """A grace period of 3 s is over after 3 s; one of 0 s at once."""
     long = api.create("three-seconds", termination_grace_period_seconds=3)
@@ -314,49 +268,12 @@ def test_a_change_of_what_is_going_is_refused(api):
     assert {} == api.ok("DELETE", path)
 
 
-def test_deleting_what_is_not_there_says_so(api):
-    """404, with the name."""
-    status, message = api.refused("DELETE", "/v1/deployments/demo-app")
-
-    assert (404, "deployment demo-app not found") == (status, message)
-
-
 def test_at_scale_zero_the_next_request_finds_everything_done(quick):
     """The answer to a create still says Updating; the read after it says Ready."""
     assert "Updating" == quick.create()["status"]
     assert "Ready" == quick.get()["status"]
     quick.ok("DELETE", "/v1/deployments/demo-app")
     assert [] == quick.ok("GET", "/v1/deployments")["data"]
-
-
-def test_the_list_holds_what_is_going_until_it_is_gone(api, clock):
-    """What drains still costs, so whoever lists sees it."""
-    api.create()
-    clock.pass_(100)
-    api.ok("DELETE", "/v1/deployments/demo-app")
-
-    assert 1 == len(api.ok("GET", "/v1/deployments")["data"])
-    clock.pass_(10)
-    assert [] == api.ok("GET", "/v1/deployments")["data"]
-
-
-def test_a_replica_that_is_superseded_before_it_serves_is_stopped(api, clock):
-    """Of three revisions in a row the first serves, the last comes, none else stays."""
-    api.create()
-    clock.pass_(100)
-    api.patch(image="r/app:2")
-    clock.pass_(5)
-    api.patch(image="r/app:3")
-
-    images = [
-        (e["image"], e["replica_status"]) for e in api.get()["replica_events"].values()
-    ]
-
-    assert [
-        ("r/app:1", "Running"),
-        ("r/app:2", "Terminated"),
-        ("r/app:3", "Waiting"),
-    ] == images
 
 
 def test_a_story_told_twice_is_the_same_story(clock, api):
