@@ -1,9 +1,9 @@
 """
 The admin interface under ``/_emulator/``: what a test may do that a customer cannot.
 
-Reset, look at everything, put faults in force, hold time still for one deployment, and
-act as the other hands that reach into a real account: a colleague's console, the
-autoscaler, the service itself. It exists only with ``--admin``, and answers only to the
+Reset, dump all state, put faults in force, hold time still for one deployment, and
+act as others who change a real account: a colleague's console, the
+autoscaler, the service itself. It exists only with ``--admin``, and only for the
 token that the start printed. Secret values are not shown, not even here.
 """
 
@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from pulumi_jig.emulator import replicas as lives
-from pulumi_jig.emulator.errors import ApiError, invalid
-from pulumi_jig.emulator.messages import answer, error, refusal
+from pulumi_jig.emulator.errors import ApiError, invalid, not_found
+from pulumi_jig.emulator.messages import error, error_response, json_response
 
 if TYPE_CHECKING:
     from pulumi_jig.emulator.backend import Backend
@@ -97,7 +97,7 @@ def _described(text: Any) -> Any:
 
 
 def _without(value: Any, hidden: list[str]) -> Any:
-    """Data in which texts of some length stand nowhere; short ones are no secrets."""
+    """Return data without texts of some length; short ones are no secrets."""
     if isinstance(value, str):
         for text in hidden:
             if len(text) >= 6:
@@ -132,60 +132,60 @@ class Admin:
             )
         parts = [unquote(p) for p in request.path[len(PREFIX) :].strip("/").split("/")]
         try:
-            return self._route(request, parts)
+            return json_response(200, self._route(request, parts))
         except ApiError as refused:
-            return refusal(refused)
+            return error_response(refused)
         except ValueError as wrong:
             return error(400, str(wrong), code="invalid_value")
 
-    def _route(self, request: Request, parts: list[str]) -> Response:
+    def _route(self, request: Request, parts: list[str]) -> Record:
         body = request.record()
         run = self._backend.run
         match request.method, *parts:
             case "POST", "reset":
-                return answer(200, self._reset())
+                return self._reset()
             case "GET", "dump":
-                return answer(200, run(self.dump))
+                return run(self.dump)
             case "GET", "requests":
                 after = request.query.get("after", "0")
                 if not (after.isascii() and after.isdigit()):
                     raise invalid("after", "must be a whole number")
-                return answer(200, {"data": self._request_log.entries(int(after[:18]))})
+                return {"data": self._request_log.entries(int(after[:18]))}
             case "DELETE", "requests":
                 self._request_log.clear()
-                return answer(200, {})
+                return {}
             case "GET", "faults":
-                return answer(200, {"data": self._faults.records()})
+                return {"data": self._faults.records()}
             case "POST", "faults":
-                return answer(200, self._faults.add(body).model_dump())
+                return self._faults.add(body).model_dump()
             case "DELETE", "faults":
-                return answer(200, {"cleared": self._faults.clear()})
+                return {"cleared": self._faults.clear()}
             case "DELETE", "faults", number if number.isdigit():
-                return answer(200, {"cleared": self._faults.clear(int(number[:18]))})
+                return {"cleared": self._faults.clear(int(number[:18]))}
             case "GET", "clock":
-                return answer(200, run(self._clock))
+                return run(self._clock)
             case "PATCH", "clock":
-                return answer(200, run(lambda now: self._set_clock(body, now)))
+                return run(lambda now: self._set_clock(body, now))
             case "POST", "deployments":
-                return answer(200, run(lambda now: self._insert(body, now)))
+                return run(lambda now: self._insert(body, now))
             case "GET", "deployments", name:
-                return answer(200, run(lambda now: self._view(name, now)))
+                return run(lambda now: self._view(name, now))
             case "PATCH", "deployments", name:
-                return answer(200, run(lambda now: self._patch(name, body, now)))
+                return run(lambda now: self._patch(name, body, now))
             case "DELETE", "deployments", name:
-                return answer(200, run(lambda now: self._remove(name, now)))
+                return run(lambda now: self._remove(name, now))
             case "POST", "deployments", name, "hold":
-                return answer(200, run(lambda now: self._hold(name, now)))
+                return run(lambda now: self._hold(name, now))
             case "POST", "deployments", name, "advance":
-                return answer(200, run(lambda now: self._advance(name, body, now)))
+                return run(lambda now: self._advance(name, body, now))
             case "POST", "deployments", name, "release":
-                return answer(200, run(lambda now: self._release(name, now)))
+                return run(lambda now: self._release(name, now))
             case "PATCH", "volumes", name:
-                return answer(200, run(lambda now: self._patch_volume(name, body, now)))
-            case "DELETE", ("secrets" | "volumes") as noun, name:
-                return answer(200, run(lambda _: self._remove_noun(noun, name)))
+                return run(lambda now: self._patch_volume(name, body, now))
+            case "DELETE", ("secrets" | "volumes") as table, name:
+                return run(lambda _: self._remove_record(table, name))
             case _:
-                return error(404, f"no such path: {request.path}", code="not_found")
+                raise not_found(f"no such path: {request.path}")
 
     # The whole.
 
@@ -291,7 +291,7 @@ class Admin:
         self._backend.deployments.holds.discard(name)
         return {"released": released}
 
-    # Other hands.
+    # What others do to an account.
 
     def _view(self, name: str, now: Moment) -> Record:
         deployments = self._backend.deployments
@@ -320,7 +320,7 @@ class Admin:
         ``fields`` change the spec, unchecked, with a new revision where
         ``new_revision`` says so (``action`` names it in the history). ``name`` and
         ``account`` move it. ``desired_replicas`` is what an autoscaler would decide. ``replica_events`` sets replicas by hand (null takes one away).
-        ``shown`` overrides or adds keys of every answer (null ends that).
+        ``shown`` overrides or adds keys of every response (null ends that).
         """
         backend = self._backend
         d = backend.deployments.find(None, name, now)
@@ -391,12 +391,12 @@ class Admin:
         self._backend.store.remove("deployments", d["id"])
         return {}
 
-    def _remove_noun(self, noun: str, name: str) -> Record:
+    def _remove_record(self, table: str, name: str) -> Record:
         store = self._backend.store
-        record = store.by_name(noun, name) or store.by_id(noun, name)
+        record = store.by_name(table, name) or store.by_id(table, name)
         if record is None:
-            raise ApiError(404, f"{noun[:-1]} {name} not found", code="not_found")
-        store.remove(noun, record["id"])
+            raise not_found(f"{table[:-1]} {name} not found")
+        store.remove(table, record["id"])
         return {}
 
     def _patch_volume(self, name: str, body: Record, now: Moment) -> Record:
@@ -404,7 +404,7 @@ class Admin:
         store = self._backend.store
         volume = store.by_name("volumes", name) or store.by_id("volumes", name)
         if volume is None:
-            raise ApiError(404, f"volume {name} not found", code="not_found")
+            raise not_found(f"volume {name} not found")
         number = body.get("version", len(volume["versions"]) - 1)
         if not isinstance(number, int) or not 0 <= number < len(volume["versions"]):
             raise invalid("version", "no such version")

@@ -101,9 +101,9 @@ class AdminClient:
             path: the path without ``/v1``; ``*`` is one segment, ``**`` anything.
             nth: the first matching request that is struck, counted from 1.
             times: how many are struck, None for all from then on.
-            status: answer with this status instead.
+            status: respond with this status instead.
             body: its body: text as it is, anything else as JSON.
-            headers: further headers of that answer.
+            headers: further headers of that response.
             delay: real seconds to wait, before acting or (*acted*) after it.
             drop: ``reset`` or ``close`` the connection instead of answering.
             acted: whether the service acts on the request first.
@@ -157,10 +157,10 @@ class AdminClient:
             The deployment as the API shows it then, or None once it is gone.
 
         """
-        told = self._call(
+        response = self._call(
             "POST", f"deployments/{quote(name, safe='')}/advance", {"seconds": seconds}
         )
-        found: Record | None = told["deployment"]
+        found: Record | None = response["deployment"]
         return found
 
     def release(self, name: str) -> None:
@@ -187,9 +187,9 @@ class AdminClient:
             name: name or id.
             fields: fields of its spec.
             new_revision: whether the change makes a revision, and so a roll-out.
-            more: ``action`` (the word in the history), ``desired_replicas`` (what an
+            more: ``action`` (its name in the history), ``desired_replicas`` (what an
                 autoscaler decides), ``replica_events`` (replicas set by hand, None
-                takes one away), ``shown`` (keys of every answer overridden or added,
+                takes one away), ``shown`` (keys of every response overridden or added,
                 such as ``status``; None ends it), ``name``, ``account``.
 
         """
@@ -201,7 +201,7 @@ class AdminClient:
         return found
 
     def set_status(self, name: str, status: str | None) -> Record:
-        """Let a deployment show a status word of your own; None ends it."""
+        """Let a deployment show a status of your own; None ends it."""
         return self.patch(name, shown={"status": status})
 
     def remove(self, name: str) -> None:

@@ -19,11 +19,11 @@ from pulumi_jig.emulator.errors import ApiError, invalid
 from pulumi_jig.emulator.messages import (
     Request,
     Response,
-    answer,
     bearer,
     encode,
     error,
-    refusal,
+    error_response,
+    json_response,
 )
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Call:
     Attributes:
         account: who sends it.
         key: with which API key.
-        path: what the placeholders of the path stand for, in order.
+        path: the values of the placeholders in the path, in order.
         body: the body, as the route's model.
         query: the query, as the route's model.
     """
@@ -70,7 +70,7 @@ class Route:
 
     Attributes:
         method: its HTTP method.
-        path: its path without version; ``{id*}`` stands for all that follows.
+        path: its path without version; ``{id*}`` matches all that follows.
         summary: what it does.
         operation: does it, under the backend's lock; what it returns is sent as JSON.
         response: the model of that.
@@ -246,7 +246,7 @@ for _route in ROUTES:
 
 
 def _match(path: str, parts: list[str]) -> list[str] | None:
-    """Return what the placeholders of a path stand for, or None if it does not match."""
+    """Return the values of a path's placeholders, or None if it does not match."""
     pattern = path.strip("/").split("/")
     if pattern[-1].endswith("*}") and len(parts) > len(pattern):
         # A name may hold slashes that were not encoded; secrets allow them.
@@ -269,11 +269,11 @@ class Api:
         self._backend = backend
 
     def handle(self, request: Request) -> Response:
-        """Answer one request; never raises for what a client may send."""
+        """Handle one request; never raises for what a client may send."""
         try:
             return self._handle(request)
         except ApiError as refused:
-            return refusal(refused)
+            return error_response(refused)
 
     def _handle(self, request: Request) -> Response:
         key = bearer(request.headers)
@@ -332,7 +332,7 @@ class Api:
             return Response(
                 200, headers={"Content-Type": "application/x-ndjson"}, stream=stream
             )
-        return answer(200, operate())
+        return json_response(200, operate())
 
 
 def _follows(text: str) -> bool:

@@ -1,9 +1,9 @@
 """
 The emulated service as one object: state, clock, accounts, and one lock.
 
-Every operation runs under the lock from its first look to its commit, which is what
-makes a name unique and an answered write durable. Who asks is known by the account that
-a key stands for; the key itself is never kept.
+Every operation runs under the lock from its first read to its commit, which is what
+makes a name unique and a confirmed write durable. Who asks is known by the account that
+a key belongs to; the key itself is never kept.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _ACCOUNT_KEY = re.compile(r"acct:([A-Za-z0-9][A-Za-z0-9_-]{0,62}):(.+)", re.DOTA
 
 def _digest(text: str, length: int) -> str:
     # Not a password store: the digest only has to keep a key out of every output.
-    told = b"pulumi_jig emulator\n" + text.encode("utf-8", "surrogateescape")
-    return hashlib.sha256(told).hexdigest()[:length]
+    salted = b"pulumi_jig emulator\n" + text.encode("utf-8", "surrogateescape")
+    return hashlib.sha256(salted).hexdigest()[:length]
 
 
 def account_of(key: str) -> str | None:
@@ -44,7 +44,7 @@ def account_of(key: str) -> str | None:
     ``acct:<account>:<anything>`` belongs to <account>, so that a key can be rotated;
     any other key is an account of its own. Keys that begin with ``invalid`` are refused.
     """
-    # Rule AUTH-1: no key, no answer.
+    # Rule AUTH-1: a key is required.
     if not key.strip() or key.startswith("invalid"):
         return None
     # Rule ACCOUNT-1: keys tell accounts apart.
@@ -60,7 +60,7 @@ class Backend:
         path: state file, or None for memory.
         scale: real seconds per emulated second (see `clock`).
         wall: the wall clock, injectable for tests.
-        gpu_types: further words that ``gpu_type`` may be.
+        gpu_types: further values that ``gpu_type`` may be.
 
     Raises:
         StoreError: the state file cannot be used.

@@ -1,9 +1,9 @@
 """
-What a replica goes through, as data: steps, durations, and named behaviours.
+What a replica goes through, as data: steps, durations, and named behaviors.
 
-An image asks for a behaviour by a word in its path, so that an example can show a
+An image asks for a behavior by a name in its path, so that an example can show a
 failure without any switch: ``registry.together.ai/team/crashloop:1`` crashes. Reasons
-are Kubernetes' own words. Walking the steps is `replicas`' work.
+are those of Kubernetes. Walking the steps is `replicas`' work.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PRELOAD = 20.0
 START = 20.0
 CRASH = 5.0
 BACK_OFF = 10.0
-SLOW = 15.0  # A factor: the /slow behaviour takes this many times as long.
+SLOW = 15.0  # A factor: the /slow behavior takes this many times as long.
 DRAIN = 10.0  # At most; a shorter termination grace period is kept.
 SETTLE = 2.0  # A change that starts no replica still takes the service a moment.
 PATIENCE = 15.0  # How long the service watches a /rollback revision fail.
@@ -139,7 +139,7 @@ _CRASHES = (
     _last(_BACK_OFF),
 )
 
-# Rule ROLL-1, rule ROLL-6: one script per named behaviour. The first crash is not the last word: a back-off ends,
+# Rule ROLL-1, rule ROLL-6: one script per named behavior. The first crash is not the end: a back-off ends,
 # the container starts once more, and only then does it stay down. At time scale 0 only
 # the last step is ever seen.
 BEHAVIORS: Mapping[str, tuple[Step, ...]] = {
@@ -205,18 +205,18 @@ BEHAVIORS: Mapping[str, tuple[Step, ...]] = {
     ),
 }
 
-_BEHAVIOUR = re.compile(
+_BEHAVIOR = re.compile(
     "/(crashloop|rollback|oom|pull-error|flaky-pull|never-ready|slow|preload-failed)"
     "(?=[/:@._-]|$)"
 )
 
 
-def behaviour_of(image: str) -> str:
+def behavior_of(image: str) -> str:
     """
-    Return the named behaviour that an image asks for, or the empty string.
+    Return the named behavior that an image asks for, or the empty string.
 
-    The name must begin a path segment and end where a word ends: ``r/oom:1`` and
+    The name must begin a path segment and end where a name ends: ``r/oom:1`` and
     ``r/oom-demo`` ask for it, ``r/slowfast:1`` and ``bloom`` do not.
     """
-    found = _BEHAVIOUR.search(image)
+    found = _BEHAVIOR.search(image)
     return found.group(1) if found else ""

@@ -1,8 +1,8 @@
 """
 Time, as the emulated service sees it.
 
-Two clocks, because two things are asked of time. *Wall time* stamps what the API
-answers (``created_at``, ``replica_ready_since``, a secret's ``expires_at``). *Progress*
+Two clocks, for two purposes. *Wall time* stamps what the API
+shows (``created_at``, ``replica_ready_since``, a secret's ``expires_at``). *Progress*
 is how far the work of the service has come (pulling an image, loading weights,
 draining), in emulated seconds; the time scale stretches or shrinks it. Both are read
 on demand: nothing here sleeps, and no thread ticks.

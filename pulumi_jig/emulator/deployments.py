@@ -70,7 +70,7 @@ def show_mounts(spec: Record) -> list[Record]:
 
 
 def _taken(name: str) -> ApiError:
-    # Rule NAME-3: names are unique over all customers, and this text tells so.
+    # Rule NAME-3: names are unique over all customers, and clients read this text.
     return ApiError(
         400,
         f"deployment with name {name} already exists",
@@ -195,7 +195,7 @@ class Deployments:
             lines.append(f"{timestamp(wall)} {replica_id} {line}")
         return lines
 
-    # What other nouns and the admin interface need.
+    # What other resources and the admin interface need.
 
     def insert(
         self,
@@ -282,7 +282,7 @@ class Deployments:
         """
         record = self._store.by_name("deployments", identifier)
         if record is not None and "deleting_since" in record and account is not None:
-            # Rule DELETE-2: a deployment that is going answers to its id alone.
+            # Rule DELETE-2: a deployment that is being deleted is found by its id alone.
             record = None
         if record is None:
             record = self._store.by_id("deployments", identifier)

@@ -3,7 +3,7 @@ Faults as data: which request goes wrong, when, how often, and in what way.
 
 A fault is put in force through the admin interface and taken by the server for each
 request of the API. It can strike before the service has acted or after, which is the
-difference that matters to a client that must not create a thing twice.
+difference that matters to a client that must not create a resource twice.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def _pattern(path: str) -> re.Pattern[str]:
     """
     Compile a path pattern.
 
-    ``*`` or ``{id}`` stands for one segment, ``**`` for anything at all.
+    ``*`` or ``{id}`` matches one segment, ``**`` for anything at all.
     """
     out, end = "", 0
     for place in _PLACE.finditer(path):
@@ -62,8 +62,8 @@ class Fault(BaseModel):
         times: how many are struck, or None for all from then on.
         acted: whether the service acts on the request first.
         delay: real seconds to wait, before acting or (``acted``) before answering.
-        status: the status to answer instead of the service's answer.
-        headers: further headers of that answer.
+        status: the status of the response, instead of the service's.
+        headers: further headers of that response.
         body: its body: text as it is, anything else as JSON.
         drop: ``reset`` or ``close`` the connection instead of answering.
         seen: how many requests have matched.
@@ -103,7 +103,7 @@ class Fault(BaseModel):
         )
 
     def strikes(self) -> bool:
-        """Count a matching request and tell whether it is struck."""
+        """Count a matching request and return whether it is struck."""
         self.seen += 1
         if self.seen < self.nth:
             return False
@@ -113,7 +113,7 @@ class Fault(BaseModel):
         return True
 
     def payload(self) -> tuple[bytes, str]:
-        """Return the body to answer, and its content type."""
+        """Return the body of the response, and its content type."""
         if isinstance(self.body, str):
             kind = "text/html" if self.body.lstrip().startswith("<") else "text/plain"
             return self.body.encode(), kind

@@ -1,5 +1,5 @@
 """
-One connection: requests read, judged, struck by faults, answered, and told of.
+One connection: requests read, checked, struck by faults, answered, and logged.
 
 A request whose Host is not a loopback name gets nothing: a web page that points its own
 name at 127.0.0.1 is a stranger, key or no key. What the standard library would refuse
@@ -23,7 +23,13 @@ from pulumi_jig.emulator.admin import PREFIX
 from pulumi_jig.emulator.backend import account_of
 from pulumi_jig.emulator.errors import ApiError
 from pulumi_jig.emulator.faults import plain_path
-from pulumi_jig.emulator.messages import Request, Response, bearer, error, refusal
+from pulumi_jig.emulator.messages import (
+    Request,
+    Response,
+    bearer,
+    error,
+    error_response,
+)
 from pulumi_jig.emulator.pages import DATA
 from pulumi_jig.emulator.replicas import timestamp
 from pulumi_jig.emulator.visible import visible
@@ -36,7 +42,7 @@ if TYPE_CHECKING:
 
 # Far above any real request; a body is read into memory.
 MAX_BODY = 4 * 1024 * 1024
-# Seconds from the first byte of a request to its last, and for each piece of an answer.
+# Seconds from the first byte of a request to its last, and for each piece of a response.
 # A client that stalls would hold a thread for ever.
 REQUEST_TIMEOUT = 30.0
 # Seconds for which an idle connection is kept.
@@ -79,7 +85,7 @@ class _Input(io.RawIOBase):
         return True
 
     def next_request(self) -> None:
-        """The clock stands still until the next request begins."""
+        """Set no deadline until the next request begins."""
         self._deadline = None
 
     def limit(self, seconds: float) -> None:
@@ -153,7 +159,7 @@ class Handler(BaseHTTPRequestHandler):
             response = self._act(request, fault)
             self._record(request, account, fault, response, began)
         # Before it is sent: the client's next request may be logged by another thread.
-        self._tell(response, account, fault, began)
+        self._log(response, account, fault, began)
         if response is not None:
             self._send(response)
 
@@ -183,7 +189,7 @@ class Handler(BaseHTTPRequestHandler):
         elif request.headers.get("transfer-encoding", "chunked").lower() != "chunked":
             refusal = error(501, "the only Transfer-Encoding is chunked", code="coding")
         elif {"transfer-encoding", "content-length"} <= request.headers.keys():
-            # Two lengths: whoever stands between could read another request here.
+            # Two lengths: a proxy in between could read another request here.
             refusal = error(
                 400, "Content-Length or Transfer-Encoding, not both", code="bad_length"
             )
@@ -288,9 +294,9 @@ class Handler(BaseHTTPRequestHandler):
         try:
             return handle(request)
         except ApiError as refused:
-            return refusal(refused)
+            return error_response(refused)
         except Exception as failure:
-            # Where it happened is told; the message is not, it could hold a secret.
+            # The place is logged; the message is not, it could hold a secret.
             trace = failure.__traceback__
             while trace is not None and trace.tb_next is not None:
                 trace = trace.tb_next
@@ -299,7 +305,7 @@ class Handler(BaseHTTPRequestHandler):
                 if trace is not None
                 else "?"
             )
-            self.server.say(f"internal error: {type(failure).__name__} at {where}")
+            self.server.log(f"internal error: {type(failure).__name__} at {where}")
             return error(500, "internal error of the emulator", code="internal")
 
     def _drop(self, *, reset: bool) -> None:
@@ -347,7 +353,7 @@ class Handler(BaseHTTPRequestHandler):
         return bool(readable) and not self.connection.recv(1, socket.MSG_PEEK)
 
     def handle_expect_100(self) -> bool:
-        """Send the interim answer at once: it waits in a buffer otherwise."""
+        """Send the interim response at once: it waits in a buffer otherwise."""
         done = super().handle_expect_100()
         self.wfile.flush()
         return done
@@ -377,7 +383,7 @@ class Handler(BaseHTTPRequestHandler):
         with contextlib.suppress(ValueError, RecursionError):
             body = json.loads(request.body or b"null")
             if isinstance(body, dict):
-                # A key can hold half a surrogate pair, which no answer could carry.
+                # A key can hold half a surrogate pair, which no response could carry.
                 keys = sorted(key.encode(errors="replace").decode() for key in body)
         self.server.request_log.write(
             at=timestamp(time.time()),
@@ -391,7 +397,7 @@ class Handler(BaseHTTPRequestHandler):
             fault=None if fault is None else fault.id,
         )
 
-    def _tell(
+    def _log(
         self,
         response: Response | None,
         account: str | None,
@@ -406,7 +412,7 @@ class Handler(BaseHTTPRequestHandler):
         status = "dropped" if response is None else str(response.status)
         struck = "" if fault is None else f" fault {fault.id}"
         milliseconds = (time.perf_counter() - began) * 1000
-        self.server.say(
+        self.server.log(
             f"{timestamp(time.time())} {visible(self.command)} {path} {status} "
             f"{milliseconds:.1f}ms {account or '-'}{struck}"
         )

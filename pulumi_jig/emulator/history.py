@@ -87,7 +87,7 @@ class History:
                     "model_mounts",
                 )
             },
-            # The vendor's type has a port always; 0 stands for none.
+            # The vendor's type has a port always; 0 means none.
             "port": spec["port"] or 0,
             "environment_variables": [
                 {k: v for k, v in variable.items() if k != "secret_id"}

@@ -71,7 +71,7 @@ class Request:
 
 @dataclass(slots=True)
 class Response:
-    """One answer; *stream*, where given, is sent piece by piece instead of *body*."""
+    """One response; *stream*, where given, is sent piece by piece instead of *body*."""
 
     status: int
     body: bytes = b""
@@ -86,7 +86,7 @@ def encode(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def answer(
+def json_response(
     status: int, value: object, headers: dict[str, str] | None = None
 ) -> Response:
     """Return a JSON response."""
@@ -105,17 +105,17 @@ def error(
     """Return an error in the API's shape."""
     # Rule ERROR-1: one shape for every error.
     kind = "server_error" if status >= 500 else "invalid_request_error"
-    told = {
+    body = {
         "message": message,
         "type": _TYPES.get(status, kind),
         "param": param,
         "code": code,
     }
-    return answer(status, {"error": told}, headers)
+    return json_response(status, {"error": body}, headers)
 
 
-def refusal(refused: ApiError) -> Response:
-    """Return the answer that a refusal stands for."""
+def error_response(refused: ApiError) -> Response:
+    """Return the response of an error."""
     return error(
         refused.status, refused.message, param=refused.param, code=refused.code
     )

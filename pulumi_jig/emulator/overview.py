@@ -2,7 +2,7 @@
 What the page for people shows of the service, as plain data and without any secret.
 
 Values of environment variables, commands, arguments, and the bodies and headers of
-faults never come this far: they are left out here, not hidden by the page. A look
+faults never come this far: they are left out here, not hidden by the page. A snapshot
 changes nothing that an operation of the API would not find changed anyway, and holds
 the lock for a few deployments at a time only, so that a watched run is not a slow one.
 """
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 Record = dict[str, Any]
 
-# Deployments and requests in one answer; more of them are counted, not listed.
+# Deployments and requests in one response; more of them are counted, not listed.
 DEPLOYMENTS = 2_000
 REQUESTS = 200
-# Of the one deployment that is looked at closely.
+# Of the one deployment that is shown in detail.
 REVISIONS = 10
 LOG_LINES = 20
 # Deployments brought up to date under one hold of the lock.
@@ -49,7 +49,7 @@ def _text(value: object) -> str:
 
 class Overview:
     """
-    The service as one answer for the page.
+    The service as one response for the page.
 
     Args:
         backend: the service.
@@ -64,10 +64,10 @@ class Overview:
         self._backend = backend
         self._faults = faults
         self._request_log = request_log
-        # Tells a page that numbers begin anew, since the process did.
+        # Shows a page that numbers begin anew, since the process did.
         self.run = uuid.uuid4().hex[:12]
 
-    def look(self, *, closely: str = "", after: int = 0) -> Record:
+    def snapshot(self, *, closely: str = "", after: int = 0) -> Record:
         """
         Return everything that the page shows.
 
@@ -101,7 +101,7 @@ class Overview:
             "close": close,
             "faults": [self._fault(fault) for fault in self._faults.records()],
             "requests": self._requests(after),
-            **self._nouns(now),
+            **self._secrets_and_volumes(now),
         }
         shown: Record = visible_data(seen)
         return shown
@@ -109,7 +109,7 @@ class Overview:
     def _now(self) -> Moment:
         with self._backend.lock:
             now = self._backend.clock.now()
-        # At scale 0 the next operation finds everything over; so does a look, but it
+        # At scale 0 the next operation finds everything over; so does a snapshot, but it
         # does not move time for the operations.
         return now if now.scale else replace(now, progress=now.progress + INSTANT)
 
@@ -125,7 +125,7 @@ class Overview:
     # One deployment.
 
     def _status(self, d: Record) -> str:
-        # What the admin interface lets the answers say counts here too.
+        # What the admin interface lets responses show counts here too.
         if "status" in d.get("shown", {}):
             return _text(d["shown"]["status"])
         return self._backend.deployments.rollouts.status(d)
@@ -135,7 +135,7 @@ class Overview:
         for replica in d["replicas"]:
             spec = self._spec_of(d, replica)
             kind, count = spec["gpu_type"], spec["gpu_count"]
-            # Other hands can put anything into a spec, unchecked.
+            # The admin interface can put anything into a spec, unchecked.
             if kind == "none" or not isinstance(count, int) or not count:
                 continue
             found = types.setdefault(
@@ -187,7 +187,7 @@ class Overview:
     def _closely(self, d: Record) -> Record:
         spec = d["spec"]
         events = d["events"][: -REVISIONS - 1 : -1]
-        # Each replica's life is told when it is looked at, so lines come out of order.
+        # Each replica's steps are logged when it is read, so lines come out of order.
         lines = sorted(d["log"], key=lambda line: float(line[2]))[-LOG_LINES:]
         numbers = {e["revision_id"]: e["revision_number"] for e in events}
         return {
@@ -279,7 +279,7 @@ class Overview:
 
     @staticmethod
     def _fault(fault: Record) -> Record:
-        """Return a fault without the headers and the body that it answers with."""
+        """Return a fault without the headers and the body of its response."""
         shown = ("id", "method", "path", "account", "nth", "times", "acted", "delay")
         return {k: fault[k] for k in (*shown, "status", "drop", "seen", "struck")}
 
@@ -291,7 +291,7 @@ class Overview:
             "entries": [e for e in entries[-REQUESTS:] if e["number"] > after],
         }
 
-    def _nouns(self, now: Moment) -> Record:
+    def _secrets_and_volumes(self, now: Moment) -> Record:
         backend = self._backend
         with backend.lock, backend.store.transaction():
             secrets = [

@@ -1,7 +1,7 @@
 """
 What is served beside the API, without a key: the page for people, and the OpenAPI text.
 
-The page is three static files and one answer that they ask for again and again. It
+The page is three static files and one JSON response that they poll. It
 needs nothing from outside, and says so to the browser: under its content security
 policy nothing else would load, no inline script would run, no text could become markup,
 and no other page could frame it or read its data. A request with a foreign Host header
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pulumi_jig.emulator.errors import invalid
-from pulumi_jig.emulator.messages import Request, Response, answer
+from pulumi_jig.emulator.messages import Request, Response, json_response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -64,7 +64,7 @@ class Pages:
         }
 
     def find(self, request: Request) -> Callable[[Request], Response] | None:
-        """Return what answers a request, or None where that is the API."""
+        """Return the handler of a request, or None where that is the API."""
         if request.method not in {"GET", "HEAD"}:
             return None
         return self._pages.get(request.path)
@@ -75,7 +75,7 @@ class Pages:
         # Made when asked for: most runs never ask.
         from pulumi_jig.emulator.openapi import document
 
-        return answer(200, document())
+        return json_response(200, document())
 
     @staticmethod
     def _file(request: Request) -> Response:
@@ -91,7 +91,7 @@ class Pages:
             raise invalid("after", "must be a whole number")
         # A page that outlived a restart counts by the numbers of another process.
         known = query.get("run") == self._overview.run
-        seen = self._overview.look(
+        seen = self._overview.snapshot(
             closely=query.get("deployment", ""), after=int(after[:18]) if known else 0
         )
-        return answer(200, seen, _GUARDS)
+        return json_response(200, seen, _GUARDS)

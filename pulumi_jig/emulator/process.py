@@ -143,7 +143,7 @@ def start(
         port: 0 for any free port.
         state: state file, or None for memory.
         time_scale: real seconds per emulated second.
-        gpu_types: further words that ``gpu_type`` may be.
+        gpu_types: further values that ``gpu_type`` may be.
         log: where to append a line per request, or None for no such lines.
 
     Raises:

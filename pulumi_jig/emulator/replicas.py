@@ -12,7 +12,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pulumi_jig.emulator.behaviors import BEHAVIORS, Step, behaviour_of
+from pulumi_jig.emulator.behaviors import BEHAVIORS, Step, behavior_of
 
 if TYPE_CHECKING:
     from pulumi_jig.emulator.clock import Moment
@@ -40,7 +40,7 @@ def new_replica(
         "id": replica_id,
         "revision_id": revision_id,
         "image": image,
-        "script": behaviour_of(image) if script is None else script,
+        "script": behavior_of(image) if script is None else script,
         "mounted": mounted,
         "step": 0,
         "since": now.progress,

@@ -80,7 +80,7 @@ class DeploymentRevisionEventList(Schema):
 
 
 class DeploymentRevision(Spec):
-    """The configuration of one revision; port 0 stands for none."""
+    """The configuration of one revision; port 0 means none."""
 
     object: Literal["revision"]
     revision_id: str

@@ -83,7 +83,7 @@ class Rollouts:
         for replica in d["replicas"]:
             for step, wall in lives.walk(replica, now, content=content):
                 d["walked"] = True
-                self._say(d, replica, wall, step.line)
+                self._log(d, replica, wall, step.line)
         kept = [
             r
             for r in d["replicas"]
@@ -115,7 +115,7 @@ class Rollouts:
         return True
 
     def _give_up(self, d: Record, now: Moment) -> bool:
-        """Let the service itself undo a failed /rollback revision; tell whether."""
+        """Let the service itself undo a failed /rollback revision; return whether it did."""
         good = d.get("good_revision")
         if good is None or good == d["revision_number"]:
             return False
@@ -206,7 +206,7 @@ class Rollouts:
                 replica
             ):
                 lives.drain(replica, now.progress)
-        # Rule PATCH-6: the phase is told at once, and ends later.
+        # Rule PATCH-6: the phase is shown at once, and ends later.
         self.rescale(d, now, phase="Updating")
 
     def rescale(self, d: Record, now: Moment, *, phase: str = "Scaling") -> None:
@@ -239,7 +239,7 @@ class Rollouts:
             script="missing-secret" if missing else None,
         )
         d["replicas"].append(replica)
-        self._say(d, replica, now.wall, lives.step_of(replica).line)
+        self._log(d, replica, now.wall, lives.step_of(replica).line)
 
     def begin_delete(self, d: Record, now: Moment) -> None:
         """Begin to take a deployment down; its replicas drain."""
@@ -306,7 +306,7 @@ class Rollouts:
         ]
 
     def status(self, d: Record) -> str:
-        """Return the status word."""
+        """Return the status."""
         if "deleting_since" in d:
             return "Scaling"
         target = self.target(d)
@@ -336,6 +336,6 @@ class Rollouts:
             )
 
     @staticmethod
-    def _say(d: Record, replica: Record, wall: float, line: str) -> None:
+    def _log(d: Record, replica: Record, wall: float, line: str) -> None:
         d["log"].append([replica["id"], replica["revision_id"], wall, line])
         del d["log"][:-LOG_LINES_KEPT]

@@ -194,7 +194,7 @@ Target = Annotated[Number, Field(gt=0, le=1e15)]
 Minutes = Annotated[int, Field(ge=1, le=10_080)]
 
 
-# Rule SCALE-1: the shapes, told by metric. Rule SCALE-3: with the targets and windows
+# Rule SCALE-1: the shapes, one for each metric. Rule SCALE-3: with the targets and windows
 # that are shown where they were left out.
 class _Autoscaling(Request):
     # Rule SCALE-4: the vendor's CLI sends `model` with every metric.

@@ -2,7 +2,7 @@
 The server: a socket on loopback, a thread per connection, and the emulated service.
 
 It refuses to listen anywhere but on loopback. What happens on a connection is
-`handler`'s, what the service answers is `responses`'.
+`handler`'s, the API is `api`'s.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Listener(ThreadingHTTPServer):
         host, self.server_port = self.server_address[:2]
         self.server_name = str(host)
 
-    def say(self, line: str) -> None:
+    def log(self, line: str) -> None:
         """Write one line to the log; a log that has gone away is no reason to stop."""
         with contextlib.suppress(OSError, ValueError):
             sys.stderr.write(line + "\n")
@@ -70,7 +70,7 @@ class Listener(ThreadingHTTPServer):
         del request, client_address
         failure = sys.exc_info()[1]
         if not isinstance(failure, OSError):
-            self.say(f"internal error: {type(failure).__name__}")
+            self.log(f"internal error: {type(failure).__name__}")
 
 
 class _Listener6(Listener):
@@ -92,7 +92,7 @@ class EmulatorServer:
             before the next operation.
         admin: serve the admin interface.
         wall: the wall clock in seconds since the epoch, injectable for tests.
-        gpu_types: further words that ``gpu_type`` may be.
+        gpu_types: further values that ``gpu_type`` may be.
         quiet: no line per request on stderr.
 
     Raises:

@@ -1,9 +1,9 @@
 """
-Where the emulated service keeps what it was told: SQLite, in a file or in memory.
+Where the emulated service keeps its records: SQLite, in a file or in memory.
 
 Every record is one JSON document with the few columns that are looked up by. A write
-is committed before its answer is sent; the file is in write-ahead mode, so a process
-killed at any instant leaves every answered write readable and no half of another.
+is committed before its response is sent; the file is in write-ahead mode, so a process
+killed at any instant leaves every confirmed write readable and no half of another.
 This module knows neither rules nor HTTP, and refuses a file made by another version.
 """
 
@@ -208,7 +208,7 @@ class Store:
             (key, json.dumps(value)),
         )
 
-    # The three nouns that have an id, an account and a name.
+    # The three kinds of records, which have an id, an account and a name.
 
     def save(self, table: str, record: Record) -> None:
         """

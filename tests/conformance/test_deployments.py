@@ -165,7 +165,7 @@ def test_a_patch_is_checked_together_with_what_it_leaves_out(
     service: Service, idle: dict
 ) -> None:
     """A floor above the ceiling that stands is refused, and nothing changes."""
-    before = service.get(idle["name"])
+    before = service.serving(idle["name"])
     path = f"{DEPLOYMENTS}/{idle['name']}"
     response = service.send("PATCH", path, {"min_replicas": 1})
     assert (response.status_code, param(response)) == (400, "min_replicas")

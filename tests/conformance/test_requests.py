@@ -79,7 +79,7 @@ def test_null_means_the_same_as_leaving_the_key_out(
     service: Service, idle: dict
 ) -> None:
     """A PATCH of nulls changes nothing."""
-    before = service.get(idle["name"])
+    before = service.serving(idle["name"])
     nulls = dict.fromkeys(("description", "command", "health_check_path", "cpu"))
     service.patch(idle["name"], **nulls)
     assert service.get(idle["name"]) == before

@@ -162,7 +162,7 @@ def test_looking_moves_no_time():
         running.backend.run(lambda now: None)
         step = running.backend.clock.now().progress - before
         for _ in range(3):
-            running._server.pages._overview.look()
+            running._server.pages._overview.snapshot()
 
         assert before + step == running.backend.clock.now().progress
 

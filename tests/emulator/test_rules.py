@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pulumi_jig.emulator
-from pulumi_jig.emulator.behaviors import BEHAVIORS, behaviour_of
+from pulumi_jig.emulator.behaviors import BEHAVIORS, behavior_of
 
 HOME = Path(pulumi_jig.emulator.__file__).parent
 LISTED = re.findall(
@@ -43,7 +43,7 @@ def test_every_rule_is_tagged_with_its_evidence():
 def test_every_behaviour_is_listed():
     """Each word that an image can ask for is described."""
     text = (HOME / "RULES.md").read_text()
-    words = {word for word in BEHAVIORS if word and behaviour_of(f"r/{word}:1") == word}
+    words = {word for word in BEHAVIORS if word and behavior_of(f"r/{word}:1") == word}
 
     assert len(words) == 8
     assert set(re.findall(r"^\| `([a-z-]+)` \|", text, re.MULTILINE)) == words
