@@ -190,7 +190,8 @@ def test_one_model_mount_and_no_volume_beside_it(service: Service, beside: str) 
         body["model_mounts"] = [*mounts, {"model_id": "ml_def", "mount_path": "/n"}]
     else:
         body["volumes"] = [{"name": "jig-conf-v", "mount_path": "/v"}]
-    assert service.refused("POST", DEPLOYMENTS, body).status_code == 400
+    response = service.refused("POST", DEPLOYMENTS, body)
+    assert (response.status_code, param(response)) == (400, "model_mounts")
 
 
 @rule("VOLUME-7")

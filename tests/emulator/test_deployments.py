@@ -139,6 +139,14 @@ def test_a_refused_create_leaves_nothing(api):
     assert [] == api.ok("GET", "/v1/deployments")["data"]
 
 
+def test_an_update_of_the_same_model_keeps_its_revision(api):
+    """Also one that was chosen by the user and is left open now."""
+    mount = {"model_id": "ml_abc", "mount_path": "/m"}
+    created = api.create(model_mounts=[{**mount, "revision_id": "rv_mine"}])
+
+    assert created == api.patch(model_mounts=[mount])
+
+
 def test_another_accounts_deployment_cannot_be_touched(api):
     """Neither its name nor its id lets anyone else read, change or delete it."""
     other = api.as_account("other").create("demo-app")

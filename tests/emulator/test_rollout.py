@@ -244,6 +244,15 @@ def test_a_floor_of_zero_ends_scaled_to_zero(api, clock):
     assert [("Updating", 0, ()), ("ScaledToZero", 0, ())] == walk(api, clock, 10)
 
 
+def test_a_name_is_free_once_its_deployment_has_drained(api, clock):
+    """Even where nobody asked for it in between."""
+    first = api.create()
+    api.ok("DELETE", "/v1/deployments/demo-app")
+    clock.pass_(10)
+
+    assert first["id"] != api.create()["id"]
+
+
 def test_draining_is_no_longer_than_the_grace_period(api, clock):
     """A grace period of 3 s is over after 3 s; one of 0 s at once."""
     long = api.create("three-seconds", termination_grace_period_seconds=3)
