@@ -9,7 +9,7 @@ attributes: nothing in this package decides by reading the text of a message.
     ├── InputError                  nothing was sent: inputs that the API cannot take
     ├── RequestError                no usable answer came back
     │   ├── NotSentError            the server certainly did not act (may be repeated)
-    │   ├── OutcomeUnknownError     the server may have acted (look before repeating)
+    │   ├── OutcomeUnknownError     the server may have acted (GET before repeating)
     │   └── EngineDisconnectedError the engine that asked is gone, so nothing was sent
     │       └── CancelledError      it was asked to stop (Ctrl-C)
     ├── APIError                    the service answered, and the answer is "no"
@@ -99,8 +99,8 @@ class OutcomeUnknownError(RequestError):
     """
     The server may have acted: the request went out, no usable answer came.
 
-    A request that changes something must not be repeated after this without a look
-    at what is there.
+    A request that changes something must not be repeated after this without a GET
+    of what is there.
     """
 
 

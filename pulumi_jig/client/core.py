@@ -1,8 +1,8 @@
 """
-`JigClient`: the one door through which every request leaves.
+`JigClient`: every request to the service goes through its `request`.
 
-It refuses to repeat what may already have been done, to go on for an engine that is
-gone, and to say in a message what was sent in confidence.
+Headers, time limits, retries, decoding and error mapping are here once. No message shows
+what was sent in confidence.
 """
 
 from __future__ import annotations
@@ -88,13 +88,13 @@ class JigClient:
     - GET, PATCH and DELETE are sent again when no usable answer came, and after 408, 429
       and 5xx. (PATCH and DELETE can be: the same body or the same deletion twice has
       the effect of once. Address them by id, not by name: under a name, somebody else's
-      deployment may stand there by then.)
+      deployment may be there by then.)
     - POST is sent again only when the service certainly did not act: it could not be
       reached, or said 429. Nothing else makes a POST be repeated, no header either. The
       same holds for a PATCH that names a volume's content: each one that arrives makes
       a version.
     - 400, 401, 403, 404, 422 are final. So is 409 and every other answer that says that
-      a name exists: whoever asked has to look first.
+      a name exists: the caller has to GET it first.
     - A certificate that is not trusted, an address that redirects, an answer beyond
       32 MiB are final: they need a person.
     - A server that cannot be reached is tried for 60 s; for 20 s where it never was,
@@ -266,7 +266,7 @@ class JigClient:
             APIError: The service refused.
         """
         asked = f"{method} {path}"
-        flight = _Flight()
+        progress = _Progress()
         try:
             return self._request(
                 method,
@@ -275,7 +275,7 @@ class JigClient:
                 json=json,
                 params=params,
                 idempotent=method != "POST" if idempotent is None else idempotent,
-                flight=flight,
+                progress=progress,
             )
         except Exception as error:
             if method == "GET" or isinstance(error, JigError):
@@ -283,7 +283,7 @@ class JigClient:
             # Its text may quote anything, the body included.
             _LOG.debug("%s broke", asked, exc_info=error)
             broke = f"pulumi_jig met an internal error ({type(error).__name__})"
-            if flight.begun:
+            if progress.begun:
                 raise OutcomeUnknownError(
                     f"{asked} may have taken effect, but {broke}.",
                     method=method,
@@ -304,7 +304,7 @@ class JigClient:
         json: Mapping[str, Any] | None,
         params: Mapping[str, str] | None,
         idempotent: bool,
-        flight: _Flight,
+        progress: _Progress,
     ) -> Any:
         asked = f"{method} {path}"
         _remember(json or {})
@@ -321,7 +321,7 @@ class JigClient:
         def attempt() -> Any:
             if method != "GET":
                 ctx.require_engine(f"sending {asked}")
-            return self._attempt(request, ctx, asked, flight)
+            return self._attempt(request, ctx, asked, progress)
 
         return Retries(
             ctx,
@@ -339,7 +339,7 @@ class JigClient:
         request: Request,
         ctx: Deadline,
         asked: str,
-        flight: _Flight,
+        progress: _Progress,
     ) -> Any:
         began = ctx.clock()
         where = {"method": request.method, "path": request.path}
@@ -351,18 +351,20 @@ class JigClient:
                 **where,
             )
             raise AttemptError(error, retryable=False)
-        before, flight.begun = flight.begun, True
+        before, progress.begun = progress.begun, True
         try:
             answer = self._transport.send(request, timeout)
         except TransportError as failure:
             _LOG.debug("%s: %s (%.3f s)", asked, failure.why, ctx.clock() - began)
-            flight.begun = before or failure.sent
+            progress.begun = before or failure.sent
             self._reached = self._reached or failure.spoke is True
             why = failure.why
             if not self._reached and failure.sent:
                 why += f"; {self._address}"
             if failure.sent:
-                error = OutcomeUnknownError(f"{_lost(request)}: {why}.", **where)
+                error = OutcomeUnknownError(
+                    f"{_without_response(request)}: {why}.", **where
+                )
             else:
                 error = NotSentError(f"{asked} was not sent: {why}.", **where)
             strange = failure.spoke is False and not self._reached
@@ -382,7 +384,9 @@ class JigClient:
                 empty=request.method == "DELETE",
             )
         except UnusableError as failure:
-            error = OutcomeUnknownError(f"{_lost(request)}: {failure.why}.", **where)
+            error = OutcomeUnknownError(
+                f"{_without_response(request)}: {failure.why}.", **where
+            )
             raise AttemptError(
                 error, retryable=failure.retryable, unusable=True
             ) from None
@@ -393,7 +397,7 @@ class JigClient:
         setting = self.settings.url_setting
         if self.settings.base_url.startswith("http:"):
             return f"check {setting}, and use https:// there if the server speaks TLS"
-        return f"check {setting} and what stands between"
+        return f"check {setting} and the proxies between"
 
     def _refused(self, answer: Response, asked: str) -> AttemptError:
         refusal = decode_error(answer, asked=asked, settings=self.settings)
@@ -402,8 +406,8 @@ class JigClient:
 
 
 @dataclass
-class _Flight:
-    """Whether a byte of any attempt of one request may have left this machine."""
+class _Progress:
+    """Whether a byte of any attempt at one request may have left this machine."""
 
     begun: bool = False
 
@@ -419,7 +423,7 @@ def _remember(body: Mapping[str, Any]) -> None:
     )
 
 
-def _lost(request: Request) -> str:
+def _without_response(request: Request) -> str:
     asked = f"{request.method} {request.path}"
     if request.method == "GET":
         return f"{asked} got no usable answer"

@@ -1,5 +1,5 @@
 """
-What an answer means: its data, or the error of our tree that a refusal stands for.
+What a response means: its data, or the error of our tree that it stands for.
 
 The service's documents leave the body of an error open ("type: object"). The shapes
 that are read here are those that the vendor's documents and tools show: `{"error":
@@ -7,8 +7,8 @@ that are read here are those that the vendor's documents and tools show: `{"erro
 top, `{"message": ...}`, a map of strings, `{}`, plain text and HTML. A name that is
 taken is recognised by the text, whatever the status, as the vendor's own tools do.
 
-It refuses to believe a page: HTML with status 404 comes from something between here and
-the service, and proves nothing about a deployment (`APIError.from_api`).
+A web page with status 404 comes from something between here and the service, and proves
+nothing about a deployment (`APIError.from_api`).
 """
 
 from __future__ import annotations
@@ -243,7 +243,7 @@ def _sentence(kind: type[APIError], asked: str, settings: Settings) -> str:
 
 
 def _error_of(data: Any) -> Mapping[str, Any]:
-    """The object with `message`, `code` and so on, wherever it stands."""
+    """The object with `message`, `code` and so on, wherever the body has it."""
     if isinstance(data, list) and data:
         data = data[0]
     if not isinstance(data, dict):

@@ -1,8 +1,8 @@
 """
-What the API knows: deployments, secrets, volumes, each with the same verbs.
+One client per kind of resource: deployments, secrets, volumes, with the same methods.
 
-Requests are plain data that was validated before; answers are the tolerant models of
-`models.py`. It refuses names that would lead to another path than the one meant.
+Requests are plain data that was validated before; responses are the tolerant models of
+`schema.responses`. Names that would lead to another path than the one meant are refused.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def segment(value: str, what: str, reserved: frozenset[str] = frozenset()) -> st
 
 class ResourceClient(Generic[Item]):
     """
-    One kind of thing: create, get, list, update, delete.
+    One kind of resource: create, get, list, update, delete.
 
     Every method takes the operation's `Deadline` and raises what
     `JigClient.request` raises.
@@ -236,13 +236,13 @@ class VolumesClient(ResourceClient[VolumeResponseItem]):
 
 
 def _object(answer: Any) -> Any:
-    """One thing; `{"data": {...}}` is opened."""
+    """One resource; `{"data": {...}}` is opened."""
     if isinstance(answer, dict) and isinstance(answer.get("data"), dict):
         return answer["data"]
     return answer if isinstance(answer, dict) else {}
 
 
 def _entries(answer: Any) -> list[Any]:
-    """The things of a list, bare or in `data`; what is not a thing is left out."""
+    """The resources of a list, bare or in `data`; what is no object is left out."""
     data = answer.get("data") if isinstance(answer, dict) else answer
     return [e for e in data if isinstance(e, dict)] if isinstance(data, list) else []

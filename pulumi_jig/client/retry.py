@@ -2,8 +2,8 @@
 When a request is sent again, how long is waited, and how much all threads may repeat.
 
 The rules are written once, in English, in `JigClient`'s docstring; this module follows
-them. It refuses to repeat a request that adds something (a POST, a new version of a
-volume) and that the service may have acted upon.
+them. A request that is not idempotent (a POST, a new version of a volume) is never
+repeated once the service may have acted upon it.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class RetryBudget:
     How many retries all threads of a process may make together.
 
     A bucket of tokens: one retry takes one, and they come back at a steady rate. Whoever
-    finds it empty is told how long to wait for the next one, so that 64 threads against
+    finds it empty has to wait for the next one, so that 64 threads against
     a dead service make no more requests than a few threads would.
 
     Args:

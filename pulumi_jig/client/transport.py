@@ -1,9 +1,8 @@
 """
-What goes over the wire, as plain data: the seam between the rules and HTTP.
+Requests and responses as plain data, and the interface of what sends them.
 
-Everything above this line (retries, errors, nouns) knows requests and answers only;
-`transport.py` is the one implementation that speaks HTTP. A test or a simulation hands
-in another `Transport`, and so needs no socket.
+Retries, errors and resources know these only; `http` is the one implementation that
+speaks HTTP. A test or a simulation passes another `Transport`, and so needs no socket.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ class Request:
 @dataclass(frozen=True, kw_only=True)
 class Response:
     """
-    One complete answer.
+    One complete response.
 
     Attributes:
         status: HTTP status code.
@@ -58,7 +57,7 @@ def span(seconds: float) -> str:
 
 class TransportError(Exception):
     """
-    No complete answer.
+    No complete response came.
 
     Attributes:
         why: What happened and which setting to change; a clause without a full stop.

@@ -2,8 +2,8 @@
 Models that are built when one is first used.
 
 A check needs one of the requests and a creation one of the answers; building all of them
-was half of what a plugin process took to start. It refuses to let two threads build at
-once, which pydantic's own way of building late does not prevent.
+was half of what a plugin process took to start. Two threads never build at once, which
+pydantic's own way of building late does not prevent.
 """
 
 from __future__ import annotations
