@@ -7,12 +7,13 @@ too is where a resource stands and the mark that says so.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_jig.naming import Mark
 from pulumi_jig.redaction import remember_environment, remember_secret
-from pulumi_jig.values import reveal, secret_leaves
+from pulumi_jig.values import SecretValue, reveal, secret_leaves
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -153,6 +154,32 @@ def remember_secrets(*data: Mapping[str, Any]) -> None:
         variables = reveal(each.get("environment_variables"))
         if isinstance(variables, dict):
             remember_environment(v for v in variables.values() if isinstance(v, str))
+
+
+def still_secret(outputs: dict[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Outputs in which a secret of the state from before is still one.
+
+    The engine marks what an update returns by the inputs of the same call. A value that
+    stayed from before, and that they do not have any more, it would store in clear.
+
+    Args:
+        outputs: What an update returns.
+        before: The state from before it, in clear.
+    """
+    found = copy.deepcopy(outputs)
+    for path in (["value"], *_paths(before.get(SECRETS))):
+        if not path or _at(found, path) != _at(before, path):
+            continue
+        holder: Any = found
+        try:
+            for part in path[:-1]:
+                holder = holder[part]
+            holder[path[-1]] = SecretValue(reveal(holder[path[-1]]))
+        except (KeyError, IndexError, TypeError):
+            if path[0] in found:
+                found[path[0]] = SecretValue(reveal(found[path[0]]))
+    return found
 
 
 def _paths(listed: Any) -> list[list[Any]]:

@@ -18,7 +18,12 @@ from pulumi_jig.lifecycle.identity import (
     taken,
 )
 from pulumi_jig.lifecycle.invocation import PartialFailureError
-from pulumi_jig.lifecycle.keys import UNCONFIRMED, remember_secrets, with_added
+from pulumi_jig.lifecycle.keys import (
+    UNCONFIRMED,
+    remember_secrets,
+    still_secret,
+    with_added,
+)
 from pulumi_jig.lifecycle.kind import id_of
 from pulumi_jig.lifecycle.memory import name_lock
 from pulumi_jig.lifecycle.patching import patch
@@ -68,7 +73,12 @@ def update(
     inputs = with_added(inputs, state)
     remember_secrets(state, inputs, inv.old_inputs or {})
     with name_lock(kind.key(name)):
-        return _update(kind, state, inputs, inv)
+        try:
+            stored = _update(kind, state, inputs, inv)
+        except PartialFailureError as error:
+            error.outputs = still_secret(error.outputs, state)
+            raise
+    return replace(stored, outputs=still_secret(stored.outputs, state))
 
 
 def _update(
@@ -138,7 +148,6 @@ def _without_live(
     kind: Kind[Item], state: Mapping[str, Any], inv: Invocation
 ) -> dict[str, Any]:
     """The state of what is gone: what was declared, its id, and the bookkeeping."""
-    # The inputs know which of the values are secrets; the state comes without.
     inputs = with_added(inv.old_inputs or kind.inputs_in(state), state)
     outputs = kind.state_of({**kind.inputs_in(state), **inputs}, None)
     kept = {key: value for key, value in state.items() if key.startswith("__")}

@@ -291,7 +291,7 @@ def _rotation(value: Any) -> Any:
 
     def known(value: Any) -> Any:
         if isinstance(value, Secret):
-            return value.rotation
+            return value.value_version
         return _rotation(value.get(_SOURCE)) if isinstance(value, dict) else None
 
     return when_known(value, known)

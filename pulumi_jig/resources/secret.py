@@ -104,8 +104,8 @@ class Secret(dynamic.Resource, module=MODULE, name="Secret"):
     """The program's counter."""
     secret_id: pulumi.Output[str]
     """The service's own id."""
-    rotation: pulumi.Output[str]
-    """A word that is another one after each new value, and is known in a preview. It
+    value_version: pulumi.Output[str]
+    """Changes with each new value, and is known in a preview. It
     tells nothing of the value."""
     created_at: pulumi.Output[str]
     """ISO 8601."""

@@ -419,8 +419,9 @@ class Engine:
     def _filled(
         self, resource: Record, id_: str, outputs: Record, told: Record | None = None
     ) -> Record:
-        before = opened(resource["inputs"])
-        plain = self._plain(outputs, told or before, before)
+        inputs = opened(resource["inputs"])
+        before = [inputs, opened(resource.get("outputs") or {})]
+        plain = self._plain(outputs, told or inputs, before)
         if plain:
             self.world.violations.append(f"canary in clear in the state: {plain}")
         resource["id"] = id_
@@ -429,9 +430,11 @@ class Engine:
 
     @staticmethod
     def _plain(
-        outputs: Mapping[str, Any], inputs: Mapping[str, Any], before: Mapping[str, Any]
+        outputs: Mapping[str, Any],
+        inputs: Mapping[str, Any],
+        before: list[Mapping[str, Any]],
     ) -> str:
-        """Where a canary is in clear that the program did not and does not give so."""
+        """Where a canary is in clear that no program gave so, now or before."""
         if API_KEY in json.dumps(to_file(dict(outputs))):
             return "the API key"
         if CANARY in str(outputs.get("value", "")) and not isinstance(
@@ -439,10 +442,10 @@ class Engine:
         ):
             return "value"
         told = inputs.get("environment_variables") or {}
-        was = before.get("environment_variables") or {}
+        given = [one.get("environment_variables") or {} for one in before]
         for name, value in (outputs.get("environment_variables") or {}).items():
             in_clear = isinstance(value, str) and CANARY in value
-            in_clear = in_clear and value != was.get(name)
+            in_clear = in_clear and all(value != one.get(name) for one in given)
             if in_clear and isinstance(told.get(name, SecretValue("")), SecretValue):
                 return f"environment_variables.{name}"
         return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from jig_stage import JigStage, dep
+from jig_stage import CANARY, JigStage, dep
 
 # The real engine takes a while for each operation.
 pytestmark = pytest.mark.timeout(600)
@@ -142,14 +142,17 @@ def test_an_update_restores_what_somebody_changed_meanwhile(jig: JigStage) -> No
 
 def test_an_update_that_found_nothing_is_not_forgotten(jig: JigStage) -> None:
     """With the old program back in place, what is gone is not called unchanged."""
-    jig.deployment("llm", name="my-llm", min_replicas=1)
+    jig.secret_config = {"shop:token": CANARY}
+    before = {"environment_variables": {"TOKEN": {"$config": "token"}}}
+    jig.deployment("llm", name="my-llm", **before)
     assert jig.up().ok
     jig.emulator.admin.remove("my-llm")
-    jig.deployment("llm", name="my-llm", min_replicas=2)
+    jig.deployment("llm", name="my-llm")
     assert not jig.up().ok
     assert "does not exist any more" in jig.errors()
+    assert CANARY not in jig.written()
 
-    jig.deployment("llm", name="my-llm", min_replicas=1)
+    jig.deployment("llm", name="my-llm", **before)
 
     assert jig.preview().steps["Deployment llm"] == ["update"]
     assert not jig.up().ok

@@ -69,7 +69,9 @@ def revealed(value: Any) -> Any:
         if "plaintext" in value:
             return revealed(json.loads(value["plaintext"]))
         # A rotation is another one for each resource.
-        kept = {k: v for k, v in value.items() if k != "rotation" and k[:2] != "__"}
+        kept = {
+            k: v for k, v in value.items() if k != "value_version" and k[:2] != "__"
+        }
         return {key: revealed(item) for key, item in kept.items()}
     return [revealed(item) for item in value] if isinstance(value, list) else value
 

@@ -170,7 +170,7 @@ def test_a_secret_lives_through_the_plugin_host(plugin: Plugin) -> None:
         ours(inputs),
         urn=URN,
     )
-    assert inputs["rotation"] != news["rotation"]
+    assert inputs["value_version"] != news["value_version"]
     changed = plugin.diff(ours(outputs), ours(news), ours(inputs), urn=URN)
     assert changed.changes == provider_pb2.DiffResponse.DIFF_SOME
     updated = plugin.update(ours(outputs), ours(news))

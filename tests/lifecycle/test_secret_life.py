@@ -93,7 +93,7 @@ def test_a_secret_is_created_once_and_marked(world: World, engine: Engine) -> No
         "name": "hf-token",
         "value": CANARY,
         "description": "for models",
-        "rotation": f"{nonce[:6]}-1",
+        "value_version": f"{nonce[:6]}-1",
         "secret_id": shown["id"],
         "created_at": shown["created_at"],
         "updated_at": shown["updated_at"],

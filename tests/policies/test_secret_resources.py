@@ -20,7 +20,7 @@ FACTS = Facts(dt.date(2026, 11, 22))
 SECRET: dict[str, Any] = {
     "name": "hf-token",
     "value": "hf_aB3daB3daB3daB3daB3daB3d",
-    "rotation": "4f1c2a-1",
+    "value_version": "4f1c2a-1",
     "ttl_seconds": 86_400.0,
     "version": 2.0,
 }

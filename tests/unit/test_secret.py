@@ -174,19 +174,19 @@ def test_the_rotation_turns_with_the_value_alone(change: Record, turns: bool) ->
     """A new value or version is another rotation, known in the preview already."""
     olds = checked({**LEAST, "version": 1})
     news = checked({**LEAST, "version": 1, **change}, olds)
-    assert turns is (olds["rotation"] != news["rotation"])
+    assert turns is (olds["value_version"] != news["value_version"])
 
 
 def test_going_back_after_a_failed_rotation_is_a_rotation() -> None:
     """Replicas may hold the value that a failed update sent, so its end counts as well."""
     olds = checked(LEAST)
     sent = checked({**LEAST, "value": "another-value"}, olds)
-    back = check(olds, LEAST, old_outputs=sent, urn=URN).inputs["rotation"]
+    back = check(olds, LEAST, old_outputs=sent, urn=URN).inputs["value_version"]
     again = check(
         olds, {**LEAST, "value": "another-value"}, old_outputs=sent, urn=URN
-    ).inputs["rotation"]
-    assert back not in (olds["rotation"], sent["rotation"])
-    assert again == sent["rotation"]
+    ).inputs["value_version"]
+    assert back not in (olds["value_version"], sent["value_version"])
+    assert again == sent["value_version"]
 
 
 def test_a_lifetime_that_a_failed_update_sent_cannot_be_taken_back() -> None:
@@ -199,13 +199,13 @@ def test_a_lifetime_that_a_failed_update_sent_cannot_be_taken_back() -> None:
 
 def test_the_rotation_of_a_replacement_is_another_one() -> None:
     """Two secrets of one resource never have the same word for their rotation."""
-    assert checked(LEAST)["rotation"] != checked(LEAST)["rotation"]
+    assert checked(LEAST)["value_version"] != checked(LEAST)["value_version"]
 
 
 def test_a_value_that_is_not_known_makes_an_unknown_rotation() -> None:
     """What hangs on the rotation is shown as changing in the preview."""
     olds = checked(LEAST)
-    assert checked({**LEAST, "value": UNKNOWN}, olds)["rotation"] is UNKNOWN
+    assert checked({**LEAST, "value": UNKNOWN}, olds)["value_version"] is UNKNOWN
 
 
 # --- Diff ----------------------------------------------------------------------

@@ -22,7 +22,7 @@ class Mocks(pulumi.runtime.Mocks):
     def new_resource(self, args):
         outputs = {**args.inputs}
         if args.typ.endswith("Secret"):
-            outputs |= {"name": f"{args.name}-made", "rotation": f"{args.name}-7"}
+            outputs |= {"name": f"{args.name}-made", "value_version": f"{args.name}-7"}
         elif args.typ.endswith("Volume"):
             outputs |= {"name": f"{args.name}-made", "current_version": 4}
         else:

@@ -25,7 +25,7 @@ from pulumi_jig.lifecycle.keys import NONCE, mark_of
 from pulumi_jig.lifecycle.secret.inputs import (
     FIELDS,
     OPTIONS,
-    ROTATION,
+    VALUE_VERSION,
     declared_keys,
     text_of,
 )
@@ -95,13 +95,13 @@ def check(
 
     inputs = {k: v for k, v in news.items() if not k.startswith("__")}
     # Made here; a file of imports brings it along.
-    inputs.pop(ROTATION, None)
+    inputs.pop(VALUE_VERSION, None)
     declared = sorted(inputs)
     faults += unknown_properties("secret", declared, (*FIELDS, *OPTIONS))
     faults += _name_faults(inputs, olds, news, urn)
     inputs |= completed("secret", olds, news, declared, urn)
     sent = last_sent(olds, old_outputs)
-    inputs[ROTATION] = _rotation(inputs, sent)
+    inputs[VALUE_VERSION] = _value_version(inputs, sent)
     faults += _shape_faults(inputs)
     faults += _description_faults(inputs, urn)
     faults += claim_option_faults("secret", inputs)
@@ -137,14 +137,14 @@ def _name_faults(
     return faults
 
 
-def _rotation(inputs: Mapping[str, Any], sent: Mapping[str, Any]) -> Any:
+def _value_version(inputs: Mapping[str, Any], sent: Mapping[str, Any]) -> Any:
     """
-    A word that is another one after each new value.
+    What changes with each new value.
 
     The nonce is in it because a replacement counts from the beginning again.
     """
     beginning = f"{inputs[NONCE][:6]}-"
-    before = sent.get(ROTATION)
+    before = sent.get(VALUE_VERSION)
     if not isinstance(before, str) or not before.startswith(beginning):
         return f"{beginning}1"
     now = (inputs.get("value"), inputs.get("version"))

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 FIELDS: Final = ("name", "value", "description", "ttl_seconds")
 #: Options of ours: they steer the provider and are never sent.
 OPTIONS: Final = ("version", "adopt", "ownership_mark")
-#: A word that is another one after each new value; made by the check, so that what
+#: Changes with each new value; made by the check, so that what
 #: follows a rotation is known in a preview.
-ROTATION: Final = "rotation"
+VALUE_VERSION: Final = "value_version"
 #: What the service tells and nobody declares.
 OUTPUTS: Final = ("secret_id", "created_at", "updated_at", "expires_at")
 
@@ -163,7 +163,7 @@ def state_of(
     """
     outputs = {
         key: inputs[key]
-        for key in (*FIELDS, *OPTIONS, ROTATION, *HIDDEN_INPUTS)
+        for key in (*FIELDS, *OPTIONS, VALUE_VERSION, *HIDDEN_INPUTS)
         if inputs.get(key) is not None
     }
     if "value" in outputs:
@@ -206,5 +206,5 @@ def inputs_of(
 def inputs_in(state: Mapping[str, Any]) -> dict[str, Any]:
     """The inputs that a state echoes, for a host that cannot tell them."""
     wanted = {*FIELDS, *OPTIONS} & declared_keys(state)
-    wanted |= {"name", "value", ROTATION, *HIDDEN_INPUTS}
+    wanted |= {"name", "value", VALUE_VERSION, *HIDDEN_INPUTS}
     return {key: state[key] for key in wanted if state.get(key) is not None}
