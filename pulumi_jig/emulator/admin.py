@@ -359,7 +359,7 @@ class Admin:
             shown[key] = value
             if value is None:
                 del shown[key]
-        backend.deployments.save(d)
+        backend.store.save("deployments", d)
         return backend.deployments.view(d, now)
 
     @staticmethod

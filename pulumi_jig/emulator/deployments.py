@@ -24,7 +24,7 @@ from pulumi_jig.emulator.schemas import (
     REVISION_VARIABLE,
     check_spec,
 )
-from pulumi_jig.emulator.store import NameTakenError
+from pulumi_jig.emulator.store import name_taken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,16 +67,6 @@ def show_mounts(spec: Record) -> list[Record]:
         {key: value for key, value in mount.items() if key != "volume_id"}
         for mount in spec["volumes"]
     ]
-
-
-def _taken(name: str) -> ApiError:
-    # Rule NAME-3: names are unique over all customers, and clients read this text.
-    return ApiError(
-        400,
-        f"deployment with name {name} already exists",
-        param="name",
-        code="already_exists",
-    )
 
 
 class Deployments:
@@ -225,10 +215,11 @@ class Deployments:
         spec.setdefault("max_replicas", spec["min_replicas"])
         check_spec(spec)
         self.resolve(account, spec, None, now)
+        # Rule NAME-3: names are unique over all customers.
         # Rule DELETE-3: a name whose deployment has drained is free again.
         holder = self._store.by_name("deployments", name)
         if holder is not None and self.rollouts.advance(holder, now) is not None:
-            raise _taken(name)
+            raise name_taken("deployments", name)
         d: Record = {
             "id": str(uuid.uuid4()),
             "account": account,
@@ -249,21 +240,8 @@ class Deployments:
         if any(fnmatch.fnmatchcase(name, pattern) for pattern in self.holds):
             d["held_at"] = now.progress
         self.rollouts.new_revision(d, "create", since or now)
-        self.save(d)
+        self._store.save("deployments", d)
         return d
-
-    def save(self, d: Record) -> None:
-        """
-        Store a record.
-
-        Raises:
-            ApiError: 400, where another deployment holds the name.
-
-        """
-        try:
-            self._store.save("deployments", d)
-        except NameTakenError:
-            raise _taken(d["name"]) from None
 
     def records(self, account: str | None, now: Moment) -> Iterator[Record]:
         """Iterate over deployments of an account (None: of all), up to date."""

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from pulumi_jig.emulator.errors import ApiError, not_found
 from pulumi_jig.emulator.replicas import timestamp
-from pulumi_jig.emulator.store import NameTakenError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,16 +100,11 @@ class Secrets:
         """
         secret = self._existing(account, identifier, now)
         # Rule SECRET-5: a secret that a deployment refers to stays.
-        users = self._store.users(secret["id"])
-        if users:
-            names = []
-            for user, _ in users:
-                deployment = self._store.by_id("deployments", user)
-                names.append(deployment["name"] if deployment else user)
+        if users := self._store.user_names(secret["id"]):
             raise ApiError(
                 409,
                 f"failed to delete secret {secret['name']}: it is used by deployment "
-                + ", ".join(sorted(names)),
+                + users,
                 code="in_use",
             )
         self._store.remove("secrets", secret["id"])
@@ -118,10 +112,8 @@ class Secrets:
 
     def find(self, account: str, identifier: str, now: Moment) -> Record | None:
         """Return the record of a secret by name or id, or None; expired ones go."""
-        secret = self._store.by_name("secrets", identifier, account)
+        secret = self._store.find("secrets", account, identifier)
         if secret is None:
-            secret = self._store.by_id("secrets", identifier)
-        if secret is None or secret["account"] != account:
             return None
         if self._expired(secret, now):
             self._store.remove("secrets", secret["id"])
@@ -155,15 +147,7 @@ class Secrets:
             # Rule SECRET-3: a new lifetime and a new value both count from now.
             secret["expires_at"] = now.wall + secret["ttl_seconds"]
         secret["updated_at"] = now.wall
-        try:
-            self._store.save("secrets", secret)
-        except NameTakenError:
-            raise ApiError(
-                400,
-                f"secret with name {secret['name']} already exists",
-                param="name",
-                code="already_exists",
-            ) from None
+        self._store.save("secrets", secret)
 
     @staticmethod
     def view(secret: Record) -> Record:

@@ -16,6 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pulumi_jig.emulator.errors import ApiError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -51,8 +53,10 @@ class StoreError(Exception):
     """The state file cannot be used; the message is one sentence for the user."""
 
 
-class NameTakenError(Exception):
-    """A unique name is held by another record."""
+def name_taken(table: str, name: str) -> ApiError:
+    """Return the error of a name that another record holds; clients read this text."""
+    message = f"{table[:-1]} with name {name} already exists"
+    return ApiError(400, message, param="name", code="already_exists")
 
 
 def _sql(table: str, statement: str) -> str:
@@ -215,7 +219,7 @@ class Store:
         Insert or replace a record.
 
         Raises:
-            NameTakenError: another record of the table holds the name.
+            ApiError: 400, another record of the table holds the name.
 
         """
         try:
@@ -229,7 +233,7 @@ class Store:
                 (record["id"], record["account"], record["name"], _dumps(record)),
             )
         except sqlite3.IntegrityError:
-            raise NameTakenError(record["name"]) from None
+            raise name_taken(table, record["name"]) from None
 
     def _one(self, sql: str, *values: object) -> Record | None:
         row = self._db.execute(sql, values).fetchone()
@@ -255,6 +259,12 @@ class Store:
             name,
             account,
         )
+
+    def find(self, table: str, account: str, identifier: str) -> Record | None:
+        """Return the account's record by name or id, or None."""
+        found = self.by_name(table, identifier, account)
+        found = found or self.by_id(table, identifier)
+        return found if found is not None and found["account"] == account else None
 
     def all(self, table: str, account: str | None = None) -> Iterator[Record]:
         """
@@ -307,6 +317,13 @@ class Store:
             (target,),
         )
         return [(row[0], row[1]) for row in rows]
+
+    def user_names(self, target: str) -> str:
+        """Return the names of the deployments that refer to a secret or volume."""
+        found = [
+            (user, self.by_id("deployments", user)) for user, _ in self.users(target)
+        ]
+        return ", ".join(sorted(d["name"] if d else user for user, d in found))
 
     def clear(self) -> None:
         """Forget every record."""

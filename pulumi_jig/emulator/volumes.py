@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from pulumi_jig.emulator import behaviors
 from pulumi_jig.emulator.errors import ApiError, not_found
 from pulumi_jig.emulator.replicas import timestamp
-from pulumi_jig.emulator.store import NameTakenError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +61,7 @@ class Volumes:
             "versions": [],
         }
         self._add_version(volume, fields["content"], now)
-        self._save(volume)
+        self._store.save("volumes", volume)
         return self.view(volume, now)
 
     def get(
@@ -107,7 +106,7 @@ class Volumes:
             # Rule VOLUME-2: even equal content is copied anew, into a new version.
             self._add_version(volume, fields["content"], now)
         volume["updated_at"] = now.wall
-        self._save(volume)
+        self._store.save("volumes", volume)
         return self.view(volume, now)
 
     def delete(self, account: str, identifier: str) -> Record:
@@ -120,28 +119,17 @@ class Volumes:
         """
         volume = self._existing(account, identifier)
         # Rule VOLUME-5: a volume that a deployment mounts stays.
-        names = []
-        for user, _ in self._store.users(volume["id"]):
-            deployment = self._store.by_id("deployments", user)
-            names.append(deployment["name"] if deployment else user)
-        if names:
+        if users := self._store.user_names(volume["id"]):
             raise ApiError(
                 409,
                 f"failed to delete volume {volume['name']}: it is mounted by "
-                f"deployment {', '.join(sorted(names))}",
+                f"deployment {users}",
                 code="in_use",
             )
         self._store.remove("volumes", volume["id"])
         return {}
 
     # What deployments need.
-
-    def find(self, account: str, identifier: str) -> Record | None:
-        """Return the record of a volume by name or id, or None."""
-        volume = self._store.by_name("volumes", identifier, account)
-        if volume is None:
-            volume = self._store.by_id("volumes", identifier)
-        return None if volume is None or volume["account"] != account else volume
 
     def pin(self, account: str, mount: Record, before: Record | None) -> Record:
         """
@@ -156,7 +144,7 @@ class Volumes:
             ApiError: 400, for a volume or version that does not exist.
 
         """
-        volume = self.find(account, mount["name"])
+        volume = self._store.find("volumes", account, mount["name"])
         if volume is None:
             raise ApiError(
                 400,
@@ -241,21 +229,10 @@ class Volumes:
         return behaviors.SYNC * (behaviors.SLOW if slow else 1)
 
     def _existing(self, account: str, identifier: str) -> Record:
-        volume = self.find(account, identifier)
+        volume = self._store.find("volumes", account, identifier)
         if volume is None:
             raise not_found(f"volume {identifier} not found")
         return volume
-
-    def _save(self, volume: Record) -> None:
-        try:
-            self._store.save("volumes", volume)
-        except NameTakenError:
-            raise ApiError(
-                400,
-                f"volume with name {volume['name']} already exists",
-                param="name",
-                code="already_exists",
-            ) from None
 
     def view(self, volume: Record, now: Moment, number: int | None = None) -> Record:
         """Return a volume as the API shows it, at one version."""
