@@ -95,7 +95,8 @@ _ABOUT: Final = frozenset(
         "EMBEDDING", "EMBEDDINGS", "DIM", "MAP", "STATUS", "VALIDATION", "LIFETIME",
         "LIFESPAN", "VALIDITY", "DURATION", "AGE", "EXPIRE", "INTERVAL", "TIMEOUT",
         "LEEWAY", "PERIOD", "ENV", "VAR", "VARIABLE", "LABEL", "REALM", "CLASSIFICATION",
-        "CLASSIFIER", "POOLING", "MERGING", "PRUNING", "DROPOUT", "HEALING", "STREAMING",
+        "CLASSIFIER", "SHIFT", "POOLING", "MERGING", "PRUNING", "DROPOUT", "HEALING",
+        "STREAMING",
     }
 )  # fmt: skip
 # Which of several secrets it is, or how it is written.

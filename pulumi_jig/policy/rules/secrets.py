@@ -240,7 +240,9 @@ class NoPlaintextSecrets(
             for name, value in pattern.findall(text):
                 if pattern is _HEADER and not re.search("[0-9]", value):
                     continue
-                if value.startswith("-") and pattern is not _PARAMETER:
+                # `key=value` is how anything is written; in an address it is a key.
+                other = value.startswith("-") or name.lower() == "key"
+                if other and pattern is not _PARAMETER:
                     continue
                 if not _filled_in(value) and self._names_literal(name, value):
                     return f"gives {name} a plain value"

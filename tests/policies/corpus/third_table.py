@@ -53,6 +53,7 @@ ORDINARY_NAMES = [
     ("SECRET_ENV", "in which variable a secret is"),
     ("TOKEN_CLASSIFICATION_MODEL", "a task of a model"),
     ("TOKEN_POOLING", "a step of a model"),
+    ("TOKEN_SHIFT", "a step of a model"),
     ("RETURN_TOKENS", "what an answer holds"),
     ("STREAM_TOKENS", "how an answer comes"),
     ("JWT_PUBLIC_KEY", "a public key"),
@@ -84,6 +85,7 @@ SECRET_VALUES = [
     ("https://x.example/?x=1;token=abc123", "a token behind a semicolon"),
     ("mysql://root:t%6fr@db/x", "a password that is written in percents"),
     ("sk-ant-api03-" + MIXED * 2, "looks like an API key"),
+    ("https://maps.example.com/?key=abc123", "a key in an address"),
     ("sk-or-v1-" + "0a1b2c3d" * 8, "looks like an API key"),
 ]
 ORDINARY_VALUES = [
@@ -102,6 +104,7 @@ ORDINARY_VALUES = [
     ("pk_live_" + MIXED * 2, "a key that is published"),
     ("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "the name of a trace"),
     ("https://example.com/login?token_type=bearer&max_tokens=10", "ordinary parameters"),
+    ("key=value", "how anything is written"),
     ("the token limit = 4096 per request", "prose"),
     ("password policy: at least 12 characters", "prose"),
 ]
