@@ -265,7 +265,8 @@ def fenced(name: str, body: Validation) -> Validation:
                 "profile; `pulumi-jig policy check` finds all such faults."
             )
         except Exception as error:
-            frames = "".join(traceback.format_tb(error.__traceback__))
+            # Where it happened is at the end; a deep value would fill the screen.
+            frames = "".join(traceback.format_tb(error.__traceback__, limit=-6))
             print(f"{name}: {type(error).__name__}\n{frames}", file=sys.stderr)
             report(
                 f"{name} could not be evaluated ({type(error).__name__}), so it does not "
@@ -282,7 +283,10 @@ def _on_resource(policy: type[Policy], guard: Guard) -> Validation:
         resource = guard.resource(args, reporter)
         dynamic = is_dynamic(resource.type)
         # The engine asks about what a run leaves out (--target) without its properties.
-        if not policy.applies_to(resource) or (dynamic and not resource.inputs):
+        # A class of somebody's own may have none at all, and is judged by its type.
+        left_out = dynamic and not resource.inputs
+        by_type = policy.judges == "any" and not resource.is_deployment
+        if not policy.applies_to(resource) or (left_out and not by_type):
             _not_applicable(args)
             return
         configured, facts = guard.configured(policy, args, args.urn, reporter)

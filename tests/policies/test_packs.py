@@ -175,6 +175,30 @@ def test_fact_5_a_quota_is_held_before_creation(pack: wire.Analyzer) -> None:
     )
 
 
+def test_a_dynamic_class_without_properties_is_judged_by_its_type() -> None:
+    """What a class makes it may hold in its code, with no input to be seen."""
+    pack = wire.local(guardrails()).profile("prod")
+
+    assert mandatory(pack.resource({}, type_="pulumi-python:dynamic/acme:X")) == [
+        "jig-no-bypass"
+    ]
+    assert pack.resource({}) == []
+
+
+def test_a_resource_that_is_nested_too_deep_fills_no_screen(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """It is refused, and stderr says in a few lines where it happened."""
+    pack = wire.local(guardrails()).profile("prod")
+    deep: dict[str, Any] = {}
+    for _ in range(150):
+        deep = {"a": deep}
+    refused = mandatory(pack.resource(good(extra=deep)))
+
+    assert len(refused) == len(POLICIES)
+    assert len(capfd.readouterr().err.splitlines()) < 25 * len(POLICIES)
+
+
 def test_a_sum_of_money_says_its_unit_and_the_month() -> None:
     """Whoever owns the bill thinks in months; a minimum is called one."""
     pack = wire.local(guardrails()).profile("dev")

@@ -72,7 +72,7 @@ class NoBypass(
         del facts
         subject = f"The resource {resource.label}"
         governed = resource.type in {DEPLOYMENT_TYPE, *self.types}
-        if governed and not resource.is_deployment:
+        if governed and not resource.is_deployment and resource.inputs:
             yield violation(
                 f"{subject} must have gpu_type and image among its own properties, "
                 f"where policies look; its type {shown(resource.type)} is listed in "
