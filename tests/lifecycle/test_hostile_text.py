@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import unicodedata
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -34,8 +35,76 @@ PROGRAM: Record = {
     "environment_variables": {"TOKEN": TOKEN, "PLAIN": PLAIN},
     "__secrets": [["command", 2], ["environment_variables", "TOKEN"]],
 }
-CANARIES = (TOKEN, FLAG, PLAIN, KEY)
-PIECES = (TOKEN[:20], FLAG[6:], KEY[10:])
+VALUE = "canary-value-1357924680"
+PREFIX = "canary-prefix/models/2468"
+
+
+@dataclass(frozen=True)
+class Case:
+    """
+    A resource whose service says hostile things.
+
+    Attributes:
+        life: What kind of resource it is.
+        program: Its inputs, with a secret wherever a program may have one.
+        change: Inputs that an update changes.
+        post: The request that creates it.
+        secrets: What the program has in confidence; no part of it may be told.
+        hidden: What of the state needs no look: it is stored encrypted, or it is
+            harmless, and the resource is known and compared by it.
+    """
+
+    life: str
+    program: Record
+    change: Record
+    post: str
+    secrets: tuple[str, ...]
+    hidden: frozenset[str]
+
+    @property
+    def pieces(self) -> tuple[str, ...]:
+        """What a service may have cut off of the secrets."""
+        return tuple(part for s in self.secrets for part in (s[:18], s[7:]))
+
+    def engine(self, world: World) -> Engine:
+        """An engine with a program of this resource."""
+        kind = self.life.capitalize()
+        urn = f"urn:pulumi:prod::shop::pulumi-python:dynamic/jig:{kind}::one"
+        return Engine(world, urn, life=self.life)
+
+
+CASES = {
+    "deployment": Case(
+        "deployment",
+        PROGRAM,
+        {"image": "registry.example/crashloop:2"},
+        "POST /v1/deployments",
+        (TOKEN, FLAG, PLAIN, KEY),
+        frozenset({"environment_variables", "deployment_id", "name", "__account"}),
+    ),
+    "secret": Case(
+        "secret",
+        {"name": "hf-token", "value": VALUE, "description": "What it is for."},
+        {"value": "another-one", "description": "What else it is for."},
+        "POST /v1/deployments/secrets",
+        (VALUE, KEY),
+        frozenset({"value", "secret_id", "name", "__account"}),
+    ),
+    "volume": Case(
+        "volume",
+        {
+            "name": "weights",
+            "content": {"source_prefix": PREFIX},
+            "__secrets": [["content", "source_prefix"]],
+        },
+        {"content": {"source_prefix": "models/llm/2"}},
+        "POST /v1/deployments/storage/volumes",
+        (PREFIX, KEY),
+        frozenset({"volume_id", "name", "__account"}),
+    ),
+}
+CANARIES = tuple(secret for case in CASES.values() for secret in case.secrets)
+PIECES = tuple(piece for case in CASES.values() for piece in case.pieces)
 
 hostile = st.lists(
     st.one_of(
@@ -58,10 +127,11 @@ hostile = st.lists(
 ).map("".join)
 #: Examples of each kind: of the long profile 250.
 _FEW = settings.default.max_examples // 8
-#: By these a deployment is known and compared; they are harmless, and keep their text.
-IDENTITIES = ("deployment_id", "name", "__account")
 #: Keys whose texts may stay, so that an operation gets further with the others.
-STRUCTURE = ("id", "name", "status", "image", "replica_status", "value", "updated_at")
+STRUCTURE = (
+    *("id", "name", "status", "image", "replica_status", "value", "updated_at"),
+    *("description", "source_prefix", "created_at"),
+)
 
 
 @contextlib.contextmanager
@@ -92,11 +162,11 @@ def spoiled(
     ]
 
 
-def odd(text: str) -> list[str]:
+def odd(text: str, case: Case) -> list[str]:
     """What of a text is not for people to read."""
     found = [c for c in text if unicodedata.category(c)[0] == "C" and c != "\n"]
     found += [mark for mark in ("<{%", "%}>", "\u2028") if mark in text]
-    return found + [c for c in (*CANARIES, *PIECES) if c in text]
+    return found + [c for c in (*case.secrets, *case.pieces) if c in text]
 
 
 def stored_texts(state: Any, declared: Any) -> Iterator[str]:
@@ -117,16 +187,18 @@ def stored_texts(state: Any, declared: Any) -> Iterator[str]:
         yield state
 
 
-def life(engine: Engine, begin: Callable[[], None], *, early: bool) -> Iterator[str]:
-    """Everything that can be done to a deployment, and all that people see of it."""
-    changed = {**PROGRAM, "image": "registry.example/crashloop:2"}
+def life(
+    case: Case, engine: Engine, begin: Callable[[], None], *, early: bool
+) -> Iterator[str]:
+    """Everything that can be done to a resource, and all that people see of it."""
+    changed = {**case.program, **case.change}
     steps: list[Callable[[], Any]] = [
-        lambda: engine.create(PROGRAM),
+        lambda: engine.create(case.program),
         engine.refresh,
         lambda: engine.update(changed),
         engine.refresh,
-        lambda: engine.diff(PROGRAM),
-        lambda: engine.update(PROGRAM),
+        lambda: engine.diff(case.program),
+        lambda: engine.update(case.program),
         engine.delete,
     ]
     if early:
@@ -141,16 +213,16 @@ def life(engine: Engine, begin: Callable[[], None], *, early: bool) -> Iterator[
             yield error.message
             yield from getattr(error, "reasons", ())
         if engine.state is not None:
-            # What is not declared of the variables is stored encrypted.
-            hidden = {"environment_variables", *IDENTITIES}
-            state = {k: v for k, v in engine.state.items() if k not in hidden}
-            names = [engine.state.get(key, "") for key in IDENTITIES]
+            state = {k: v for k, v in engine.state.items() if k not in case.hidden}
+            kept = (engine.state.get(key) for key in case.hidden)
+            names = [name for name in kept if isinstance(name, str)]
             assert [] == [name for name in names if not name.isprintable()]
-            yield from stored_texts(state, PROGRAM)
+            yield from stored_texts(state, case.program)
         if number == 0 and not early:
             begin()
 
 
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 @given(
     text=hostile,
     spare=st.frozensets(st.sampled_from([*STRUCTURE, "key"])),
@@ -168,18 +240,20 @@ def life(engine: Engine, begin: Callable[[], None], *, early: bool) -> Iterator[
     text=f"\x1b[2J{TOKEN}", spare=frozenset({"id", "name"}), how="after", early=False
 )
 def test_no_text_of_an_answer_gets_through_as_it_is(
-    text: str, spare: frozenset[str], how: str, *, early: bool
+    case: Case, text: str, spare: frozenset[str], how: str, *, early: bool
 ) -> None:
     """Messages, reasons, progress and state: harmless, and without any secret."""
     with fresh_process():
         world = World()
-        engine = Engine(world)
+        engine = case.engine(world)
         engine.timeout = 40
 
         def begin() -> None:
-            # An id is what the state knows a deployment by, so it is no place for one.
+            # An id is what the state knows a resource by, so it is no place for one.
             kept = spare | (
-                {"id"} if odd(text) and any(c in text for c in CANARIES) else set()
+                {"id"}
+                if any(c in text for c in (*case.secrets, *case.pieces))
+                else set()
             )
 
             def spoil(_: str, shown: Record) -> None:
@@ -189,19 +263,20 @@ def test_no_text_of_an_answer_gets_through_as_it_is(
 
             world.spoil.append(spoil)
 
-        seen = list(life(engine, begin, early=early))
+        seen = list(life(case, engine, begin, early=early))
         # The host bridge passes these on through the last check.
         told = [safe_message(line) for line in (*engine.told().splitlines(), *seen)]
 
-        assert [] == [(line, odd(line)) for line in told if odd(line)]
+        assert [] == [(line, odd(line, case)) for line in told if odd(line, case)]
         assert [] == [line for line in seen if "<{%" in line or "\x1b" in line]
 
 
 @pytest.mark.parametrize("status", [200, 302, 400, 403, 404, 409, 422, 429, 500])
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 @given(text=hostile, page=st.booleans())
 @settings(max_examples=_FEW)
 def test_no_text_of_a_refusal_gets_through_as_it_is(
-    status: int, text: str, *, page: bool
+    case: Case, status: int, text: str, *, page: bool
 ) -> None:
     """Whatever the shape of a refusal is, and whoever it comes from."""
     body: Any = {"error": dict.fromkeys(("message", "code", "param", "type"), text)}
@@ -209,12 +284,12 @@ def test_no_text_of_a_refusal_gets_through_as_it_is(
         body = HTML.replace("Sign in", text).encode(errors="replace").decode()
     with fresh_process():
         world = World()
-        engine = Engine(world)
+        engine = case.engine(world)
         engine.timeout = 20
         clean = text.encode(errors="replace").decode()
         headers = {"x-request-id": clean, "location": f"https://{clean}/"}
         world.fault(
-            "POST /v1/deployments",
+            case.post,
             "answer",
             status=status,
             body=body,
@@ -222,7 +297,7 @@ def test_no_text_of_a_refusal_gets_through_as_it_is(
             times=10**6,
         )
         with pytest.raises(JigError) as caught:
-            engine.create(PROGRAM)
+            engine.create(case.program)
         told = [caught.value.message, engine.told()]
 
-        assert [] == [(line, odd(line)) for line in told if odd(line)]
+        assert [] == [(line, odd(line, case)) for line in told if odd(line, case)]
