@@ -9,7 +9,6 @@ usage.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import os
@@ -17,74 +16,19 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import click
 
 from pulumi_jig.emulator.server import BindError, EmulatorServer, HostError
 from pulumi_jig.emulator.store import StoreError
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
-
-PROG = "python -m pulumi_jig.emulator"
-
-
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text[:6]) <= 65_535):
-        message = f"{text!r} is not a port: use 0 (any free one) to 65535"
-        raise argparse.ArgumentTypeError(message)
-    return int(text)
-
-
-def _scale(text: str) -> float:
-    try:
-        scale = float(text)
-    except ValueError:
-        scale = -1.0
-    if not 0 <= scale < float("inf"):
-        message = f"{text!r} is not a time scale: use 0 or a positive number"
-        raise argparse.ArgumentTypeError(message)
-    return scale
-
-
-def build_parser(
-    prog: str = PROG,
-) -> argparse.ArgumentParser:
-    """Return the parser, which the `pulumi-jig emulator` command shares."""
-    parser = argparse.ArgumentParser(
-        prog=prog,
-        description="The deployments API on loopback, for tests and demos: a server "
-        "with durable state, without account and without GPUs.",
-        epilog=f"example: {prog} --port 8321 --state demo.db --time-scale 0.02",
-    )
-    add = parser.add_argument
-    add("--host", default="127.0.0.1", help="loopback only (default %(default)s)")
-    add("--port", type=_port, default=0, help="default 0: any free port")
-    add("--state", type=Path, metavar="FILE", help="state file (default: memory)")
-    add(
-        "--time-scale",
-        type=_scale,
-        default=1.0,
-        metavar="X",
-        help="real seconds per emulated second: 1 is real time (default), 0.02 fifty "
-        "times faster, 0 finishes every transition before the next request",
-    )
-    add("--admin", action="store_true", help="serve the admin interface /_emulator/")
-    add(
-        "--gpu-type",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="accept this gpu_type too (repeatable)",
-    )
-    add("--quiet", action="store_true", help="no line per request on stderr")
-    add("--json", action="store_true", help="print the start as JSON on a terminal too")
-    add(
-        "--exit-with-stdin",
-        action="store_true",
-        help="stop when standard input ends, so as not to outlive a parent",
-    )
-    return parser
+def _time_scale(
+    _context: click.Context, _option: click.Parameter, value: float
+) -> float:
+    if not 0 <= value < float("inf"):
+        raise click.BadParameter(f"{value} is not 0 or a positive number.")
+    return value
 
 
 def _watch(tell: int) -> None:
@@ -94,16 +38,75 @@ def _watch(tell: int) -> None:
     os.write(tell, b".")
 
 
-def main(argv: Sequence[str] | None = None, *, prog: str = PROG) -> int:
+@click.command(
+    "emulator",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+    epilog="Example: pulumi-jig emulator --port 8321 --state demo.db --time-scale 0.02",
+)
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen on; loopback only.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=0,
+    help="Port to listen on (default: 0, any free one).",
+)
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="State file (default: memory).",
+)
+@click.option(
+    "--time-scale",
+    type=float,
+    callback=_time_scale,
+    default=1.0,
+    metavar="X",
+    help="Real seconds per emulated second: 1 is real time (default), 0.02 fifty times "
+    "faster, 0 finishes every transition before the next request.",
+)
+@click.option("--admin", is_flag=True, help="Serve the admin interface /_emulator/.")
+@click.option(
+    "--gpu-type",
+    "gpu_types",
+    multiple=True,
+    metavar="NAME",
+    help="Accept this gpu_type too; repeatable.",
+)
+@click.option("--quiet", is_flag=True, help="No line per request on stderr.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print the start as JSON on a terminal too."
+)
+@click.option(
+    "--exit-with-stdin",
+    is_flag=True,
+    help="Stop when standard input ends, so as not to outlive a parent.",
+)
+@click.pass_context
+def command(
+    context: click.Context,
+    *,
+    host: str,
+    port: int,
+    state: Path | None,
+    time_scale: float,
+    admin: bool,
+    gpu_types: tuple[str, ...],
+    quiet: bool,
+    as_json: bool,
+    exit_with_stdin: bool,
+) -> None:
     """
-    Run the emulator until it is told to stop; return the exit code.
+    Serve the API on loopback, without account and GPUs.
 
-    Args:
-        argv: the arguments, by default those of the process.
-        prog: the name that the usage shows.
-
+    The deployments API for tests and demos: a server with durable state. It runs until
+    SIGTERM or Ctrl-C.
     """
-    options = build_parser(prog).parse_args(argv)
     # A pipe, not an event: a signal may come while the main thread holds the event's
     # lock, and then neither would ever get on.
     told, tell = os.pipe()
@@ -111,23 +114,22 @@ def main(argv: Sequence[str] | None = None, *, prog: str = PROG) -> int:
         signal.signal(number, lambda *_: os.write(tell, b"."))
     try:
         server = EmulatorServer(
-            host=options.host,
-            port=options.port,
-            state=options.state,
-            time_scale=options.time_scale,
-            admin=options.admin,
-            gpu_types=options.gpu_type,
-            quiet=options.quiet,
+            host=host,
+            port=port,
+            state=state,
+            time_scale=time_scale,
+            admin=admin,
+            gpu_types=gpu_types,
+            quiet=quiet,
         )
     except (BindError, StoreError) as error:
         sys.stderr.write(f"emulator: {error}\n")
-        return 2 if isinstance(error, HostError) else 1
+        context.exit(2 if isinstance(error, HostError) else 1)
     with server:
-        _announce(server, as_json=options.json)
-        if options.exit_with_stdin:
+        _announce(server, as_json=as_json)
+        if exit_with_stdin:
             threading.Thread(target=_watch, args=(tell,), daemon=True).start()
         os.read(told, 1)
-    return 0
 
 
 def _announce(server: EmulatorServer, *, as_json: bool) -> None:
@@ -151,4 +153,4 @@ def _announce(server: EmulatorServer, *, as_json: bool) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command(prog_name="python -m pulumi_jig.emulator")

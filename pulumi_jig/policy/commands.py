@@ -12,13 +12,13 @@ not be answered.
 
 from __future__ import annotations
 
-import argparse
 import datetime as dt
 import json
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
+
+import click
 
 from pulumi_jig.errors import ConfigError, JigError
 from pulumi_jig.policy import docs
@@ -242,80 +242,99 @@ def list_policies(*, as_json: bool = False) -> Answer:
     return OK, json.dumps(docs.as_data(), indent=2) if as_json else docs.as_text()
 
 
-def build_parser(prog: str = "pulumi-jig policy") -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(
-        prog=prog, description="Limits without a program and without an engine."
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
+# --- The command line -------------------------------------------------------------
 
-    def folder_of(command: argparse.ArgumentParser) -> None:
-        command.add_argument(
-            "--profiles",
-            type=Path,
-            default=FOLDER,
-            metavar="DIR",
-            help="where profiles are looked up (default: policies/profiles)",
-        )
-
-    one = commands.add_parser("check", help="check profiles, and show what holds")
-    one.add_argument("profile", nargs="+", help="name or path of a profile")
-    one.add_argument("--stack", help="a stack that is run with it")
-    one.add_argument("--json", action="store_true", help="print JSON")
-    folder_of(one)
-    two = commands.add_parser("audit", help="judge what already exists")
-    two.add_argument(
-        "state", type=Path, nargs="?", help="file of `pulumi stack export`"
-    )
-    two.add_argument("--profile", help="name or path; by default the stack's")
-    two.add_argument("--live", action="store_true", help="judge what the account runs")
-    two.add_argument(
-        "--baseline", type=Path, metavar="FILE", help="the state before, for growth"
-    )
-    two.add_argument("--json", action="store_true", help="print JSON")
-    folder_of(two)
-    three = commands.add_parser("list", help="show all policies")
-    three.add_argument("--json", action="store_true", help="print JSON")
-    four = commands.add_parser("init", help="write a pack and a profile for a team")
-    four.add_argument("name", help="the profile's name: the stack that it is for")
-    four.add_argument(
-        "--dir", type=Path, default=Path("policies"), help="where (default: policies)"
-    )
-    return parser
+_FILE: Final = click.Path(path_type=Path)
+_JSON: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_PROFILES: Final = click.option(
+    "--profiles",
+    "folder",
+    type=_FILE,
+    default=FOLDER,
+    metavar="DIR",
+    help="Where profiles are looked up (default: policies/profiles).",
+)
 
 
-def run_cli(
-    argv: Sequence[str] | None = None, *, list_live: ListLive | None = None
-) -> int:
-    """Run the command line, print its answer, return its exit code."""
-    parser = build_parser()
-    options = parser.parse_args(argv)
+def _print(work: Callable[[], Answer]) -> int:
+    """Print an answer, or why there is none; the exit code."""
     try:
-        if options.command == "check":
-            code, text = check(
-                options.profile,
-                folder=options.profiles,
-                stack=options.stack,
-                as_json=options.json,
-            )
-        elif options.command == "audit":
-            if options.state is None and not options.live:
-                parser.error("audit needs a STATE, or --live")
-            code, text = audit(
-                options.state,
-                profile=options.profile,
-                folder=options.profiles,
-                baseline=options.baseline,
-                list_live=list_live if options.live else None,
-                as_json=options.json,
-            )
-        elif options.command == "init":
-            from pulumi_jig.policy.init import write_pack
-
-            code, text = OK, write_pack(options.name, options.dir)
-        else:
-            code, text = list_policies(as_json=options.json)
+        code, text = work()
     except JigError as error:
-        code, text = UNANSWERED, error.message
-    print(safe_message(text), file=sys.stderr if code == UNANSWERED else sys.stdout)
+        code, text = UNANSWERED, f"error: {error.message}"
+    click.echo(safe_message(text), err=code == UNANSWERED)
     return code
+
+
+@click.group(
+    "policy",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+    epilog="Example: pulumi-jig policy audit state.json --profile prod",
+)
+def command() -> None:
+    """
+    Check plans and stacks against the guardrails.
+
+    Limits without a program and without an engine.
+    """
+
+
+@command.command("check", epilog="Example: pulumi-jig policy check dev prod")
+@click.argument("names", nargs=-1, required=True, metavar="PROFILE...")
+@click.option("--stack", help="A stack that is run with it.")
+@_PROFILES
+@_JSON
+def check_command(**options: Any) -> int:
+    """Check profiles, by name or path, and show what holds."""
+    return _print(lambda: check(**options))
+
+
+@command.command(
+    "audit", epilog="Example: pulumi-jig policy audit state.json --profile prod"
+)
+@click.argument("state_file", type=_FILE, required=False, metavar="[STATE]")
+@click.option("--profile", help="Name or path (default: the stack's).")
+@click.option("--live", is_flag=True, help="Judge what the account runs.")
+@click.option(
+    "--baseline", type=_FILE, metavar="FILE", help="The state before, for growth."
+)
+@_PROFILES
+@_JSON
+@click.pass_context
+def audit_command(
+    context: click.Context, /, *, state_file: Path | None, live: bool, **options: Any
+) -> int:
+    """
+    Judge what already exists.
+
+    STATE is a file of `pulumi stack export`, or a rehearsal's state.
+    """
+    if state_file is None and not live:
+        raise click.UsageError("Give a STATE, or --live.")
+    # A policy pack has no client; who offers the command hands the list over.
+    list_live = context.obj["list_live"] if live else None
+    return _print(lambda: audit(state_file, list_live=list_live, **options))
+
+
+@command.command("list", epilog="Example: pulumi-jig policy list --json")
+@_JSON
+def list_command(*, as_json: bool) -> int:
+    """Show all policies."""
+    return _print(lambda: list_policies(as_json=as_json))
+
+
+@command.command("init", epilog="Example: pulumi-jig policy init research")
+@click.argument("name")
+@click.option(
+    "--dir",
+    "folder",
+    type=_FILE,
+    default=Path("policies"),
+    metavar="DIR",
+    help="Where (default: policies).",
+)
+def init_command(*, name: str, folder: Path) -> int:
+    """Write a pack and a profile for the stack NAME."""
+    from pulumi_jig.policy.init import write_pack
+
+    return _print(lambda: (OK, write_pack(name, folder)))

@@ -8,17 +8,19 @@ when a later step fails, unless `--keep` is given.
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import sys
 from contextlib import ExitStack
+from dataclasses import dataclass
 from getpass import getpass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, TypeVar
+
+import click
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     from pulumi_jig.rehearsal.display import Progress
     from pulumi_jig.rehearsal.harness import Rehearsal
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 
 # No real key looks like this; an emulator takes any that is not `invalid...`.
 _KEY: Final = "rehearsal-key"
+
+
+_Function = TypeVar("_Function", bound="Callable[..., Any]")
 
 
 class Emulator(Protocol):
@@ -37,86 +42,99 @@ class Emulator(Protocol):
         """End it."""
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command's options."""
-    result = argparse.ArgumentParser(
-        prog="pulumi-jig rehearse",
-        description="Run a Pulumi Python program's whole life without the pulumi "
-        "command: preview, up, a preview that must be empty, a refresh that must be "
-        "empty, destroy.",
-    )
-    add = result.add_argument
+@dataclass(frozen=True)
+class Options:
+    """What the command line says; see the options of `command`."""
 
-    def many(flag: str, metavar: str, text: str) -> None:
-        text += "; may be repeated"
-        add(flag, action="append", default=[], metavar=metavar, help=text)
-
-    add("directory", nargs="?", default=".", help="folder of the program")
-    add("--stack", default="dev", help="name of the stack (default: dev)")
-    many("--config", "KEY=VALUE", "a configuration value")
-    many(
-        "--secret",
-        "KEY[=VALUE]",
-        "a secret configuration value; without VALUE, which the list of processes "
-        "shows to everybody on this machine, it is asked for or read from standard "
-        "input",
-    )
-    many("--secret-file", "KEY=FILE", "a secret configuration value, read from a file")
-    many(
-        "--secret-env",
-        "KEY=NAME",
-        "a secret configuration value, taken from an environment variable of yours",
-    )
-    many(
-        "--env",
-        "NAME[=VALUE]",
-        "an environment variable for the program, without VALUE your own; yours "
-        "starting with TOGETHER_ or PULUMI_ are not passed on by themselves",
-    )
-    many("--policy-pack", "DIR", "judge by this policy pack")
-    many("--policy-pack-config", "FILE", "the configuration of the pack before it")
-    add("--parallel", type=int, help="steps at once (default: 4 per core)")
-    add("--state", metavar="FILE", help="keep the state in this file")
-    add(
-        "--backend",
-        metavar="DIR",
-        help="keep the states of several stacks in this folder, so that they can refer "
-        "to one another",
-    )
-    add("--emulator", action="store_true", help="run against an emulator of the API")
-    add(
-        "--time-scale",
-        type=float,
-        default=1.0,
-        help="with --emulator: real seconds per emulated second",
-    )
-    add("--keep", action="store_true", help="do not destroy at the end")
-    add("--json", action="store_true", help="print one JSON document")
-    return result
+    directory: str
+    stack: str
+    config: tuple[str, ...]
+    secret: tuple[str, ...]
+    secret_file: tuple[str, ...]
+    secret_env: tuple[str, ...]
+    env: tuple[str, ...]
+    policy_pack: tuple[str, ...]
+    policy_pack_config: tuple[str, ...]
+    parallel: int | None
+    state: str | None
+    backend: str | None
+    emulator: bool
+    time_scale: float
+    keep: bool
+    json: bool
 
 
-def run_cli(
-    argv: Sequence[str], *, start_emulator: Callable[..., Emulator] | None = None
-) -> int:
+def _many(flag: str, metavar: str, text: str) -> Callable[[_Function], _Function]:
+    return click.option(
+        flag, multiple=True, metavar=metavar, help=f"{text}; repeatable."
+    )
+
+
+@click.command(
+    "rehearse",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+    epilog="Example: pulumi-jig rehearse infra --emulator --time-scale 0.02",
+)
+@click.argument("directory", default=".", metavar="[DIR]")
+@click.option("--stack", default="dev", help="Name of the stack (default: dev).")
+@_many("--config", "KEY=VALUE", "A configuration value")
+@_many(
+    "--secret",
+    "KEY[=VALUE]",
+    "A secret configuration value; without VALUE, which the list of processes shows to "
+    "everybody on this machine, it is asked for or read from standard input",
+)
+@_many("--secret-file", "KEY=FILE", "A secret configuration value, read from a file")
+@_many(
+    "--secret-env",
+    "KEY=NAME",
+    "A secret configuration value, taken from an environment variable of yours",
+)
+@_many(
+    "--env",
+    "NAME[=VALUE]",
+    "An environment variable for the program, without VALUE your own; yours starting "
+    "with TOGETHER_ or PULUMI_ are not passed on by themselves",
+)
+@_many("--policy-pack", "DIR", "Judge by this policy pack")
+@_many("--policy-pack-config", "FILE", "The configuration of the pack before it")
+@click.option("--parallel", type=int, help="Steps at once (default: 4 per core).")
+@click.option("--state", metavar="FILE", help="Keep the state in this file.")
+@click.option(
+    "--backend",
+    metavar="DIR",
+    help="Keep the states of several stacks in this folder, so that they can refer to "
+    "one another.",
+)
+@click.option("--emulator", is_flag=True, help="Run against an emulator of the API.")
+@click.option(
+    "--time-scale",
+    type=float,
+    default=1.0,
+    help="With --emulator: real seconds per emulated second.",
+)
+@click.option("--keep", is_flag=True, help="Do not destroy at the end.")
+@click.option("--json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def command(context: click.Context, /, **given: Any) -> int:
     """
-    Run the command.
+    Run a program's whole life without the pulumi command.
 
-    Args:
-        argv: Its arguments, without its name.
-        start_emulator: Starts an emulator, for `--emulator`; called with `time_scale`.
+    Preview, up, a preview that must be empty, a refresh that must be empty, destroy.
 
-    Returns:
-        0 where every turn was as it must be, 1 where not, 2 for wrong arguments.
+    Exit code 0: every step was as it must be. 1: one was not.
     """
     from pulumi_jig.rehearsal.results import RehearsalError
 
-    args = parser().parse_args(argv)
+    options = Options(**given)
+    # The rehearsal does not know the emulator; who offers the command hands it over.
+    start_emulator = (context.obj or {}).get("start_emulator")
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         with ExitStack() as stack:
-            return _rehearse(args, stack, start_emulator)
+            return _rehearse(options, stack, start_emulator)
     except KeyboardInterrupt:
-        kept = args.state or args.backend
+        kept = options.state or options.backend
         where = f"; the state is in {kept}" if kept else ""
         sys.stderr.write(f"error: interrupted{where}\n")
         return 130
@@ -124,7 +142,7 @@ def run_cli(
         sys.stderr.write(f"error: {error}\n")
         return 2
     except (RehearsalError, ValueError) as error:
-        if args.json:
+        if options.json:
             from pulumi_jig.rehearsal.display import dump
 
             dump({"ok": False, "error": str(error), "operations": []})
@@ -140,7 +158,7 @@ def _interrupt(*_: object) -> NoReturn:
 
 
 def _rehearse(
-    args: argparse.Namespace,
+    args: Options,
     stack: ExitStack,
     start_emulator: Callable[..., Emulator] | None,
 ) -> int:
@@ -182,7 +200,7 @@ def _rehearse(
     return _Life(rehearsal, args, progress).run()
 
 
-def _secrets(args: argparse.Namespace) -> dict[str, str]:
+def _secrets(args: Options) -> dict[str, str]:
     """The secret values, from wherever they are to be taken."""
     given = [item for item in args.secret if "=" in item]
     asked = [item for item in args.secret if "=" not in item]
@@ -240,9 +258,7 @@ def _pairs(given: Iterable[str], option: str) -> dict[str, str]:
 class _Life:
     """The turns of a life, and what is wrong with them."""
 
-    def __init__(
-        self, rehearsal: Rehearsal, args: argparse.Namespace, progress: Progress
-    ) -> None:
+    def __init__(self, rehearsal: Rehearsal, args: Options, progress: Progress) -> None:
         from pulumi_jig.rehearsal.display import Paint
 
         self._rehearsal = rehearsal

@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, Any, Final
 from chaos_world import KEY as API_KEY
 from chaos_world import Killed, World
 
+from pulumi_jig.cli.state_export import Export, decrypted, to_file
 from pulumi_jig.errors import JigError
 from pulumi_jig.lifecycle import memory, preview
 from pulumi_jig.lifecycle.identity import remember_entry
 from pulumi_jig.lifecycle.invocation import Invocation, PartialFailureError, Stored
 from pulumi_jig.lifecycle.keys import KEY
 from pulumi_jig.naming import DEPLOYMENT_TYPE, SECRET_TYPE, VOLUME_TYPE
-from pulumi_jig.operations.exported import Export, opened, to_file
 from pulumi_jig.values import SecretValue, without_none
 
 if TYPE_CHECKING:
@@ -236,7 +236,7 @@ class Engine:
             old["inputs"] = to_file(inputs)
 
     def _check(self, urn: str, old: Record | None, declared: Declared) -> Record:
-        olds = opened(old["inputs"]) if old is not None else {}
+        olds = decrypted(old["inputs"]) if old is not None else {}
         props = {**declared.props, KEY: self._client.settings.key_fingerprint}
         for name in declared.ignore if old is not None else ():
             props.pop(name, None)
@@ -248,10 +248,10 @@ class Engine:
         return _stored(checked.inputs)
 
     def _diff(self, old: Record, inputs: Record, _declared: Declared) -> Diffed:
-        state = opened(old["outputs"])
+        state = decrypted(old["outputs"])
         remember_entry(self._do("kind", self.life.upper()), state)
         found: Diffed = self._do("diff")(
-            state, inputs, old_inputs=opened(old["inputs"])
+            state, inputs, old_inputs=decrypted(old["inputs"])
         )
         return found
 
@@ -304,14 +304,14 @@ class Engine:
             old["delete"] = True
 
     def _update(self, old: Record, inputs: Record, declared: Declared) -> None:
-        state, nonce = opened(old["outputs"]), inputs["__nonce"]
+        state, nonce = decrypted(old["outputs"]), inputs["__nonce"]
         wanted = {**old, "inputs": to_file(inputs)}
 
         # An adoption whose end nobody saw goes on.
         takes = state.get("name") if "__adopting" in state else None
 
         def step() -> Stored:
-            inv = self._invocation(old["urn"], opened(old["inputs"]), declared)
+            inv = self._invocation(old["urn"], decrypted(old["inputs"]), declared)
             stored: Stored = self._do("update")(state, inputs, inv)
             return stored
 
@@ -338,10 +338,10 @@ class Engine:
             self.green(declared, old)
 
     def _delete(self, old: Record, declared: Declared | None) -> None:
-        state = opened(old["outputs"])
+        state = decrypted(old["outputs"])
 
         def step() -> None:
-            inv = self._invocation(old["urn"], opened(old["inputs"]), declared)
+            inv = self._invocation(old["urn"], decrypted(old["inputs"]), declared)
             self._do("delete")(old["id"], state, inv)
 
         try:
@@ -357,7 +357,7 @@ class Engine:
             self.resources = [item for item in self.resources if item is not old]
 
     def _read(self, old: Record, _declared: Declared | None) -> None:
-        state, inputs = opened(old["outputs"]), opened(old["inputs"])
+        state, inputs = decrypted(old["outputs"]), decrypted(old["inputs"])
 
         def step() -> Stored:
             inv = self._invocation(old["urn"], inputs, None)
@@ -419,8 +419,8 @@ class Engine:
     def _filled(
         self, resource: Record, id_: str, outputs: Record, told: Record | None = None
     ) -> Record:
-        inputs = opened(resource["inputs"])
-        before = [inputs, opened(resource.get("outputs") or {})]
+        inputs = decrypted(resource["inputs"])
+        before = [inputs, decrypted(resource.get("outputs") or {})]
         plain = self._plain(outputs, told or inputs, before)
         if plain:
             self.world.violations.append(f"canary in clear in the state: {plain}")

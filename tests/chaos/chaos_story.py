@@ -22,14 +22,14 @@ import chaos_plans as plans
 from chaos_engine import CANARY, Declared, Engine, GoneError, Program
 from chaos_world import ACCOUNT, KEY, Death, World
 
+from pulumi_jig.cli.pending import resolve
+from pulumi_jig.cli.resolutions import Action, Finding, RecoveryContext, settle
+from pulumi_jig.cli.state_export import decrypted, to_file
+from pulumi_jig.cli.stored import outputs_of
 from pulumi_jig.emulator import replicas
 from pulumi_jig.lifecycle.deployment.check import check
 from pulumi_jig.lifecycle.deployment.kind import DEPLOYMENT
 from pulumi_jig.naming import DEPLOYMENT_TYPE, split_description
-from pulumi_jig.operations.exported import opened, to_file
-from pulumi_jig.operations.pending import judge
-from pulumi_jig.operations.stored import outputs_of
-from pulumi_jig.operations.verdicts import Desk, Finding, Verdict, settle
 from pulumi_jig.schema.responses import DeploymentResponseItem
 
 if TYPE_CHECKING:
@@ -187,10 +187,10 @@ class Story:
 
     def _fault(self, declared: Declared, resource: Record) -> str | None:
         """Why a resource may not be called green, or None."""
-        inputs = opened(resource["inputs"])
+        inputs = decrypted(resource["inputs"])
         if inputs.get("wait_for") == "none":
             return None
-        d = self.world.record(str(opened(resource["outputs"]).get("deployment_id")))
+        d = self.world.record(str(decrypted(resource["outputs"]).get("deployment_id")))
         urn = resource["urn"].removeprefix(self.engine.prefix)
         if d is None:
             return f"green without a deployment: {urn}"
@@ -311,13 +311,13 @@ class Story:
         engine.begin()
         export = engine.export()
         inv = engine._invocation("", None, None)
-        desk = Desk(inv.client, lambda: inv.context(60.0), ACCOUNT)
-        findings = [judge(export, i, desk) for i in range(len(export.pending))]
+        desk = RecoveryContext(inv.client, lambda: inv.context(60.0), ACCOUNT)
+        findings = [resolve(export, i, desk) for i in range(len(export.pending))]
         for finding in findings:
-            self.world.note(f"recover: {finding.urn}: {finding.words}")
+            self.world.note(f"recover: {finding.urn}: {finding.message}")
             self._claim(export.pending[finding.index]["resource"], finding)
         settled = settle(export, findings)
-        if any(finding.verdict is Verdict.LEAVE for finding in findings):
+        if any(finding.action is Action.SKIP for finding in findings):
             self._count("left to a person")
         engine.take(settled)
 
@@ -340,7 +340,7 @@ class Story:
         """
         owner, id_ = self.world.owner, str(finding.deployment_id)
         unmarked = resource["inputs"].get("ownership_mark") is False
-        if finding.verdict is Verdict.TAKE and unmarked:
+        if finding.action is Action.IMPORT and unmarked:
             d = self.world.record(id_)
             if owner.get(id_) in self.engine.orphaned and d is not None:
                 owner[id_] = resource["inputs"]["__nonce"]
@@ -426,7 +426,7 @@ class Story:
             declared.ignore = ()
             declared.timeout = None
             old = engine.live(self.engine.prefix + name)
-            stands = opened(old["inputs"]).get("name") if old else None
+            stands = decrypted(old["inputs"]).get("name") if old else None
             if {
                 stands or self._name(name, declared),
                 declared.props.get("name"),
@@ -438,7 +438,8 @@ class Story:
         """Two resources cannot have one name; an edit may have tried."""
         seen: set[Any] = set()
         states = {
-            (opened(r["inputs"]).get("name"), r["urn"]) for r in self.engine.resources
+            (decrypted(r["inputs"]).get("name"), r["urn"])
+            for r in self.engine.resources
         }
         for number, (name, declared) in enumerate(self.program.items()):
             wanted = declared.props.get("name")

@@ -19,19 +19,19 @@ from chaos_story import Outcome, Story, _reproducible
 from chaos_world import EPOCH
 from nouns_world import NounWorld, fingerprint
 
+from pulumi_jig.cli.resolutions import Action
+from pulumi_jig.cli.state_export import decrypted
 from pulumi_jig.lifecycle.kind import made_around
 from pulumi_jig.lifecycle.secret.kind import SECRET
 from pulumi_jig.lifecycle.volume.inputs import same_content
 from pulumi_jig.naming import Mark, join_description, split_description
-from pulumi_jig.operations.exported import opened
-from pulumi_jig.operations.verdicts import Verdict
 from pulumi_jig.schema.responses import SecretResponseItem
 from pulumi_jig.values import SecretValue, reveal
 
 if TYPE_CHECKING:
     from random import Random
 
-    from pulumi_jig.operations.verdicts import Finding
+    from pulumi_jig.cli.resolutions import Finding
 
 Record = dict[str, Any]
 
@@ -237,7 +237,7 @@ class NounStory(Story):
     # --- What must hold at any time ------------------------------------------------
 
     def _fault(self, declared: Declared, resource: Record) -> str | None:
-        outputs = opened(resource["outputs"])
+        outputs = decrypted(resource["outputs"])
         name = resource["urn"].rpartition("::")[2]
         found = self.world.record(str(outputs.get(self.id_key)))
         if found is None:
@@ -308,7 +308,7 @@ class NounStory(Story):
         owner, id_ = self.world.owner, str(finding.deployment_id)
         found = self.world.record(id_)
         if (
-            finding.verdict is Verdict.TAKE
+            finding.action is Action.IMPORT
             and found is not None
             and not self._is_marked(found)
             and owner.get(id_) in self.engine.orphaned
@@ -374,10 +374,10 @@ class NounStory(Story):
             if self.life == "volume":
                 props["content"] = {"source_prefix": "models/at-last"}
             old = self.engine.live(self.engine.prefix + name)
-            stands = opened(old["inputs"]).get("name") if old else None
+            stands = decrypted(old["inputs"]).get("name") if old else None
             wanted = self._name(name, declared)
             others = {
-                opened(r["inputs"]).get("name")
+                decrypted(r["inputs"]).get("name")
                 for r in self.engine.resources
                 if r["urn"] != self.engine.prefix + name
             }

@@ -9,12 +9,12 @@ from unittest import mock
 
 from whole_world import is_ours, mark_of
 
+from pulumi_jig.cli.orphans import orphans
+from pulumi_jig.cli.pulumi import Pulumi
+from pulumi_jig.cli.recover import Recovery
+from pulumi_jig.cli.resolutions import Action
+from pulumi_jig.cli.state_export import in_order
 from pulumi_jig.errors import JigError
-from pulumi_jig.operations.exported import in_order
-from pulumi_jig.operations.orphans import orphans
-from pulumi_jig.operations.pulumi import Pulumi
-from pulumi_jig.operations.recover import Recovery
-from pulumi_jig.operations.verdicts import Verdict
 
 if TYPE_CHECKING:
     from whole_story import WholeStory
@@ -32,8 +32,8 @@ def recover(story: WholeStory) -> None:
                 pulumi = Pulumi(story.program_dir, None)
                 outcome = Recovery(pulumi, file=state, yes=True).run()
                 for finding in outcome.findings:
-                    story.note(f"recover: {finding.urn}: {finding.words}")
-                    if finding.verdict is Verdict.LEAVE:
+                    story.note(f"recover: {finding.urn}: {finding.message}")
+                    if finding.action is Action.SKIP:
                         story.counts["left to a person"] += 1
                 # What is left after that is dropped by a person, who has read its name.
                 _edit(story, lambda deployment: deployment.pop("pending_operations", 0))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 from typing import TYPE_CHECKING
 
@@ -10,10 +9,7 @@ import click
 from reference_source import page, table
 
 from pulumi_jig import cli
-from pulumi_jig.emulator.__main__ import build_parser as emulator
-from pulumi_jig.operations.commands import jig
-from pulumi_jig.policy.commands import build_parser as policy
-from pulumi_jig.rehearsal.command import parser as rehearse
+from pulumi_jig.cli.tree import COMMANDS, jig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,34 +18,26 @@ if TYPE_CHECKING:
 def write() -> str:
     """The page."""
     parts = [
-        "The extra `cli` ([how to install it](../../README.md#install)) brings what the "
-        "command `pulumi-jig` needs; `pulumi-jig policy` needs the extra `policy`. [How to "
-        "use it](../cli.md) tells it by what there is to do.",
+        "The command `pulumi-jig` comes with the package; `pulumi-jig policy` needs the "
+        "extra `policy` and `pulumi-jig rehearse` the extra `rehearsal` ([how to install "
+        "them](../../README.md#install)). [How to use it](../cli.md) tells it by what there "
+        "is to do.",
         "Key and address come from the stack's configuration, then from `TOGETHER_API_KEY` "
         "and `TOGETHER_BASE_URL`; see [configuration](configuration.md).",
         table(
             ("command", "what it does"),
             [
-                (f"[`pulumi-jig {name}`](#pulumi-jig-{name})", _short(command))
-                for name, command in sorted(jig.commands.items())
+                (f"[`pulumi-jig {name}`](#pulumi-jig-{name})", text)
+                for name, (_, text) in COMMANDS.items()
             ],
         ),
         "## Exit codes",
         table(("code", "meaning"), _exit_codes()),
     ]
-    others = {
-        "emulator": emulator("pulumi-jig emulator"),
-        "policy": policy(),
-        "rehearse": rehearse(),
-    }
-    for name, command in sorted(jig.commands.items()):
+    for name, command in sorted(commands().items()):
         parts.append(f"## pulumi-jig {name}")
-        parts += _parsed(others[name]) if name in others else _clicked(name, command)
+        parts += _described(f"pulumi-jig {name}", command)
     return page("Command line", *parts)
-
-
-def _short(command: click.Command) -> str:
-    return command.get_short_help_str(200)
 
 
 def _exit_codes() -> list[tuple[str, ...]]:
@@ -65,57 +53,33 @@ def _exit_codes() -> list[tuple[str, ...]]:
     return rows
 
 
-def _clicked(name: str, command: click.Command) -> Iterator[str]:
-    context = click.Context(command, info_name=f"pulumi-jig {name}")
+def commands() -> dict[str, click.Command]:
+    """All commands, loaded."""
+    context = click.Context(jig)
+    found = {
+        name: jig.get_command(context, name) for name in jig.list_commands(context)
+    }
+    return {name: command for name, command in found.items() if command is not None}
+
+
+def _described(name: str, command: click.Command, level: int = 2) -> Iterator[str]:
+    context = click.Context(command, info_name=name)
     usage = " ".join(command.collect_usage_pieces(context))
-    yield f"```text\npulumi-jig {name} {usage}\n```"
+    yield f"```text\n{name} {usage}\n```"
     yield re.sub(r"[ \t]*\n[ \t]*(?=\S)", "\n", (command.help or "").strip())
     rows = []
     for option in command.params:
         shown = option.get_help_record(context)
         if shown is not None and isinstance(option, click.Option):
             rows.append((f"`{shown[0]}`", shown[1]))
-    yield table(("option", "what it says"), rows)
+    if rows:
+        yield table(("option", "what it says"), rows)
     if command.epilog:
         yield _example(command.epilog)
-
-
-def _parsed(parser: argparse.ArgumentParser) -> Iterator[str]:
-    yield f"```text\n{_usage(parser)}\n```"
-    yield (parser.description or "").strip()
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            told = {one.dest: one.help or "" for one in action._choices_actions}
-            for name, inner in action.choices.items():
-                yield f"### {inner.prog}"
-                yield told[name].capitalize() + "."
-                yield f"```text\n{_usage(inner)}\n```"
-                if rows := _rows(inner):
-                    yield table(("argument", "what it says"), rows)
-            return
-    yield table(("argument", "what it says"), _rows(parser))
-    if parser.epilog:
-        yield _example(parser.epilog)
-
-
-def _usage(parser: argparse.ArgumentParser) -> str:
-    # As wide as it takes: the page breaks it where it is shown.
-    return " ".join(parser.format_usage().removeprefix("usage: ").split())
-
-
-def _rows(parser: argparse.ArgumentParser) -> list[tuple[str, ...]]:
-    formatter = parser._get_formatter()
-    rows: list[tuple[str, ...]] = []
-    for action in parser._actions:
-        if isinstance(action, argparse._HelpAction):
-            continue
-        named = ", ".join(action.option_strings) or str(action.metavar or action.dest)
-        if action.option_strings and action.nargs != 0:
-            named += f" {action.metavar or action.dest.upper()}"
-        rows.append(
-            (f"`{named}`", formatter._expand_help(action) if action.help else "")
-        )
-    return rows
+    if isinstance(command, click.Group):
+        for inner, one in sorted(command.commands.items()):
+            yield f"{'#' * (level + 1)} {name} {inner}"
+            yield from _described(f"{name} {inner}", one, level + 1)
 
 
 def _example(epilog: str) -> str:

@@ -73,9 +73,9 @@ def _recover(jig: JigStage, engine: str, blow: Blow) -> None:
     done = jig.jig("recover", "--yes", "--adopt-marked", "--json")
     print(done.stdout, done.stderr)
     found = json.loads(done.stdout)
-    assert [o for o in found["operations"] if o["verdict"] == "leave"] == []
-    if found["strays"] and engine == "rehearsal":
-        # Only the real command takes a stray back by an import; in a program, it is
+    assert [o for o in found["operations"] if o["action"] == "skip"] == []
+    if found["orphans"] and engine == "rehearsal":
+        # Only the real command takes an orphan back by an import; in a program, it is
         # `adopt`.
         assert not jig.up().ok
         assert "recover" in jig.errors()

@@ -126,10 +126,24 @@ def test_the_plugin_is_found_where_it_is_installed(bare: Path) -> None:
 
 def test_a_command_names_the_extra_it_misses(bare: Path) -> None:
     """A command whose packages are missing is one sentence that names the extra."""
-    done = jig(bare, "drift")
+    done = jig(bare, "rehearse")
     assert done.returncode == 2
-    assert "pip install 'pulumi-jig[cli]" in done.stderr
+    assert "pip install 'pulumi-jig[rehearsal]" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_the_commands_come_with_the_package(bare: Path) -> None:
+    """What needs no extra works without one."""
+    for name in (
+        "drift",
+        "recover",
+        "orphans",
+        "import",
+        "convert",
+        "emulator",
+        "policy",
+    ):
+        assert jig(bare, name, "--help").returncode == 0
 
 
 def test_the_guardrails_name_the_extra_they_miss(bare: Path) -> None:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import wire
+from commands import run_command
 from wire import DEPLOYMENT, PACK, PROFILES, good
 
 from pulumi_jig.cli import main as cli
 from pulumi_jig.emulator import start
 from pulumi_jig.errors import ConfigError
-from pulumi_jig.policy.commands import audit, check, list_policies, run_cli
+from pulumi_jig.policy.commands import audit, check, command, list_policies
 from pulumi_jig.policy.init import write_pack
 from pulumi_jig.policy.profile import read_file
 from pulumi_jig.policy.registry import POLICIES
@@ -222,11 +223,16 @@ def test_the_command_line_prints_and_returns(
     path = state(tmp_path, entry(good()))
     folder = ["--profiles", str(PROFILES)]
 
-    assert run_cli(["list"]) == 0
-    assert run_cli(["check", "dev", *folder]) == 0
-    assert run_cli(["audit", str(path), "--profile", "dev", "--json", *folder]) == 0
+    assert run_command(command, ["list"]) == 0
+    assert run_command(command, ["check", "dev", *folder]) == 0
+    assert (
+        run_command(
+            command, ["audit", str(path), "--profile", "dev", "--json", *folder]
+        )
+        == 0
+    )
     assert capsys.readouterr().err == ""
-    assert run_cli(["audit", str(tmp_path / "nope.json")]) == 3
+    assert run_command(command, ["audit", str(tmp_path / "nope.json")]) == 3
     printed = capsys.readouterr()
     assert printed.out == ""
     assert "cannot be read" in printed.err
@@ -281,7 +287,7 @@ def test_a_live_audit_needs_to_be_told_the_limits(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """An account has no stack whose name would choose a profile."""
-    assert run_cli(["audit", "--live"], list_live=list) == 3
+    assert run_command(command, ["audit", "--live"], list_live=list) == 3
     assert "--profile NAME" in capsys.readouterr().err
 
 
@@ -291,9 +297,9 @@ def test_init_writes_a_pack_that_runs(
     """From nothing to a pack and a profile without a fault; nothing is overwritten."""
     monkeypatch.chdir(tmp_path)
 
-    assert run_cli(["init", "research"]) == 0
-    assert run_cli(["check", "research"]) == 0
-    assert run_cli(["init", "research"]) == 3
+    assert run_command(command, ["init", "research"]) == 0
+    assert run_command(command, ["check", "research"]) == 0
+    assert run_command(command, ["init", "research"]) == 3
     assert "is there already" in capsys.readouterr().err
     with wire.process(
         tmp_path / "policies" / "gpu-guardrails", PULUMI_STACK="research"

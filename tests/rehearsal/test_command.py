@@ -10,8 +10,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from commands import run_command
 
-from pulumi_jig.rehearsal.command import run_cli
+from pulumi_jig.rehearsal.command import command
 from pulumi_jig.rehearsal.display import Paint, Progress, report
 from pulumi_jig.rehearsal.results import Diagnostic, Step
 
@@ -27,7 +28,7 @@ def arguments(theatre: Theatre, *more: str) -> list[str]:
 def test_a_whole_life(theatre: Theatre, capsys: pytest.CaptureFixture[str]) -> None:
     """Every turn is taken, nothing is left, the status is 0."""
     theatre.program('a = Toy("a", {"size": 1}); pulumi.export("url", a.url)')
-    assert run_cli(arguments(theatre)) == 0
+    assert run_command(command, arguments(theatre)) == 0
     out = capsys.readouterr().out
     for words in (
         "Previewing update (dev):",
@@ -53,7 +54,7 @@ def test_json_is_one_document(
         'a = Toy("a", {"pw": pulumi.Output.secret("canary")})\n'
         'pulumi.export("pw", a.pw)'
     )
-    assert run_cli(arguments(theatre, "--json")) == 0
+    assert run_command(command, arguments(theatre, "--json")) == 0
     text = capsys.readouterr().out
     data = json.loads(text)
     assert [item["operation"] for item in data["operations"]] == [
@@ -73,7 +74,7 @@ def test_a_second_preview_that_is_not_empty(
 ) -> None:
     """A program that changes with every run is found out, and cleaned up."""
     theatre.program('import time; Toy("a", {"at": time.time_ns() % 10**9})')
-    assert run_cli(arguments(theatre)) == 1
+    assert run_command(command, arguments(theatre)) == 1
     out = capsys.readouterr().out
     assert "error: the preview after up must be empty, but a changed" in out
     assert "[diff: ~at]" in out
@@ -88,7 +89,7 @@ def test_a_failed_up_is_cleaned_up(
         'a = Toy("a")\nToy("b", {}, pulumi.ResourceOptions(depends_on=[a]))'
     )
     (theatre.world / "faults.json").write_text('{"create:b": "partial"}')
-    assert run_cli(arguments(theatre)) == 1
+    assert run_command(command, arguments(theatre)) == 1
     out = capsys.readouterr().out
     assert "creating failed" in out
     assert "1 errored" in out
@@ -101,7 +102,7 @@ def test_keep_leaves_the_stack(theatre: Theatre) -> None:
     """With `--keep` and a state file the stack can be gone on with."""
     theatre.program('Toy("a")')
     state = f"--state={theatre.state_file}"
-    assert run_cli(arguments(theatre, "--keep", state)) == 0
+    assert run_command(command, arguments(theatre, "--keep", state)) == 0
     assert theatre.toys() == ["a"]
     assert theatre.rehearse().destroy().ok
 
@@ -123,10 +124,10 @@ def test_configuration_and_policies(
     config = theatre.folder / "policies.json"
     theatre.program('Toy("a", {"size": pulumi.Config().require_int("size")})')
     given = arguments(theatre, "--config=size=4", f"--policy-pack={pack}")
-    assert run_cli(given) == 1
+    assert run_command(command, given) == 1
     assert "[mandatory] toys no-four  (a)" in capsys.readouterr().out
     config.write_text('{"no-four": "advisory"}')
-    assert run_cli([*given, f"--policy-pack-config={config}"]) == 0
+    assert run_command(command, [*given, f"--policy-pack-config={config}"]) == 0
     assert "[advisory] toys no-four  (a)" in capsys.readouterr().out
 
 
@@ -146,7 +147,7 @@ def test_wrong_options(
 ) -> None:
     """Wrong options get one sentence on stderr and status 2, as in every command."""
     theatre.program('Toy("a")')
-    assert run_cli(arguments(theatre, *options)) == 2
+    assert run_command(command, arguments(theatre, *options)) == 2
     err = capsys.readouterr().err
     assert err.startswith("error: ")
     assert words in err
@@ -157,8 +158,8 @@ def test_a_missing_package_is_named_with_its_extra(missing: str) -> None:
     """Without its packages the command is one sentence that says what to install."""
     code = (
         f"import sys; sys.modules[{missing!r}] = None\n"
-        "from pulumi_jig.rehearsal.command import run_cli\n"
-        "sys.exit(run_cli([]))\n"
+        "from pulumi_jig.cli import main\n"
+        "sys.exit(main(['rehearse']))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     words = "the rehearsal needs packages that are not installed; run"
@@ -191,7 +192,7 @@ def test_an_emulator_is_started_and_ended(
         'pulumi.export("key", os.environ["TOGETHER_API_KEY"])'
     )
     given = arguments(theatre, "--emulator", "--time-scale=0.5", "--json")
-    assert run_cli(given, start_emulator=start) == 0
+    assert run_command(command, given, start_emulator=start) == 0
     outputs = json.loads(capsys.readouterr().out)["operations"][1]["outputs"]
     assert outputs == {"url": "http://127.0.0.1:1", "key": "rehearsal-key"}
     assert (asked, fake.stopped) == ({"time_scale": 0.5}, True)

@@ -6,8 +6,9 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from commands import run_command
 
-from pulumi_jig.rehearsal.command import run_cli
+from pulumi_jig.rehearsal.command import command
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,7 +95,7 @@ def test_the_command_is_red_where_a_pack_cannot_start(
     theatre.program('Toy("a")')
     env = [f"--env={key}={value}" for key, value in theatre.env.items()]
     given = [str(theatre.program_dir), *env, f"--policy-pack={pack}"]
-    assert run_cli(given) == 1
+    assert run_command(command, given) == 1
     out = capsys.readouterr().out
     assert f"the policy pack in {pack} did not come up" in out
     assert "error: preview failed" in out

@@ -10,8 +10,9 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from commands import run_command
 
-from pulumi_jig.rehearsal.command import run_cli
+from pulumi_jig.rehearsal.command import command
 
 if TYPE_CHECKING:
     from conftest import Theatre
@@ -76,7 +77,7 @@ def test_the_command_prints_no_secret(
     """Neither for people nor for programs, at any depth."""
     theatre.program(NESTED)
     env = [f"--env={key}={value}" for key, value in theatre.env.items()]
-    assert run_cli([str(theatre.program_dir), *env, *more]) == 0
+    assert run_command(command, [str(theatre.program_dir), *env, *more]) == 0
     said = capsys.readouterr()
     assert CANARY not in said.out + said.err
     assert "[secret]" in said.out
@@ -163,7 +164,7 @@ def test_a_secret_is_asked_for_on_a_terminal(
     )
     env = [f"--env={key}={value}" for key, value in theatre.env.items()]
     given = [*env, "--secret=one", "--secret=two", str(theatre.program_dir)]
-    assert run_cli(given) == 0
+    assert run_command(command, given) == 0
     assert asked == ["one: ", "two: "]
 
 
