@@ -29,6 +29,8 @@ from pulumi_jig.errors import (
 from pulumi_jig.values import reveal
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from pulumi_jig.cli.pulumi import Pulumi
     from pulumi_jig.cli.state_export import Export
     from pulumi_jig.client import JigClient
@@ -121,6 +123,11 @@ def connect_provider(
     return JigClient(resolve_settings(get, os.environ))
 
 
+def waiting(client: JigClient) -> AbstractContextManager[None]:
+    """Say so where the service does not respond at once."""
+    return terminal.waiting(f"Still trying to reach {client.settings.base_url} ...")
+
+
 def account(client: JigClient, deadline: Deadline) -> str | None:
     """
     The account of the client's key; None where the service does not say.
@@ -131,7 +138,7 @@ def account(client: JigClient, deadline: Deadline) -> str | None:
             tried for as long again.
     """
     try:
-        with terminal.waiting(f"Still trying to reach {client.settings.base_url} ..."):
+        with waiting(client):
             return client.whoami(deadline)
     except (AuthenticationError, NotSentError):
         raise
@@ -150,7 +157,7 @@ def list_live() -> list[dict[str, Any]]:
     """The deployments that the account of the environment's key runs, as inputs."""
     client = connect(None)
     try:
-        with terminal.waiting(f"Still trying to reach {client.settings.base_url} ..."):
+        with waiting(client):
             items = client.deployments.list(request_deadline())
     finally:
         client.close()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor, as_completed
+import threading
+from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -36,17 +37,24 @@ def map_concurrent(
             that run then are waited for; no other is begun, since a service that
             cannot be reached would be tried for each item.
     """
+    failed = threading.Event()
+
+    def call(item: Item) -> Result:
+        if failed.is_set():
+            raise CancelledError
+        try:
+            return function(item)
+        except Exception:
+            failed.set()
+            raise
+
     pool = ThreadPoolExecutor(max_workers=max(1, min(limit, len(items))))
     try:
-        futures = [pool.submit(function, item) for item in items]
-        for future in as_completed(futures):
-            if not future.cancelled() and future.exception() is not None:
-                pool.shutdown(wait=True, cancel_futures=True)
-                break
+        futures = [pool.submit(call, item) for item in items]
+        for _ in as_completed(futures):
             done()
-        for future in futures:
-            if not future.cancelled() and (error := future.exception()) is not None:
-                raise error
+        # Items are begun in their order, so a failure comes before what it cancelled.
         return [future.result() for future in futures]
     finally:
+        # Not `with`: that would wait for the requests in flight after Ctrl-C.
         pool.shutdown(wait=False, cancel_futures=True)

@@ -194,10 +194,11 @@ def orphans(
         for export, pulumi in sources or [(Export({"version": 3}, "nothing"), None)]:
             _connect(clients, export, pulumi)
         for client in clients.values():
-            listed: list[DeploymentResponseItem | SecretResponseItem] = [
-                *client.deployments.list(account.request_deadline()),
-                *client.secrets.list(account.request_deadline()),
-            ]
+            with account.waiting(client):
+                listed: list[DeploymentResponseItem | SecretResponseItem] = [
+                    *client.deployments.list(account.request_deadline()),
+                    *client.secrets.list(account.request_deadline()),
+                ]
             # Two keys may belong to one account.
             items |= {str(item.id): item for item in listed}
     finally:

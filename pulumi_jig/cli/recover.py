@@ -24,7 +24,12 @@ from pulumi_jig.cli.orphans import Orphan, costs, find_orphans
 from pulumi_jig.cli.pending import resolve
 from pulumi_jig.cli.pulumi import Pulumi, backups
 from pulumi_jig.cli.resolutions import Action, Finding, RecoveryContext, settle
-from pulumi_jig.cli.state_export import Place, logical_name, provider_inputs, read_export
+from pulumi_jig.cli.state_export import (
+    Place,
+    logical_name,
+    provider_inputs,
+    read_export,
+)
 from pulumi_jig.errors import JigError
 
 if TYPE_CHECKING:

@@ -88,10 +88,11 @@ def test_a_missing_key_could_not_find_out(
 def test_a_dead_service_is_tried_once(
     asked: Workspace, nobody: str, args: tuple[str, ...]
 ) -> None:
-    """What nobody answers is given up after one wait of 20 s, with exit code 3."""
+    """What nobody answers is given up after one wait of 20 s, which is no silence."""
     begun = time.monotonic()
     done = asked.jig(*args, TOGETHER_BASE_URL=nobody)
     assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith(f"Still trying to reach {nobody} ...\n")
     assert done.stderr.count("Given up") == 1
     # The second wait would take it to more than 40 s.
     assert time.monotonic() - begun < 36

@@ -9,8 +9,7 @@ import pytest
 from programs import KEY, OWN_KEY
 
 from pulumi_jig.cli.pending import resolve
-from pulumi_jig.cli.resolutions import Action, Finding, settle
-from pulumi_jig.cli.resolutions import RecoveryContext
+from pulumi_jig.cli.resolutions import Action, Finding, RecoveryContext, settle
 from pulumi_jig.cli.state_export import SECRET, SIGNATURE, Export
 from pulumi_jig.lifecycle import memory
 from pulumi_jig.lifecycle.invocation import Invocation

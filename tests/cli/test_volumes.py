@@ -13,8 +13,7 @@ import pytest
 from programs import OWN_KEY, clean_environment, wait
 
 from pulumi_jig.cli.pending import resolve
-from pulumi_jig.cli.resolutions import Action, Finding, settle
-from pulumi_jig.cli.resolutions import RecoveryContext
+from pulumi_jig.cli.resolutions import Action, Finding, RecoveryContext, settle
 from pulumi_jig.cli.state_export import Export
 from pulumi_jig.deadline import Deadline
 from pulumi_jig.lifecycle import memory
