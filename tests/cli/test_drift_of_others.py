@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from programs import CANARY
 
-from pulumi_jig.cli.drift import Compared, Finding, show
+from pulumi_jig.cli.drift.findings import Compared, Finding, show
 from pulumi_jig.cli.drift.secret import compare
 from pulumi_jig.schema.responses import SecretResponseItem
 
@@ -112,7 +112,7 @@ def test_an_expired_secret_is_drift(
     )
     compare(one, {"name": "hf-token"}, {}, item, client)
     told = {"drift": one.drift, "notes": one.notes, "unknown": one.unknown}
-    said = {name: found[0].words for name, found in told.items() if found}
+    said = {name: found[0].message for name, found in told.items() if found}
     assert set(said) == ({kind} if kind else set())
     assert words in said.get(kind or "", "")
 

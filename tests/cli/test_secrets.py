@@ -165,7 +165,7 @@ def test_an_interrupted_deletion_says_what_is_there(
         client.secrets.delete("hf-token", ctx)
     found = judged(export("deleting", stored, stored), client)
     assert found.action is (Action.DISCARD if there else Action.DELETE)
-    assert "billing" not in found.words
+    assert "billing" not in found.message
 
 
 # --- Marks without a state -----------------------------------------------------
