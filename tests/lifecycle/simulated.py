@@ -286,7 +286,8 @@ class Engine:
         """The program's inputs as the engine goes on with them."""
         olds = {} if anew else self.inputs or {}
         news = {**program, KEYMARK: self._client.settings.key_fingerprint}
-        checked = self._step("check")(olds, news, urn=self.urn)
+        outputs = None if anew else self.state
+        checked = self._step("check")(olds, news, old_outputs=outputs, urn=self.urn)
         assert checked.faults == ()
         return wired(checked.inputs)
 
