@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import threading
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -20,10 +21,12 @@ from pulumi_jig.host.values import from_struct, to_struct
 from pulumi_jig.text import safe_message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 #: Seconds between two progress lines of one operation, at least.
 PROGRESS_PAUSE: Final = 0.5
+#: Seconds without a line after which one says that the service is waited for.
+SILENCE: Final = 4.0
 #: gRPC's UNKNOWN. The code inside the details must equal the one outside, and the host
 #: answers every exception with this one.
 _GRPC_UNKNOWN: Final = 2
@@ -84,6 +87,34 @@ class Call:
     def _show(self, line: str, now: float) -> None:
         self._last_line, self._last_shown = line, now
         the_engine().log("info", line, urn=self.urn, ephemeral=True)
+
+    @contextlib.contextmanager
+    def never_silent(self) -> Iterator[None]:
+        """
+        Say that the service is waited for, as long as nothing else is said.
+
+        A server that does not respond is tried for many seconds, and a run without a
+        word looks like one that hangs.
+        """
+        ended, began = threading.Event(), time.monotonic()
+        line = ""
+
+        def watch() -> None:
+            nonlocal line
+            while not ended.wait(SILENCE) and self._last_line == line:
+                waited = int(time.monotonic() - began)
+                line = f"no response from the service for {waited} s; still trying"
+                self._show(line, began)
+
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            watcher.join()
+        if line and self._last_line == line:
+            self.done(f"went on after {int(time.monotonic() - began)} s")
 
     # --- Is anybody there? -----------------------------------------------------
 
@@ -197,7 +228,8 @@ def guarded(call: Call, run: Callable[[], Any]) -> Any:
     from pulumi_jig.errors import JigError
 
     try:
-        return run()
+        with call.never_silent():
+            return run()
     except HostError:
         raise
     except JigError as error:

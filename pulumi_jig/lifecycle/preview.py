@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from pulumi_jig.errors import (
     APIError,
     AuthenticationError,
+    JigError,
     NotSentError,
     RequestError,
 )
-from pulumi_jig.lifecycle.identity import refuse_other_account
+from pulumi_jig.lifecycle.identity import refuse_other_account, taken
 from pulumi_jig.lifecycle.invocation import PREVIEW_TIMEOUT
 from pulumi_jig.lifecycle.keys import ACCOUNT
+from pulumi_jig.lifecycle.kind import id_of, name_in
+from pulumi_jig.lifecycle.memory import holder_of, was_deleted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,16 +29,22 @@ if TYPE_CHECKING:
     from pulumi_jig.deadline import Deadline
     from pulumi_jig.lifecycle.invocation import Invocation
     from pulumi_jig.lifecycle.kind import Kind
+    from pulumi_jig.schema.responses import ResponseModel
 
 T = TypeVar("T")
 
 #: Seconds for which a service that did not answer is not asked again.
 _SILENCE: Final = 60.0
+#: Seconds for the list of what exists.
+_LIST_TIMEOUT: Final = 5.0
 #: Ends of a look from which nothing follows.
 _UNTOLD: Final = (APIError, RequestError)
 
 _lock = threading.Lock()
 _silent_until: float | None = None
+_list_lock = threading.Lock()
+#: What exists, by kind, address and key; nothing where that could not be learnt.
+_lists: dict[tuple[str, str, str], dict[str, ResponseModel]] = {}
 
 
 def glance(inv: Invocation, look: Callable[[Deadline], T]) -> T:
@@ -106,8 +115,54 @@ def _require_accepted_key(
         return
 
 
+def taken_name(
+    kind: Kind[Any], inputs: Mapping[str, Any], inv: Invocation
+) -> str | None:
+    """
+    Why a creation would find its name taken; None where nothing says so.
+
+    The engine checks one resource after the other, so a request for each name would add
+    up: a process asks once for all that exists.
+
+    Args:
+        kind: What would be created.
+        inputs: Its checked inputs.
+        inv: The call.
+    """
+    found = _existing(kind, inv).get(str(inputs.get("name")))
+    if found is None or was_deleted(kind.key(str(inputs["name"])), id_of(found)):
+        return None
+    if holder_of(id_of(found)) is not None:
+        # The state has it: it is what is being replaced.
+        return None
+    return taken(kind, found, inputs, inv.urn).message
+
+
+def _existing(kind: Kind[Any], inv: Invocation) -> Mapping[str, ResponseModel]:
+    settings = inv.client.settings
+    key = (kind.what, settings.base_url, settings.key_fingerprint)
+    with _list_lock:
+        if key not in _lists:
+            _lists[key] = {}
+            client = kind.noun(inv.client)
+            try:
+                items = glance(
+                    inv, lambda ctx: client.list(ctx.limited_to(_LIST_TIMEOUT))
+                )
+            except AuthenticationError as error:
+                inv.log("warning", error.message)
+            except JigError:
+                # The creation will find out.
+                pass
+            else:
+                _lists[key] = {str(name_in(item)): item for item in items}
+        return _lists[key]
+
+
 def forget() -> None:
     """Start afresh, as a new process would; for tests."""
     global _silent_until  # noqa: PLW0603 - one memory per process
     with _lock:
         _silent_until = None
+    with _list_lock:
+        _lists.clear()

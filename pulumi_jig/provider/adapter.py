@@ -98,7 +98,7 @@ class Provider(ResourceProvider):
                 # About the stack, not about the resource that happens to come first.
                 host.Call().log("warning", warning)
             if not checked.faults and not _olds:
-                self._announce_adoption(checked.inputs, call)
+                self._announce_existing(checked.inputs, call)
             inputs = {**checked.inputs, **self.derived(checked.inputs)}
             return CheckResult(
                 host.to_pulumi(inputs),
@@ -228,11 +228,23 @@ class Provider(ResourceProvider):
         home = importlib.import_module(f"pulumi_jig.lifecycle.{self.life}.{module}")
         return getattr(home, name or module)
 
-    def _announce_adoption(self, inputs: dict[str, Any], call: host.Call) -> None:
-        """Say in the preview what taking over an existing thing would change."""
+    def _announce_existing(self, inputs: dict[str, Any], call: host.Call) -> None:
+        """Say in the preview what a creation will find under its name."""
         name = inputs.get("name")
-        if inputs.get("adopt") is not True or not isinstance(name, str):
+        if not isinstance(name, str):
             return
+        if inputs.get("adopt") is True:
+            self._announce_adoption(name, inputs, call)
+            return
+        from pulumi_jig.lifecycle.preview import taken_name
+
+        kind = self._step("kind", self.life.upper())
+        if (why := taken_name(kind, inputs, invocation(call))) is not None:
+            call.log("warning", f"cannot be created as things are: {why}")
+
+    def _announce_adoption(
+        self, name: str, inputs: dict[str, Any], call: host.Call
+    ) -> None:
         from pulumi_jig.errors import JigError
 
         try:

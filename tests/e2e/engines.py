@@ -317,8 +317,9 @@ class PulumiEngine:
 
     def begin(self, operation: str, output: IO[str]) -> subprocess.Popen[str]:
         self._configure()
+        at_once = [] if operation == "preview" else ["--yes", "--skip-preview"]
         return _begin(
-            self._command(operation, "--yes", "--skip-preview"),
+            self._command(operation, *at_once),
             output,
             cwd=self._stage.program_dir,
             env={**self._env, **self._stage.env},

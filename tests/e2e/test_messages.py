@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from jig_stage import dep
 
 if TYPE_CHECKING:
     from jig_stage import JigStage
@@ -42,3 +43,18 @@ def test_a_failed_check_prints_no_value_that_is_not_there(jig: JigStage) -> None
         assert said in errors
     assert "<nil>" not in errors
     assert "canary" not in errors
+
+
+def test_a_name_that_is_taken_is_told_in_the_preview(jig: JigStage) -> None:
+    """The preview says whose it is and what to do, and changes nothing."""
+    jig.plan({"other": dep(name="the-llm")})
+    assert jig.up().ok, jig.errors()
+    jig.forget(jig.deployment_urn("other"))
+    jig.plan({"mine": dep(name="the-llm"), "more": dep(name="more-llm")})
+    with (jig.folder / "preview.txt").open("w") as output:
+        assert jig.begin("preview", output).wait() == 0
+    told = (jig.folder / "preview.txt").read_text()
+    assert "cannot be created as things are" in told
+    assert "belongs to shop/dev/other" in told
+    assert "more-llm" not in told
+    assert [item["name"] for item in jig.live()] == ["the-llm"]

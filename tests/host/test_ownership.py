@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from plugin import KEY, Failed, Plugin
+from plugin import KEY, URN, Failed, Listener, Plugin
 from scripted import Say, Scripted
 
 from pulumi_jig.emulator import EmulatorServer
@@ -182,3 +182,52 @@ def test_operations_on_one_name_are_made_one_after_the_other() -> None:
         creation.exception(timeout=60)
     assert order[:2] == ["POST", "answered"]
     assert "GET" in order
+
+
+# --- Names that exist, in a preview ------------------------------------------------
+
+
+def test_what_exists_is_asked_for_once(account: EmulatorServer) -> None:
+    """A check of a new resource tells of its taken name; one request serves them all."""
+    with Plugin(account.url) as plugin:
+        plugin.made(PROGRAM)
+    account.admin.clear_requests()
+    listener = Listener()
+    with Plugin(account.url, engine=listener) as plugin:
+        for name in ("the-one", "the-two", "the-three"):
+            urn = f"{URN}-{name}"
+            assert plugin.check({**PROGRAM, "name": name}, urn=urn)[1] == []
+    (told,) = listener.said(ephemeral=False)
+    listener.die()
+    assert told.startswith('cannot be created as things are: A deployment "the-one"')
+    assert [(r["method"], r["path"]) for r in account.admin.requests()] == [
+        ("GET", "/deployments")
+    ]
+
+
+def test_what_is_being_replaced_is_not_called_taken(account: EmulatorServer) -> None:
+    """With `delete_before_replace` the name is free by the time it is needed."""
+    with Plugin(account.url) as plugin:
+        inputs, _ = plugin.check(PROGRAM)
+        _, outputs = plugin.create(inputs)
+    listener = Listener()
+    with Plugin(account.url, engine=listener) as plugin:
+        plugin.diff(outputs, inputs, inputs)
+        plugin.check(PROGRAM)
+    told = listener.said(ephemeral=False)
+    listener.die()
+    assert told == []
+
+
+@pytest.mark.parametrize("status", [403, 500])
+def test_a_list_that_is_refused_stands_in_no_ones_way(
+    account: EmulatorServer, status: int
+) -> None:
+    """What exists could not be learnt, so nothing is said and nothing fails."""
+    account.admin.fault("GET", "/deployments", times=None, status=status)
+    listener = Listener()
+    with Plugin(account.url, engine=listener) as plugin:
+        assert plugin.check(PROGRAM)[1] == []
+    told = listener.said(ephemeral=False)
+    listener.die()
+    assert told == []

@@ -21,11 +21,11 @@ from plugin import (
 from pulumi.runtime.proto import provider_pb2
 from scripted import Say, Scripted
 
+from pulumi_jig.emulator import EmulatorServer
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from pulumi_jig.emulator import EmulatorServer
 
 Record = dict[str, Any]
 
@@ -639,6 +639,22 @@ def test_a_contradiction_is_told_once(
 
     told = [line for line in listener.lines if "jig:apiKey is used" in line.message]
     assert len(told) == 1
+
+
+def test_a_wait_for_a_silent_service_is_shown(listener: Listener) -> None:
+    """A call without a word for seconds says what it waits for, and that it went on."""
+    with (
+        EmulatorServer(time_scale=0, admin=True) as silent,
+        Plugin(silent.url, engine=listener) as plugin,
+    ):
+        outputs = plugin.made(program("silent"))
+        silent.admin.fault("GET", "/deployments/*", delay=6)
+        plugin.read(outputs)
+    told = [line.message for line in listener.lines if line.ephemeral]
+    assert told[-2:] == [
+        "no response from the service for 4 s; still trying",
+        "went on after 6 s",
+    ]
 
 
 def test_every_fault_comes_at_once(plugin: Plugin) -> None:
