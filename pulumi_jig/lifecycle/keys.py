@@ -148,14 +148,14 @@ def remember_secrets(*data: Mapping[str, Any]) -> None:
     for each in data:
         for secret in secret_leaves(each):
             remember_secret(secret.value)
-        # The value of a secret is one, whoever says so.
-        for path in (["value"], *_paths(each.get(SECRETS))):
+        for path in secret_paths(each):
             remember_secret(_at(each, path))
         variables = reveal(each.get("environment_variables"))
         if isinstance(variables, dict):
             remember_environment(v for v in variables.values() if isinstance(v, str))
 
 
+<<<<<<< HEAD
 def still_secret(outputs: dict[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
     """
     Outputs in which a secret of the state from before is still one.
@@ -185,6 +185,17 @@ def still_secret(outputs: dict[str, Any], before: Mapping[str, Any]) -> dict[str
 def _paths(listed: Any) -> list[list[Any]]:
     found = reveal(listed)
     return [p for p in found if isinstance(p, list)] if isinstance(found, list) else []
+=======
+def secret_paths(*data: Mapping[str, Any]) -> list[list[Any]]:
+    """Where secrets are in inputs or states, as property paths."""
+    # The value of a secret is one, whoever says so.
+    found = [["value"]]
+    for each in data:
+        listed = reveal(each.get(SECRETS))
+        if isinstance(listed, list):
+            found += [path for path in listed if isinstance(path, list)]
+    return found
+>>>>>>> 4aa6e9a (preview: say which secret inputs change, of which the engine shows no difference)
 
 
 def _at(data: Any, path: list[Any]) -> Any:

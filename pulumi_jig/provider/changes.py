@@ -3,14 +3,16 @@ What a preview says beside the engine's own diff, and nothing that it shows alre
 
 The engine compares inputs with inputs. It cannot see that something was changed outside
 of the program, that a change brings another along, or that the last run did not finish.
+And of what is secret, or has a secret inside, it shows no difference at all.
 """
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
-from pulumi_jig.lifecycle.keys import UNCONFIRMED, UNREADY
-from pulumi_jig.values import UNKNOWN
+from pulumi_jig.lifecycle.keys import UNCONFIRMED, UNREADY, secret_paths
+from pulumi_jig.values import UNKNOWN, format_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -37,6 +39,14 @@ def messages(
     """
     before = old_inputs or {}
     unseen = [path for path in found.changed if not _is_shown(path, before, news)]
+    secret = [_hidden_by(path) for path in secret_paths(before, news)]
+    hidden = [
+        path
+        for path in found.changed
+        if path not in unseen and any(_is_inside(path, one) for one in secret)
+    ]
+    if hidden:
+        yield f"changes what is secret: {', '.join(hidden)}"
     if not unseen:
         return
     # What differs from what the program said before, somebody else has changed.
@@ -61,6 +71,18 @@ def _is_shown(path: str, before: Mapping[str, Any], news: Mapping[str, Any]) -> 
         return False
     new = news.get(name)
     return new is UNKNOWN or bool(before.get(name) != new)
+
+
+def _hidden_by(path: list[Any]) -> str:
+    """What the engine hides because of a secret: a list as a whole."""
+    names = itertools.takewhile(lambda part: isinstance(part, str), path)
+    return format_path(tuple(names))
+
+
+def _is_inside(path: str, secret: str) -> bool:
+    """Whether a property is a secret, is inside one, or has one inside."""
+    shorter, longer = sorted((path, secret), key=len)
+    return shorter == longer or longer.startswith((f"{shorter}.", f"{shorter}["))
 
 
 #: Properties that no program sets: a difference in one says that something is not done.

@@ -456,6 +456,38 @@ def test_a_diff_says_only_what_the_engines_own_cannot(
     ]
 
 
+@pytest.mark.parametrize(
+    ("secret", "told"),
+    [
+        (["environment_variables"], "environment_variables.A"),
+        (["environment_variables", "A"], "environment_variables.A"),
+        (["command"], "command[1]"),
+        (["command", 0], "command[1]"),
+        (["description"], None),
+    ],
+)
+def test_a_change_of_what_is_secret_is_told(
+    plugin: Plugin, listener: Listener, secret: list[Any], told: str | None
+) -> None:
+    """The engine hides it, and a list with one in it as a whole; its path is said."""
+
+    def inputs(value: str, olds: Record | None = None) -> Record:
+        key = secret[0]
+        given = {
+            "environment_variables": {"A": value, "B": "1"},
+            "command": ["serve", value],
+            "description": "the same",
+        }[key]
+        plan = program("whole", **{key: given}, __secrets=[secret])
+        return plugin.check(plan, olds)[0]
+
+    before = inputs("canary-4")
+    listener.lines.clear()
+    plugin.diff({**before, "deployment_id": "1"}, inputs("canary-5", before), before)
+    said = listener.said(ephemeral=False)
+    assert said == ([f"changes what is secret: {told}"] if told else [])
+
+
 def test_a_finished_line_says_what_was_reached(
     plugin: Plugin, listener: Listener
 ) -> None:
