@@ -155,7 +155,6 @@ def remember_secrets(*data: Mapping[str, Any]) -> None:
             remember_environment(v for v in variables.values() if isinstance(v, str))
 
 
-<<<<<<< HEAD
 def still_secret(outputs: dict[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
     """
     Outputs in which a secret of the state from before is still one.
@@ -168,7 +167,7 @@ def still_secret(outputs: dict[str, Any], before: Mapping[str, Any]) -> dict[str
         before: The state from before it, in clear.
     """
     found = copy.deepcopy(outputs)
-    for path in (["value"], *_paths(before.get(SECRETS))):
+    for path in secret_paths(before):
         if not path or _at(found, path) != _at(before, path):
             continue
         holder: Any = found
@@ -182,10 +181,6 @@ def still_secret(outputs: dict[str, Any], before: Mapping[str, Any]) -> dict[str
     return found
 
 
-def _paths(listed: Any) -> list[list[Any]]:
-    found = reveal(listed)
-    return [p for p in found if isinstance(p, list)] if isinstance(found, list) else []
-=======
 def secret_paths(*data: Mapping[str, Any]) -> list[list[Any]]:
     """Where secrets are in inputs or states, as property paths."""
     # The value of a secret is one, whoever says so.
@@ -195,7 +190,6 @@ def secret_paths(*data: Mapping[str, Any]) -> list[list[Any]]:
         if isinstance(listed, list):
             found += [path for path in listed if isinstance(path, list)]
     return found
->>>>>>> 4aa6e9a (preview: say which secret inputs change, of which the engine shows no difference)
 
 
 def _at(data: Any, path: list[Any]) -> Any:
