@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from pulumi_jig.errors import (
     APIError,
     AuthenticationError,
-    JigError,
     NotSentError,
     RequestError,
 )
@@ -139,24 +138,25 @@ def taken_name(
 
 
 def _existing(kind: Kind[Any], inv: Invocation) -> Mapping[str, ResponseModel]:
-    settings = inv.client.settings
-    key = (kind.what, settings.base_url, settings.key_fingerprint)
-    with _list_lock:
-        if key not in _lists:
-            _lists[key] = {}
-            client = kind.noun(inv.client)
-            try:
+    try:
+        settings = inv.client.settings
+        key = (kind.what, settings.base_url, settings.key_fingerprint)
+        with _list_lock:
+            if key not in _lists:
+                # Asked once, whatever comes of it.
+                _lists[key] = {}
+                client = kind.noun(inv.client)
                 items = glance(
                     inv, lambda ctx: client.list(ctx.limited_to(_LIST_TIMEOUT))
                 )
-            except AuthenticationError as error:
-                inv.log("warning", error.message)
-            except JigError:
-                # The creation will find out.
-                pass
-            else:
                 _lists[key] = {str(name_in(item)): item for item in items}
-        return _lists[key]
+            return _lists[key]
+    except AuthenticationError as error:
+        inv.log("warning", error.message)
+    except Exception:
+        # The creation finds out, and says it better.
+        return {}
+    return {}
 
 
 def forget() -> None:

@@ -176,6 +176,9 @@ def test_operations_on_one_name_are_made_one_after_the_other() -> None:
 
     with Scripted(answer) as service, Plugin(service.url) as plugin:
         inputs, _ = plugin.check({**PROGRAM, "wait_for": "none"})
+        # A preview asks what exists.
+        order.clear()
+        disturbed.clear()
         creation = plugin.stub.Create.future(plugin.create_request(inputs), timeout=60)
         assert asked.wait(30)
         plugin.delete(inputs)
