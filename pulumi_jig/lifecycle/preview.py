@@ -8,6 +8,7 @@ one that got no answer is not repeated for every resource of a stack.
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pulumi_jig.errors import (
@@ -39,36 +40,57 @@ _LIST_TIMEOUT: Final = 5.0
 #: Ends of a look from which nothing follows.
 _UNTOLD: Final = (APIError, RequestError)
 
+
+@dataclass(frozen=True)
+class _Silence:
+    """
+    A service that did not answer.
+
+    Attributes:
+        until: When it is asked again, by the clock of the calls.
+        why: Why it could not be asked.
+        told: Whether people were told, once for each process.
+    """
+
+    until: float
+    why: str
+    told: bool
+
+
 _lock = threading.Lock()
-_silent_until: float | None = None
+_silence: _Silence | None = None
 _list_lock = threading.Lock()
 #: What exists, by kind, address and key; nothing where that could not be learnt.
 _lists: dict[tuple[str, str, str], dict[str, ResponseModel]] = {}
 
 
-def glance(inv: Invocation, look: Callable[[Deadline], T]) -> T:
+def glance(inv: Invocation, look: Callable[[Deadline], T], *, quiet: bool = False) -> T:
     """
     One short look at the service.
 
     Args:
         inv: The call.
         look: What to ask, within the limit that it is given.
+        quiet: Whether nothing is said to people where the service does not answer.
 
     Raises:
         NotSentError: The service did not answer a moment ago, so it was not asked.
         JigError: What `look` raises.
     """
-    global _silent_until  # noqa: PLW0603 - one memory per process
+    global _silence  # noqa: PLW0603 - one memory per process
     with _lock:
-        if _silent_until is not None and inv.clock() < _silent_until:
-            raise NotSentError("the service did not answer a moment ago.")
+        before = _silence
+    silent = before is not None and inv.clock() < before.until
     try:
+        if before is not None and silent:
+            raise NotSentError(before.why)
         return look(inv.context(PREVIEW_TIMEOUT, fixed=True))
     except RequestError as error:
         with _lock:
-            first = _silent_until is None
-            _silent_until = inv.clock() + _SILENCE
-        if first:
+            told = _silence is not None and _silence.told
+            until = before.until if before and silent else inv.clock() + _SILENCE
+            _silence = _Silence(until, error.message, told or not quiet)
+        if not quiet and not told:
             inv.log(
                 "warning",
                 f"The service could not be asked: {error.message} What follows is "
@@ -147,7 +169,9 @@ def _existing(kind: Kind[Any], inv: Invocation) -> Mapping[str, ResponseModel]:
                 _lists[key] = {}
                 client = kind.noun(inv.client)
                 items = glance(
-                    inv, lambda ctx: client.list(ctx.limited_to(_LIST_TIMEOUT))
+                    inv,
+                    lambda ctx: client.list(ctx.limited_to(_LIST_TIMEOUT)),
+                    quiet=True,
                 )
                 _lists[key] = {str(name_in(item)): item for item in items}
             return _lists[key]
@@ -161,8 +185,8 @@ def _existing(kind: Kind[Any], inv: Invocation) -> Mapping[str, ResponseModel]:
 
 def forget() -> None:
     """Start afresh, as a new process would; for tests."""
-    global _silent_until  # noqa: PLW0603 - one memory per process
+    global _silence  # noqa: PLW0603 - one memory per process
     with _lock:
-        _silent_until = None
+        _silence = None
     with _list_lock:
         _lists.clear()

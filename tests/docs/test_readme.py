@@ -37,9 +37,9 @@ def shop(tmp_path: Path) -> Path:
 def test_the_first_program_previews_as_shown(shop: Path) -> None:
     """The transcript of the preview is the preview, name and address included."""
     paint = Paint(io.StringIO())
-    with Rehearsal(
-        shop, secret_config={"hfToken": "hf_x"}, env={"TOGETHER_API_KEY": "key"}
-    ) as stack:
+    # Nothing of a test leaves this machine.
+    env = {"TOGETHER_API_KEY": "key", "HTTPS_PROXY": "http://127.0.0.1:9"}
+    with Rehearsal(shop, secret_config={"hfToken": "hf_x"}, env=env) as stack:
         result = stack.preview()
     drawn = f"{heading('preview', 'dev', paint)}\n{report(result, paint)}\n"
     assert block("text") == drawn

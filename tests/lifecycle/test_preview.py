@@ -12,7 +12,7 @@ from pulumi_jig.lifecycle import memory
 from pulumi_jig.lifecycle.deployment.create import adoption_preview
 from pulumi_jig.lifecycle.deployment.kind import DEPLOYMENT
 from pulumi_jig.lifecycle.invocation import Invocation
-from pulumi_jig.lifecycle.preview import require_same_account
+from pulumi_jig.lifecycle.preview import require_same_account, taken_name
 
 if TYPE_CHECKING:
     from simulated import World
@@ -152,3 +152,57 @@ def test_a_host_that_knows_nothing_is_enough() -> None:
     assert bare.engine_alive()
     assert not bare.interrupted()
     assert bare.context(20.0).timeout == 20.0
+
+
+# --- Names that are taken ----------------------------------------------------------
+
+
+def taken(engine: Engine, **more: Any) -> str | None:
+    inputs = engine.check({**PROGRAM, **more}, anew=True)
+    return taken_name(DEPLOYMENT, inputs, engine.invocation())
+
+
+def test_a_taken_name_is_told_and_a_free_one_is_not(
+    world: World, engine: Engine
+) -> None:
+    """One request for all that exists, whatever is asked about."""
+    world.as_somebody("POST", "/deployments", PROGRAM)
+    world.sent.clear()
+    assert "exists already" in (taken(engine) or "")
+    assert taken(engine, name="llm-stage") is None
+    assert world.sent == [("GET", "/v1/deployments")]
+
+
+def test_what_this_run_deleted_is_not_called_taken(
+    world: World, engine: Engine
+) -> None:
+    """The service may show it for a moment longer."""
+    world.as_somebody("POST", "/deployments", PROGRAM)
+    memory.remember_deleted("deployment llm-prod", world.live()["id"])
+    assert taken(engine) is None
+
+
+def test_a_rejected_key_is_told_before_the_first_creation(engine: Engine) -> None:
+    """The preview of a new stack warns of a key that the update would fail with."""
+    engine.use_key("invalid-key")
+    assert taken(engine) is None
+    assert taken(engine) is None
+    (told,) = [text for _, text in engine.logged]
+    assert "rejected the API key" in told
+
+
+@pytest.mark.parametrize("do", ["refuse", "lose", "hang"])
+def test_names_without_a_network_say_nothing(
+    world: World, made: Engine, do: Any
+) -> None:
+    """A preview of what is new is silent; of what exists it says what it could not ask."""
+    world.fault("GET ", do, times=ALWAYS)
+    began = world.clock()
+    for _ in range(20):
+        assert taken(made) is None
+    assert made.logged == []
+    ask(made)
+    ask(made)
+    assert world.clock() - began <= 11
+    (told,) = [text for _, text in made.logged]
+    assert "could not be asked" in told
