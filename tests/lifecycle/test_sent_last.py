@@ -40,14 +40,14 @@ def test_going_back_from_a_lost_rotation_is_a_rotation(
         engine.update({**TOKEN, **change})
     world.faults.clear()
     assert engine.state is not None
-    lost = engine.state["rotation"]
+    lost = engine.state["value_version"]
 
     engine.refresh()
 
-    assert engine.state["rotation"] == lost
+    assert engine.state["value_version"] == lost
     back = engine.check(TOKEN)
-    assert back["rotation"] not in (lost, "", None)
-    assert int(back["rotation"].rpartition("-")[2]) == 3
+    assert back["value_version"] not in (lost, "", None)
+    assert int(back["value_version"].rpartition("-")[2]) == 3
     assert engine.diff(TOKEN).changes
     engine.update(TOKEN)
     assert not engine.diff(TOKEN).changes
@@ -62,11 +62,11 @@ def test_a_lost_rotation_that_is_repeated_is_the_same_rotation(world: World) -> 
         engine.update(ROTATED)
     world.faults.clear()
     assert engine.state is not None
-    lost = engine.state["rotation"]
+    lost = engine.state["value_version"]
 
     engine.refresh()
 
-    assert engine.check(ROTATED)["rotation"] == lost
+    assert engine.check(ROTATED)["value_version"] == lost
     assert engine.diff(ROTATED).changes
 
 
