@@ -23,7 +23,7 @@ import hashlib
 import ipaddress
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from pulumi_jig.errors import ConfigError
@@ -198,6 +198,9 @@ def _resolve(
     parallel = _parallel(get("parallel"), faults)
 
     key, key_source = _first("apiKey", KEY_VARIABLE, get, environ)
+    if key_source != "provider" and "apiKey" in _given(get):
+        # It was given, and came to nothing: no other account's key may stand in for it.
+        key, key_source = "", "provider"
     url, url_source = _first("baseUrl", URL_VARIABLE, get, environ)
     _check_key(key, _KEY_NAMES[key_source], faults)
     setting = _URL_NAMES[url_source]
@@ -306,8 +309,8 @@ def overruled(
     )
 
 
-def _plain(value: str) -> str:
-    return value.rstrip("/").removesuffix("/v1").rstrip("/")
+def _plain(value: Any) -> str:
+    return str(value).rstrip("/").removesuffix("/v1").rstrip("/")
 
 
 def unknown_settings(names: Iterable[str]) -> list[Fault]:
@@ -335,7 +338,10 @@ def _flag(get: Callable[[str], str | None], name: str, faults: list[Fault]) -> b
     text = "" if raw is None else str(raw).strip().lower()
     if text not in {"", "true", "false"}:
         faults.append(
-            Fault(f"jig:{name}", f"jig:{name} must be true or false, not {text!r}.")
+            Fault(
+                f"jig:{name}",
+                f"jig:{name} must be true or false, not {short(repr(text))}.",
+            )
         )
     return text == "true"
 
@@ -346,26 +352,36 @@ def _parallel(raw: str | None, faults: list[Fault]) -> int:
     try:
         # Numbers that went through Pulumi's wire format come back as floats.
         number = float(raw)
-    except ValueError:
+    except (TypeError, ValueError, OverflowError):
         number = 0.0
     if not (number.is_integer() and 1 <= number <= MAX_PARALLEL):
         faults.append(
             Fault(
                 "jig:parallel",
                 f"jig:parallel must be a whole number from 1 to {MAX_PARALLEL}, "
-                f"not {raw!r}.",
+                f"not {short(repr(raw))}.",
             )
         )
         return DEFAULT_PARALLEL
     return int(number)
 
 
-def _check_key(key: str, setting: str, faults: list[Fault]) -> None:
+def _check_key(key: Any, setting: str, faults: list[Fault]) -> None:
     if not key:
-        faults.append(Fault(KEY_VARIABLE, f"There is no API key: {_SET_KEY}."))
+        sentence = f"There is no API key: {_SET_KEY}."
+        if setting == _KEY_NAMES["provider"]:
+            sentence = (
+                "The `api_key` that was given is empty, and no other account's key is "
+                "used instead; give the key of an account."
+            )
+        faults.append(Fault(setting, sentence))
         return
     wrong = None
-    if any(c in "\r\n" for c in key):
+    # An output may turn out to be anything, and the configuration keeps what
+    # `pulumi config set --path` made as JSON.
+    if not isinstance(key, str) or key.lstrip().startswith(("{", "[")):
+        wrong = "a list, a mapping or a number where a text is meant"
+    elif any(c in "\r\n" for c in key):
         wrong = "a line break"
     elif any(c.isspace() for c in key):
         wrong = "a space"
@@ -383,10 +399,14 @@ def _check_key(key: str, setting: str, faults: list[Fault]) -> None:
         )
 
 
-def _check_url(url: str, setting: str, faults: list[Fault]) -> SplitResult | None:
+def _check_url(url: Any, setting: str, faults: list[Fault]) -> SplitResult | None:
     def fault(sentence: str) -> None:
         faults.append(Fault(setting, sentence))
 
+    if not isinstance(url, str):
+        # An output may turn out to be anything.
+        fault(f"{setting} must be a text, an address such as {DEFAULT_BASE_URL}.")
+        return None
     if not url.isascii() or not url.isprintable() or " " in url:
         # `urlsplit` drops line breaks in silence, so it must not see them.
         fault(

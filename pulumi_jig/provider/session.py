@@ -103,7 +103,7 @@ class _Session:
     def number(self, key: str, default: float) -> float:
         try:
             value = float(self._get(key) or default)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return default
         return value if math.isfinite(value) and value >= 0 else default
 

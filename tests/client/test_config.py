@@ -79,6 +79,17 @@ class TestPrecedence:
         assert expected == (got.api_key, got.key_source, got.base_url, got.url_source)
         assert overruled(given.get, environ) is None
 
+    @pytest.mark.parametrize("empty", ["", None])
+    def test_no_other_key_stands_in_for_one_that_was_given(
+        self, empty: str | None
+    ) -> None:
+        """An output that came to nothing must not lead into somebody's own account."""
+        given = {"apiKey": empty, "providerArguments": "apiKey"}
+
+        assert "`api_key` that was given is empty" in refusal(
+            given, TOGETHER_API_KEY=KEY
+        )
+
     @pytest.mark.parametrize(
         ("config", "environ", "said"),
         [
@@ -147,6 +158,39 @@ class TestPrecedence:
             of_stack.key_setting,
             of_stack.url_setting,
         ) == ("jig:apiKey", "jig:baseUrl")
+
+
+class TestForms:
+    @pytest.mark.parametrize(
+        "value",
+        [{"a": "b"}, ["a"], 1.5, 10**400],
+        ids=["mapping", "list", "fraction", "huge"],
+    )
+    @pytest.mark.parametrize("name", ["apiKey", "baseUrl", "parallel"])
+    def test_a_value_that_is_no_text_is_refused_in_a_sentence(
+        self, name: str, value: Any
+    ) -> None:
+        """An output may turn out to be anything."""
+        config = {"apiKey": "a-key", name: value}
+
+        (fault,) = config_faults(config.get, {})
+
+        assert name.lower() in fault.setting.lower()
+        assert len(fault.sentence) < 300
+        overruled(config.get, {"TOGETHER_API_KEY": "b", "TOGETHER_BASE_URL": "b"})
+
+    @pytest.mark.parametrize("key", ['{"x":"canary"}', '["canary"]'])
+    def test_a_key_that_is_an_object_is_not_sent(self, key: str) -> None:
+        """The configuration keeps what `pulumi config set --path` made as JSON."""
+        said = refusal({"apiKey": key})
+
+        assert "jig:apiKey holds a list, a mapping" in said
+        assert "canary" not in said
+
+    @pytest.mark.parametrize("name", ["parallel", "allowInsecureHttp"])
+    def test_a_long_value_is_not_repeated(self, name: str) -> None:
+        """A message stays a sentence, whatever the configuration holds."""
+        assert len(refusal({"apiKey": KEY, name: "k" * 100_000})) < 300
 
 
 class TestKey:
