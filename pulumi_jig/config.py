@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import math
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
@@ -196,6 +197,7 @@ def _resolve(
     faults: list[Fault] = []
     insecure = _flag(get, "allowInsecureHttp", faults)
     parallel = _parallel(get("parallel"), faults)
+    _check_grace(get("pullGraceSeconds"), faults)
 
     key, key_source = _first("apiKey", KEY_VARIABLE, get, environ)
     if key_source != "provider" and "apiKey" in _given(get):
@@ -349,11 +351,7 @@ def _flag(get: Callable[[str], str | None], name: str, faults: list[Fault]) -> b
 def _parallel(raw: str | None, faults: list[Fault]) -> int:
     if raw is None or str(raw).strip() == "":
         return DEFAULT_PARALLEL
-    try:
-        # Numbers that went through Pulumi's wire format come back as floats.
-        number = float(raw)
-    except (TypeError, ValueError, OverflowError):
-        number = 0.0
+    number = _number(raw)
     if not (number.is_integer() and 1 <= number <= MAX_PARALLEL):
         faults.append(
             Fault(
@@ -364,6 +362,28 @@ def _parallel(raw: str | None, faults: list[Fault]) -> int:
         )
         return DEFAULT_PARALLEL
     return int(number)
+
+
+def _check_grace(raw: str | None, faults: list[Fault]) -> None:
+    if raw is None or str(raw).strip() == "":
+        return
+    if not 0 <= _number(raw) < math.inf:
+        faults.append(
+            Fault(
+                "jig:pullGraceSeconds",
+                "jig:pullGraceSeconds must be seconds, a number from 0, not "
+                f"{short(repr(raw))}.",
+            )
+        )
+
+
+def _number(raw: Any) -> float:
+    """A setting as a number; not a number where it is none."""
+    try:
+        # Numbers that went through Pulumi's wire format come back as floats.
+        return float(raw)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
 
 
 def _check_key(key: Any, setting: str, faults: list[Fault]) -> None:

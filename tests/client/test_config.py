@@ -179,6 +179,15 @@ class TestForms:
         assert len(fault.sentence) < 300
         overruled(config.get, {"TOGETHER_API_KEY": "b", "TOGETHER_BASE_URL": "b"})
 
+    @pytest.mark.parametrize("value", ["-5", "nan", "inf", "soon", '{"x":5}', ["5"]])
+    def test_a_grace_that_is_no_number_of_seconds_is_refused(self, value: Any) -> None:
+        """The default must not take its place without a word."""
+        said = refusal({"apiKey": KEY, "pullGraceSeconds": value})
+
+        assert "jig:pullGraceSeconds must be seconds, a number from 0" in said
+        for good in ("", "0", "90", "1.5"):
+            resolve({"apiKey": KEY, "pullGraceSeconds": good})
+
     @pytest.mark.parametrize("key", ['{"x":"canary"}', '["canary"]'])
     def test_a_key_that_is_an_object_is_not_sent(self, key: str) -> None:
         """The configuration keeps what `pulumi config set --path` made as JSON."""
