@@ -22,6 +22,7 @@ from pulumi.runtime.proto import provider_pb2
 from scripted import Say, Scripted
 
 from pulumi_jig.emulator import EmulatorServer
+from pulumi_jig.emulator.schemas import UpdateDeploymentRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -305,12 +306,14 @@ def test_what_nobody_declared_is_stored_as_a_secret(
         lambda now: service.backend.deployments.update(
             "home",
             "secret-read",
-            {
-                "environment_variables": [
-                    {"name": "A", "value": "1"},
-                    {"name": "ADDED", "value": "canary-2"},
-                ]
-            },
+            UpdateDeploymentRequest.model_validate(
+                {
+                    "environment_variables": [
+                        {"name": "A", "value": "1"},
+                        {"name": "ADDED", "value": "canary-2"},
+                    ]
+                }
+            ),
             now,
         )
     )
@@ -334,7 +337,9 @@ def test_a_partial_state_marks_secrets_as_well(
         lambda now: service.backend.deployments.update(
             "home",
             "secret-partial",
-            {"environment_variables": [{"name": "ADDED", "value": "canary-3"}]},
+            UpdateDeploymentRequest.model_validate(
+                {"environment_variables": [{"name": "ADDED", "value": "canary-3"}]}
+            ),
             now,
         )
     )
