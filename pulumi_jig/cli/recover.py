@@ -23,7 +23,13 @@ from pulumi_jig.cli.orphan_imports import ImportedOrphan, OrphanImport, once_eac
 from pulumi_jig.cli.orphans import Orphan, costs, find_orphans
 from pulumi_jig.cli.pending import resolve
 from pulumi_jig.cli.pulumi import Pulumi, backups
-from pulumi_jig.cli.resolutions import Action, Finding, RecoveryContext, settle
+from pulumi_jig.cli.resolutions import (
+    Action,
+    Finding,
+    RecoveryContext,
+    one_each,
+    settle,
+)
 from pulumi_jig.cli.state_export import (
     Place,
     logical_name,
@@ -186,12 +192,13 @@ class Recovery:
     def _findings(self, export: Export, context: RecoveryContext) -> list[Finding]:
         indices = range(len(export.pending))
         with terminal.progress("Looking", len(indices)) as done:
-            return map_concurrent(
+            found = map_concurrent(
                 lambda index: resolve(export, index, context),
                 indices,
                 limit=context.client.settings.parallel,
                 done=done,
             )
+        return one_each(found)
 
     def _settle(self, export: Export, outcome: Outcome) -> None:
         todo = [f for f in outcome.findings if f.action is not Action.SKIP]

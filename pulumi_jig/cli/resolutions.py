@@ -12,7 +12,7 @@ which neither waits for its deletion, or a resource before what it needs.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_jig.cli.state_export import Record, in_order, logical_name
@@ -188,6 +188,36 @@ def without_missing(export: Export, resource: Record) -> Record:
         }
     if found.get("deletedWith") not in known:
         found.pop("deletedWith", None)
+    return found
+
+
+def one_each(findings: Sequence[Finding]) -> list[Finding]:
+    """
+    The findings, with each deployment imported once.
+
+    Two killed runs may have begun to create one resource. What carries no mark looks
+    like either's, and in the state twice it would be deleted by its own other entry.
+
+    Args:
+        findings: One for each pending operation, in their order.
+    """
+    imported: set[str] = set()
+    found = []
+    for finding in findings:
+        id_ = finding.deployment_id
+        if finding.action is Action.IMPORT and id_ is not None:
+            if id_ in imported:
+                finding = replace(  # noqa: PLW2901 - what stands for it
+                    finding,
+                    action=Action.DISCARD,
+                    message=f'"{finding.name}" becomes a resource by an earlier '
+                    "operation of an interrupted run; this one made nothing else.",
+                    resource=None,
+                    along=(),
+                )
+            else:
+                imported.add(id_)
+        found.append(finding)
     return found
 
 

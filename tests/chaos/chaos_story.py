@@ -23,7 +23,13 @@ from chaos_engine import CANARY, Declared, Engine, GoneError, Program
 from chaos_world import ACCOUNT, KEY, Death, World
 
 from pulumi_jig.cli.pending import resolve
-from pulumi_jig.cli.resolutions import Action, Finding, RecoveryContext, settle
+from pulumi_jig.cli.resolutions import (
+    Action,
+    Finding,
+    RecoveryContext,
+    one_each,
+    settle,
+)
 from pulumi_jig.cli.state_export import decrypted, to_file
 from pulumi_jig.cli.stored import outputs_of
 from pulumi_jig.emulator import replicas
@@ -312,7 +318,9 @@ class Story:
         export = engine.export()
         inv = engine._invocation("", None, None)
         desk = RecoveryContext(inv.client, lambda: inv.context(60.0), ACCOUNT)
-        findings = [resolve(export, i, desk) for i in range(len(export.pending))]
+        findings = one_each(
+            [resolve(export, i, desk) for i in range(len(export.pending))]
+        )
         for finding in findings:
             self.world.note(f"recover: {finding.urn}: {finding.message}")
             self._claim(export.pending[finding.index]["resource"], finding)

@@ -364,6 +364,27 @@ def test_without_a_mark_only_a_twin_is_taken(
     )
 
 
+def test_two_killed_runs_of_one_resource_give_it_once(
+    up: Workspace, client: JigClient, ctx: Deadline
+) -> None:
+    """What carries no mark looks like either run's, and is in the state once."""
+    data = interrupted(up, "creating", ownership_mark=False)
+    (operation,) = data["deployment"]["pending_operations"]
+    second = json.loads(json.dumps(operation))
+    second["resource"]["inputs"]["__nonce"] = "0123456789ab"
+    data["deployment"]["pending_operations"].append(second)
+    up.state.write_text(json.dumps(data))
+    client.deployments.update("llm-one", {"description": ""}, ctx)
+
+    done = up.jig("recover", "--file", str(up.state), "--yes")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    state = json.loads(up.state.read_text())["deployment"]
+    urns = [resource["urn"] for resource in state["resources"]]
+    assert len(urns) == len(set(urns))
+    assert "pending_operations" not in state
+
+
 def test_another_runs_deployment_of_the_resource_is_left(
     up: Workspace, client: JigClient, ctx: Deadline
 ) -> None:
