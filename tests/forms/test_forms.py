@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import random
 import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -212,6 +214,46 @@ def test_many_forms_at_once(service: Service, tmp_path: Path, seed: int) -> None
     """The same with many nodes written differently at a time."""
     cases = [*literals(), *several(seed, count=1500)]
     assert [] == differing(tmp_path, service, cases)
+
+
+@pytest.mark.engine
+@pytest.mark.timeout(600)
+def test_each_form_on_the_real_engine(service: Service, tmp_path: Path) -> None:
+    """Each form once, in one program: the real engine passes on the same request."""
+    first: dict[str, Case] = {}
+    for case in single():
+        for form in case[2].values():
+            first.setdefault(f"{form} of {case[0]}", case)
+    cases = [*literals(), *first.values()]
+    program = tmp_path / "program"
+    shutil.copytree(PROGRAM, program)
+    (program / "plan.json").write_text(json.dumps(cases))
+    (tmp_path / "state").mkdir()
+    env = {
+        **{k: v for k, v in os.environ.items() if not k.startswith("PULUMI_")},
+        "PULUMI_HOME": str(tmp_path / "home"),
+        "PULUMI_BACKEND_URL": (tmp_path / "state").as_uri(),
+        "PULUMI_CONFIG_PASSPHRASE": "x",
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PULUMI_PYTHON_CMD": sys.executable,
+        "TOGETHER_BASE_URL": service.server.url,
+        "TOGETHER_API_KEY": "acct:forms:key-1",
+    }
+    for command in (["stack", "init", "dev"], ["up", "--yes", "--skip-preview"]):
+        done = subprocess.run(
+            ["pulumi", "--non-interactive", *command],
+            cwd=program,
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout[-4000:]
+    literal: dict[tuple[str, str], str] = {}
+    for number, (what, argument, forms) in enumerate(cases):
+        came = service.body(f"case-{number:05d}")
+        wanted = literal.setdefault((what, argument), came)
+        assert came == wanted, (what, argument, forms)
 
 
 # --- What is refused ----------------------------------------------------------------
