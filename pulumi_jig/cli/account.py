@@ -98,7 +98,7 @@ def connect_provider(
         InputError: The state has no such provider.
     """
     from pulumi_jig.client import JigClient
-    from pulumi_jig.config import resolve_settings
+    from pulumi_jig.config import GIVEN, resolve_settings
 
     inputs = decrypted(provider_inputs(export, name))
     if not inputs:
@@ -115,9 +115,13 @@ def connect_provider(
     if own_key and is_encrypted(inputs.get("jig:apiKey")):
         return None
 
+    readable = {k: reveal(v) for k, v in inputs.items() if not is_encrypted(v)}
+    # A setting that is encrypted is not empty: the next source counts for it.
+    given = str(readable.get(f"jig:{GIVEN}") or "").split(",")
+    readable[f"jig:{GIVEN}"] = ",".join(n for n in given if f"jig:{n}" in readable)
+
     def get(key: str) -> str | None:
-        value = inputs.get(f"jig:{key}")
-        found: str | None = None if is_encrypted(value) else reveal(value)
+        found: str | None = readable.get(f"jig:{key}")
         return found
 
     return JigClient(resolve_settings(get, os.environ))
