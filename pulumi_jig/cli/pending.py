@@ -128,6 +128,9 @@ def _other_account(export: Export, context: RecoveryContext) -> str | None:
 
 # --- One resolve per kind of operation --------------------------------------------
 
+_NOT_THERE: Final = (
+    "The state does not have what it was about; a later run replaced or removed it."
+)
 _Finder = Any  # Makes a finding about the operation at hand.
 
 
@@ -261,13 +264,10 @@ def _updating(
 
     stored = stored_resource(export, resource)
     if stored is None:
-        return _made(finding, Action.DISCARD, "The stack has no such resource.", None)
+        return _made(finding, Action.DISCARD, _NOT_THERE, None)
     state: Record = stored.get("outputs") or {}
     name = str(state.get("name") or stored.get("id"))
     thing = kind.title(f'"{name}"')
-    if _is_another(stored, resource):
-        message = f'A later run replaced {kind.what} "{name}", which it was to change.'
-        return _made(finding, Action.DISCARD, message, name)
     item = _find(kind, str(state.get(kind.id_key) or name), context)
     if item is None:
         message = (
@@ -309,14 +309,6 @@ def _updating(
     return _made(finding, Action.REFRESH, message, name, item, resource=refreshed)
 
 
-def _is_another(stored: Record, resource: Record) -> bool:
-    """Whether the state has another one by now than an operation was to change."""
-    nonces = [
-        (record.get("inputs") or {}).get("__nonce") for record in (stored, resource)
-    ]
-    return None not in nonces and nonces[0] != nonces[1]
-
-
 def _deleting(
     kind: Kind[Any],
     export: Export,
@@ -326,7 +318,7 @@ def _deleting(
 ) -> Finding:
     stored = stored_resource(export, resource)
     if stored is None:
-        return _made(finding, Action.DISCARD, "The stack has no such resource.", None)
+        return _made(finding, Action.DISCARD, _NOT_THERE, None)
     state: Record = stored.get("outputs") or {}
     name = str(state.get("name") or stored.get("id"))
     item = _find(kind, str(state.get(kind.id_key) or name), context)

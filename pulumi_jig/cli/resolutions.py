@@ -112,8 +112,13 @@ class RecoveryContext:
 
 def stored_resource(export: Export, wanted: Record) -> Record | None:
     """The resource of the state that an operation is about."""
-    same = [item for item in export.resources if item["urn"] == wanted["urn"]]
-    # During a replacement the old and the new one share a URN.
+    # During a replacement the old and the new one share a URN; and a later run may have
+    # put another one in its place.
+    same = [
+        item
+        for item in export.resources
+        if item["urn"] == wanted["urn"] and not _is_another(item, wanted)
+    ]
     exact = [
         item
         for item in same
@@ -121,6 +126,12 @@ def stored_resource(export: Export, wanted: Record) -> Record | None:
         and bool(item.get("delete")) == bool(wanted.get("delete"))
     ]
     return next(iter(exact or same), None)
+
+
+def _is_another(stored: Record, wanted: Record) -> bool:
+    """Whether two records under one URN are about different resources of the service."""
+    nonces = [(one.get("inputs") or {}).get("__nonce") for one in (stored, wanted)]
+    return None not in nonces and nonces[0] != nonces[1]
 
 
 def holds(export: Export, urn: str, kind: Kind[Any], item: ResponseModel) -> bool:

@@ -258,6 +258,19 @@ def test_a_delete_that_was_done_leaves_the_state(
         assert "pulumi-python:dynamic/jig:Deployment" not in types
 
 
+def test_a_delete_of_what_was_replaced_since_takes_nothing_out(
+    up: Workspace, client: JigClient, ctx: Deadline
+) -> None:
+    """The one that a later run made stays, although the operation names its URN."""
+    data = interrupted(up, "deleting", __nonce="0123456789ab")
+    client.deployments.delete("llm-one", ctx)
+    done = up.jig("recover", "--file", str(up.state), "--yes")
+    assert done.returncode == 0, done.stdout
+    after = json.loads(up.state.read_text())["deployment"]
+    assert after.get("pending_operations", []) == []
+    assert after["resources"] == data["deployment"]["resources"]
+
+
 def test_a_delete_that_was_not_done_keeps_the_resource(up: Workspace) -> None:
     """What still exists stays in the state, and the words say that it may bill."""
     interrupted(up, "deleting")
