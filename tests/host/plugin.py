@@ -141,8 +141,10 @@ class Plugin:
             if not name.startswith(("TOGETHER_", "PULUMI_", "COV_"))
             and not name.upper().endswith("_PROXY")
         }
-        # Nothing of a test reaches the real service.
-        clean |= {"PULUMI_PROJECT": "shop", "HTTPS_PROXY": "http://127.0.0.1:9"}
+        clean["PULUMI_PROJECT"] = "shop"
+        if not any(name.upper().endswith("_PROXY") for name in env or {}):
+            # Nothing of a test reaches the real service.
+            clean["HTTPS_PROXY"] = "http://127.0.0.1:9"
         clean |= env or {}
         if url is not None:
             clean["TOGETHER_BASE_URL"] = url
