@@ -357,7 +357,8 @@ def refusals(folder: Path, lines: list[str]) -> tuple[list[str], list[str]]:
     env = {"TOGETHER_API_KEY": "k", "TOGETHER_BASE_URL": "http://127.0.0.1:9"}
     with Rehearsal(program, "dev", env=env) as stack:
         result = stack.preview()
-    return [d.message for d in result.diagnostics], list(result.errors)
+    said = [d.message for d in result.diagnostics if not d.ephemeral]
+    return said, list(result.errors)
 
 
 #: The same of the other classes, whole.
