@@ -12,8 +12,6 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from pulumi_jig.rehearsal.aliases import StepRefusedError
-from pulumi_jig.rehearsal.deletes import delete_steps, layered, survivors
 from pulumi_jig.rehearsal.events import Events, Planned
 from pulumi_jig.rehearsal.executor import CancelledError, Executor, StepFailedError
 from pulumi_jig.rehearsal.goals import (
@@ -25,12 +23,18 @@ from pulumi_jig.rehearsal.goals import (
 )
 from pulumi_jig.rehearsal.journal import Journal
 from pulumi_jig.rehearsal.launch import Launcher, Settings
-from pulumi_jig.rehearsal.planner import Planner
+from pulumi_jig.rehearsal.planner import (
+    Planner,
+    StepRefusedError,
+    delete_steps,
+    layered,
+    survivors,
+)
+from pulumi_jig.rehearsal.plugins import ProviderError
 from pulumi_jig.rehearsal.policies import Analyzed, Packs, PolicyError
 from pulumi_jig.rehearsal.properties import PropertyMap, Secret
 from pulumi_jig.rehearsal.providers import Registry, check_package
-from pulumi_jig.rehearsal.references import REFERENCE_TYPE
-from pulumi_jig.rehearsal.responses import ProviderError
+from pulumi_jig.rehearsal.references import REFERENCE_TYPE, Backend
 from pulumi_jig.rehearsal.results import Kind, Result, outputs_of
 from pulumi_jig.rehearsal.servers import Servers
 from pulumi_jig.rehearsal.state import Resource
@@ -57,7 +61,8 @@ class Deployment:
         self._planning = threading.Lock()
         self._launcher = Launcher(settings, self.events, preview=self.preview)
         self._packs = Packs(self.events)
-        self._registry = Registry(self._launcher.provider, self._olds)
+        backend = Backend(settings.backend, settings.organization, settings.project)
+        self._registry = Registry(self._launcher.provider, self._olds, backend)
         self._planner = Planner(
             base, self._registry, self.events, self._analyze, preview=self.preview
         )
@@ -277,7 +282,7 @@ class Deployment:
     def _ensure_providers(self, resources: Iterable[Resource]) -> None:
         """Have the providers of all these running, as the engine has, used or not."""
         for resource in resources:
-            if resource.provider:
+            if resource.provider and resource.type != REFERENCE_TYPE:
                 self._registry.of(resource.provider)
 
     def _refresh(self) -> None:

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
         Outputs,
         Result,
         Step,
-        Violation,
     )
 
 
@@ -166,9 +165,6 @@ class Progress:
             self._running[diagnostic.urn] = entry
             if self._live is None:
                 self._print(self._under_way(*entry))
-
-    def violation(self, violation: Violation) -> None:
-        """Violations are printed with the result."""
 
     def _under_way(self, step: Step, began: float, text: str) -> str:
         passed = time.monotonic() - began

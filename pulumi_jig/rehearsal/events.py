@@ -28,9 +28,6 @@ class Watcher(Protocol):
     def diagnostic(self, diagnostic: Diagnostic) -> None:
         """Somebody logged something."""
 
-    def violation(self, violation: Violation) -> None:
-        """A policy was violated."""
-
 
 @dataclass(eq=False)
 class Planned:
@@ -146,8 +143,6 @@ class Events:
         """Note a violation of a policy."""
         with self._lock:
             self.violations.append(violation)
-            for watcher in self._watchers:
-                watcher.violation(violation)
 
     @property
     def has_errors(self) -> bool:

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from threading import Event
 from typing import TYPE_CHECKING
 
+from pulumi_jig.rehearsal.plugins import InitError, ProviderError, ReadResponse
 from pulumi_jig.rehearsal.properties import UNKNOWN_STRING, Secret, reveal, secret
-from pulumi_jig.rehearsal.responses import InitError, ProviderError, ReadResponse
 from pulumi_jig.rehearsal.state import Resource, now
 
 if TYPE_CHECKING:
@@ -212,7 +212,7 @@ class Executor:
         with self._operation("reading", new, done=step.old):
             if new.id != UNKNOWN_STRING:
                 # The inputs go as both: it is all that is known of the resource.
-                found = self._registry.of(new.provider).read(new, new.inputs)
+                found = self._registry.read(new, new.inputs)
                 new.id, new.outputs = found.id or new.id, found.outputs
 
     def _asks_provider(self, resource: Resource) -> bool:
@@ -223,10 +223,9 @@ class Executor:
         if not old.custom or old.is_provider or old.pending_replacement:
             step.outcome = "same"
             return
-        provider = self._registry.of(old.provider)
         errors: list[str] = []
         try:
-            found = provider.read(old, old.outputs)
+            found = self._registry.read(old, old.outputs)
         except InitError as error:
             errors = error.reasons
             found = ReadResponse(error.id, error.properties, error.inputs)
@@ -248,7 +247,7 @@ class Executor:
             new.modified = now()
         if not old.external:
             # What the next `up` would have to undo, seen from the other side.
-            changes = provider.diff(new, old.inputs).changes
+            changes = self._registry.of(old.provider).diff(new, old.inputs).changes
             if changes is None:
                 changes = reveal(new.inputs) != reveal(old.inputs)
         step.outcome = "update" if changes else "same"

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from google.protobuf.message import Message
+from pulumi.runtime.proto import alias_pb2
 
 from pulumi_jig.rehearsal.properties import PropertyMap, decode
 from pulumi_jig.rehearsal.state import Resource
@@ -44,13 +45,6 @@ _REFUSED: Final = {
     "envVarMappings": "the `env_var_mappings` option",
     "hooks": "resource hooks",
 }
-#: Parts of an alias that are refused.
-_REFUSED_IN_ALIASES: Final = {
-    "stack": "of another stack",
-    "project": "of another project",
-    "parentUrn": "under another parent",
-    "noParent": "without a parent",
-}
 
 
 class RefusedError(ValueError):
@@ -65,15 +59,6 @@ class RefusedError(ValueError):
         )
 
 
-@dataclass(frozen=True)
-class Alias:
-    """Another URN under which the state may know a resource, or parts that differ."""
-
-    urn: str = ""
-    name: str = ""
-    type: str = ""
-
-
 @dataclass
 class Goal:
     """
@@ -82,7 +67,7 @@ class Goal:
     Attributes:
         resource: The resource, its inputs still as the program gave them.
         properties: What the program gave as inputs.
-        aliases: Former names.
+        aliases: Former names, as the SDK sends them.
         delete_before_replace: The option, or None where it is not given.
         providers: References of the providers of a component's children, by package.
         version: The version of the package.
@@ -90,7 +75,7 @@ class Goal:
 
     resource: Resource
     properties: PropertyMap
-    aliases: list[Alias] = field(default_factory=list)
+    aliases: list[alias_pb2.Alias] = field(default_factory=list)
     delete_before_replace: bool | None = None
     providers: dict[str, str] = field(default_factory=dict)
     version: str = ""
@@ -120,25 +105,10 @@ def seconds(text: str) -> float:
 
 def urn_of(stack: str, project: str, parent: str, kind: str, name: str) -> str:
     """The URN of a resource under `parent` (a URN, or "" for none)."""
-    chain = qualified_type(parent) if parent else ""
+    chain = parent.split("::", 3)[2] if parent else ""
     if chain and chain != ROOT_TYPE:
         kind = f"{chain}${kind}"
     return f"urn:pulumi:{stack}::{project}::{kind}::{name}"
-
-
-def qualified_type(urn: str) -> str:
-    """The types of a URN's ancestors and its own, joined by `$`."""
-    return urn.split("::", 3)[2]
-
-
-def name_of(urn: str) -> str:
-    """The logical name in a URN."""
-    return urn.split("::", 3)[3]
-
-
-def type_of(urn: str) -> str:
-    """The resource's own type token in a URN."""
-    return qualified_type(urn).rpartition("$")[2]
 
 
 # --- Requests --------------------------------------------------------------------
@@ -175,7 +145,10 @@ def goal_from(request: Any, stack: str, project: str) -> Goal:
     return Goal(
         resource,
         properties,
-        aliases=_aliases(request),
+        aliases=[
+            *(alias_pb2.Alias(urn=urn) for urn in request.aliasURNs),
+            *request.aliases,
+        ],
         delete_before_replace=first,
         providers=dict(request.providers),
         version=request.version,
@@ -203,14 +176,3 @@ def _resource(
         dependencies=sorted(request.dependencies),
         additional_secret_outputs=list(request.additionalSecretOutputs),
     )
-
-
-def _aliases(request: Any) -> list[Alias]:
-    result = [Alias(urn) for urn in request.aliasURNs]
-    for alias in request.aliases:
-        for part, words in _REFUSED_IN_ALIASES.items():
-            if getattr(alias.spec, part):
-                what = f"resource {request.name!r} has an alias {words}"
-                raise RefusedError.of(what)
-        result.append(Alias(alias.urn, alias.spec.name, alias.spec.type))
-    return result

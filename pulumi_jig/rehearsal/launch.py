@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 
 from pulumi_jig.rehearsal.plugins import Provider
 from pulumi_jig.rehearsal.processes import Process, environment, interpreter
-from pulumi_jig.rehearsal.references import BUILTIN_TYPE, Backend, References
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -86,7 +85,7 @@ class Launcher:
 
     def provider(self, resource: Resource) -> Provider:
         """
-        Start a plugin host; the engine's own provider needs none.
+        Start a plugin host.
 
         It learns of the stack's configuration through `Configure` only.
 
@@ -94,10 +93,6 @@ class Launcher:
             ProcessError: it did not come up.
         """
         settings = self._settings
-        if resource.type == BUILTIN_TYPE:
-            return References(
-                Backend(settings.backend, settings.organization, settings.project)
-            )
         python = interpreter(settings.root, settings.runtime_options)
         process = Process(
             f"the dynamic provider host of {resource.name!r}",

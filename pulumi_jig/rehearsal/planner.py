@@ -9,23 +9,27 @@ order, with a second check whose old inputs are empty.
 from __future__ import annotations
 
 import secrets
+from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, NoReturn
 
-from pulumi_jig.rehearsal.aliases import Aliases, StepRefusedError
 from pulumi_jig.rehearsal.events import Planned
-from pulumi_jig.rehearsal.goals import RefusedError
+from pulumi_jig.rehearsal.goals import RefusedError, urn_of
 from pulumi_jig.rehearsal.paths import reset
+from pulumi_jig.rehearsal.plugins import CheckResponse, DiffResponse
 from pulumi_jig.rehearsal.properties import UNKNOWN, Secret, reveal, whole
-from pulumi_jig.rehearsal.responses import CheckResponse, DiffResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from pulumi_jig.rehearsal.events import Events
     from pulumi_jig.rehearsal.goals import Goal
     from pulumi_jig.rehearsal.plugins import Provider
     from pulumi_jig.rehearsal.providers import Registry
     from pulumi_jig.rehearsal.state import Resource, Snapshot
+
+
+class StepRefusedError(RuntimeError):
+    """The plan ends here; the reason has been logged already."""
 
 
 class Planner:
@@ -46,7 +50,10 @@ class Planner:
         self._events = events
         self._analyze = analyze
         self._preview = preview
-        self._aliases = Aliases(base.live(), events)
+        self._olds = base.live()
+        self._seen: set[str] = set()
+        self._renamed: dict[str, str] = {}  # old URN to new URN
+        self._former: dict[str, str] = {}  # new URN to old URN
         # URNs that the program has registered; what is left is deleted at the end.
         self._registered: set[str] = set()
         # A preview goes on after some errors, but must not succeed.
@@ -56,7 +63,7 @@ class Planner:
 
     def is_registered(self, urn: str) -> bool:
         """Whether the program has registered a resource of the old state."""
-        return self._aliases.renamed.get(urn, urn) in self._registered
+        return self._renamed.get(urn, urn) in self._registered
 
     def register(self, goal: Goal) -> list[Planned]:
         """
@@ -107,10 +114,71 @@ class Planner:
         return [Planned("read", old, goal.resource)]
 
     def _begin(self, goal: Goal) -> Resource | None:
-        old = self._aliases.old(goal)
+        old = self._old(goal)
         self.news[goal.resource.urn] = goal.resource
         self.goals[goal.resource.urn] = goal
         return old
+
+    def _old(self, goal: Goal) -> Resource | None:
+        """
+        What the old state has for a goal: by its URN first, then by its aliases.
+
+        Raises:
+            StepRefusedError: the URN, or an alias, is taken by another resource.
+        """
+        urn = goal.resource.urn
+        if urn in self._seen:
+            message = f"Duplicate resource URN '{urn}'; try giving it a unique name"
+            self._refuse(message, urn)
+        self._seen.add(urn)
+        if urn in self._renamed:
+            self._refuse(
+                f"Duplicate resource URN '{urn}' conflicting with alias on resource "
+                f"with URN '{self._renamed[urn]}'",
+                urn,
+            )
+        if urn in self._olds:
+            return self._olds[urn]
+        for alias in self._aliases(goal):
+            if alias not in self._olds:
+                continue
+            owner = self._renamed.get(alias)
+            if alias in self._seen or owner is not None:
+                self._refuse(
+                    f"Duplicate resource alias '{alias}' applied to resource with "
+                    f"URN '{urn}' conflicting with resource with URN '{owner or urn}'",
+                    urn,
+                )
+            self._former[urn] = goal.resource.aliased_from = alias
+            self._renamed[alias] = urn
+            return self._olds[alias]
+        return None
+
+    def _aliases(self, goal: Goal) -> list[str]:
+        """URNs under which the state may know a goal, its parent's aliases included."""
+        resource = goal.resource
+        stack, project = resource.urn.removeprefix("urn:pulumi:").split("::", 2)[:2]
+        found = []
+        for alias in goal.aliases:
+            spec = alias.spec
+            parent = "" if spec.noParent else spec.parentUrn or resource.parent
+            kind, name = spec.type or resource.type, spec.name or resource.name
+            where = spec.stack or stack, spec.project or project
+            found.append(alias.urn or urn_of(*where, parent, kind, name))
+        if before := self._former.get(resource.parent):
+            # A child named after its parent (`app-disk` under `app`) is renamed with it.
+            ours, theirs = resource.parent.split("::")[3], before.split("::")[3]
+            for urn in [resource.urn, *found]:
+                kinds, name = urn.split("::", 3)[2:]
+                if name.startswith(ours):
+                    name = theirs + name.removeprefix(ours)
+                kind = kinds.rpartition("$")[2]
+                found.append(urn_of(stack, project, before, kind, name))
+        return found
+
+    def _refuse(self, message: str, urn: str) -> NoReturn:
+        self._events.log("error", message, urn)
+        raise StepRefusedError(message)
 
     def _refuse_changed_owner(self, new: Resource, was: str, now: str) -> NoReturn:
         what = f"resource {new.name!r} is {was} in the state and {now} in the program"
@@ -228,6 +296,67 @@ class Planner:
                     f"{item.name!r}, which depends on it"
                 )
                 raise RefusedError.of(what)
+
+
+# --- After the program ---------------------------------------------------------------
+
+
+def delete_steps(
+    resources: Iterable[Resource], is_registered: Callable[[str], bool]
+) -> Iterator[Planned]:
+    """The steps for everything in the old state that is not to stay."""
+    for item in resources:
+        if item.delete:
+            operation = "discard-replaced" if item.external else "delete-replaced"
+        elif is_registered(item.urn):
+            continue
+        elif item.pending_replacement:
+            operation = "remove-pending-replace"
+        else:
+            operation = "discard" if item.external else "delete"
+        yield Planned(operation, item, None, internal=item.is_default_provider)
+
+
+def layered(steps: Iterable[Planned]) -> list[list[Planned]]:
+    """
+    `steps` in the order in which resources may be deleted, those side by side together.
+
+    No layer begins before the one before it has ended, as in the engine.
+    """
+    by_urn: dict[str, list[Planned]] = {}
+    for step in steps:
+        by_urn.setdefault(step.resource.urn, []).append(step)
+    sorter: TopologicalSorter[str] = TopologicalSorter()
+    for urn, same in by_urn.items():
+        needed = {name for step in same for name in step.resource.references()}
+        sorter.add(urn, *(needed & by_urn.keys() - {urn}))
+    try:
+        sorter.prepare()
+    except CycleError:  # It cannot come from a program, but from an imported state.
+        return [[step for same in by_urn.values() for step in same]]
+    layers = []
+    while sorter.is_active():
+        ready = sorter.get_ready()
+        layers.append([step for urn in ready for step in by_urn[urn]])
+        sorter.done(*ready)
+    return layers[::-1]
+
+
+def survivors(resources: Iterable[Resource]) -> list[Resource]:
+    """What a refresh has left, references to what is gone taken out."""
+    result = list(resources)
+    known: set[str] = set()
+    for resource in result:
+        resource.dependencies = [u for u in resource.dependencies if u in known]
+        resource.property_dependencies = {
+            key: left
+            for key, urns in resource.property_dependencies.items()
+            if (left := [u for u in urns if u in known])
+        }
+        if resource.parent not in known:
+            resource.parent = ""
+        known.add(resource.urn)
+    return result
 
 
 def _shown(value: object) -> str:

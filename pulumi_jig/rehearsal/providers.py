@@ -6,13 +6,15 @@ import threading
 from typing import TYPE_CHECKING
 
 from pulumi_jig.rehearsal.goals import PROVIDER_PREFIX, RefusedError
-from pulumi_jig.rehearsal.plugins import PACKAGE
-from pulumi_jig.rehearsal.references import BUILTIN_TYPE
+from pulumi_jig.rehearsal.plugins import PACKAGE, ReadResponse
+from pulumi_jig.rehearsal.references import BUILTIN_TYPE, REFERENCE_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pulumi_jig.rehearsal.plugins import Provider
+    from pulumi_jig.rehearsal.properties import PropertyMap
+    from pulumi_jig.rehearsal.references import Backend
     from pulumi_jig.rehearsal.state import Resource
 
 
@@ -24,13 +26,18 @@ class Registry:
     """
 
     def __init__(
-        self, start: Callable[[Resource], Provider], olds: Mapping[str, Resource]
+        self,
+        start: Callable[[Resource], Provider],
+        olds: Mapping[str, Resource],
+        backend: Backend,
     ) -> None:
         """
         Args:
             start: Starts the plugin of a provider resource.
             olds: The resources of the old state by URN.
+            backend: Where stack references are read.
         """
+        self._backend = backend
         self._start = start
         self._olds = olds
         self._lock = threading.RLock()
@@ -44,9 +51,10 @@ class Registry:
         Raises:
             RefusedError: the plugin is not the one of dynamic providers.
         """
+        if resource.type == BUILTIN_TYPE:
+            return
         with self._lock:
-            if resource.type != BUILTIN_TYPE:
-                check_package(resource.type.removeprefix(PROVIDER_PREFIX))
+            check_package(resource.type.removeprefix(PROVIDER_PREFIX))
             provider = self._start(resource)
             self._all.append(provider)
             provider.configure(resource)
@@ -70,6 +78,12 @@ class Registry:
                     raise RefusedError(message)
                 self.configure(self._olds[urn])
             return self._ready[urn]
+
+    def read(self, resource: Resource, outputs: PropertyMap) -> ReadResponse:
+        """Read a resource, whose last outputs were `outputs`."""
+        if resource.type == REFERENCE_TYPE:
+            return self._backend.read(resource)
+        return self.of(resource.provider).read(resource, outputs)
 
     def cancel(self) -> None:
         """Tell all that the operation is being given up, as at a first Ctrl-C."""

@@ -6,15 +6,12 @@ Like the engine's log it holds secrets in clear: it is for tests with made-up va
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from google.protobuf.json_format import MessageToDict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from google.protobuf.message import Message
 
 
@@ -32,31 +29,18 @@ class Recorder:
     """Collects calls in the order in which they began."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._calls: list[Call] = []
 
-    def begin(
-        self, method: str, request: Message
-    ) -> Callable[[Message | None, str | None], None]:
-        """Note that a call begins; what is returned takes its response or error."""
+    def begin(self, method: str, request: Message) -> Call:
+        """Note that a call begins; whoever made it adds its response or error."""
         call = Call(method, MessageToDict(request))
-        with self._lock:
-            self._calls.append(call)
-
-        def end(response: Message | None, error: str | None) -> None:
-            call.response = None if response is None else MessageToDict(response)
-            call.error = error
-
-        return end
+        self._calls.append(call)
+        return call
 
     def calls(self) -> list[Call]:
         """All calls that have ended."""
-        with self._lock:
-            return [
-                c for c in self._calls if c.error is not None or c.response is not None
-            ]
+        return [c for c in self._calls if c.error is not None or c.response is not None]
 
     def clear(self) -> None:
         """Forget all calls."""
-        with self._lock:
-            self._calls.clear()
+        self._calls.clear()

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from pulumi_jig.rehearsal.encryption import DecryptionError
 from pulumi_jig.rehearsal.goals import ROOT_TYPE
-from pulumi_jig.rehearsal.plugins import Provider
+from pulumi_jig.rehearsal.plugins import ProviderError, ReadResponse
 from pulumi_jig.rehearsal.properties import PropertyMap, contains_secret
-from pulumi_jig.rehearsal.responses import ProviderError, ReadResponse
 from pulumi_jig.rehearsal.state import StateError, StateFile
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
     from pulumi_jig.rehearsal.state import Resource
 
-BUILTIN: Final = "pulumi"
 BUILTIN_TYPE: Final = "pulumi:providers:pulumi"
 REFERENCE_TYPE: Final = "pulumi:pulumi:StackReference"
 
@@ -48,7 +46,20 @@ class Backend:
         """Where the state of a stack lies."""
         return folder / project / f"{stack}.json"
 
-    def outputs(self, reference: str) -> PropertyMap:
+    def read(self, reference: Resource) -> ReadResponse:
+        """
+        The outputs of the stack that the input `name` of a stack reference names.
+
+        Raises:
+            ProviderError: there is no such stack, or its state cannot be read.
+        """
+        name = reference.inputs["name"]
+        found = self._outputs(str(name))
+        secret_names = sorted(k for k, v in found.items() if contains_secret(v))
+        outputs = {"name": name, "outputs": found, "secretOutputNames": secret_names}
+        return ReadResponse(reference.id, outputs, None)
+
+    def _outputs(self, reference: str) -> PropertyMap:
         """
         The outputs of the stack that `reference` names, secrets marked.
 
@@ -139,37 +150,3 @@ def parse_stack(reference: str, organization: str, project: str) -> tuple[str, s
     if message:
         raise StackNameError(message)
     return named, stack
-
-
-class References(Provider):
-    """
-    The engine's own provider, which knows stack references and nothing else.
-
-    It has no process. References are only ever read.
-    """
-
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
-
-    def configure(self, provider: Resource) -> None:
-        """There is nothing to configure."""
-
-    def read(self, resource: Resource, outputs: PropertyMap) -> ReadResponse:
-        """
-        The outputs of the stack that the input `name` names.
-
-        Raises:
-            ProviderError: there is no such stack, or its state cannot be read.
-        """
-        del outputs
-        name = resource.inputs["name"]
-        found = self._backend.outputs(str(name))
-        secret_names = sorted(k for k, v in found.items() if contains_secret(v))
-        outputs = {"name": name, "outputs": found, "secretOutputNames": secret_names}
-        return ReadResponse(resource.id, outputs, None)
-
-    def cancel(self) -> None:
-        """Nothing runs."""
-
-    def close(self) -> None:
-        """Nothing runs."""

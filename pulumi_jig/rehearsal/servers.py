@@ -19,13 +19,13 @@ from pulumi.runtime.proto import (
     resource_pb2_grpc,
 )
 
-from pulumi_jig.rehearsal.aliases import StepRefusedError
 from pulumi_jig.rehearsal.executor import CancelledError, StepFailedError
 from pulumi_jig.rehearsal.goals import RefusedError, goal_from, goal_from_read
+from pulumi_jig.rehearsal.planner import StepRefusedError
+from pulumi_jig.rehearsal.plugins import ProviderError
 from pulumi_jig.rehearsal.policies import PolicyError
 from pulumi_jig.rehearsal.processes import GRPC_OPTIONS, ProcessError
 from pulumi_jig.rehearsal.properties import UnsupportedValueError, decode, encode
-from pulumi_jig.rehearsal.responses import ProviderError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 _THREADS: Final = 1024
 _UNHANDLED: Final = "Program failed with an unhandled exception"
 _FEATURES: Final = {
-    "secrets": "RESOURCE_MONITOR_FEATURE_SECRETS",
     "aliasSpecs": "RESOURCE_MONITOR_FEATURE_ALIAS_SPECS",
+    "secrets": "RESOURCE_MONITOR_FEATURE_SECRETS",
     # Claimed although they are refused: the SDK's own refusal asks people to update
     # the CLI, which would send them the wrong way.
     "deletedWith": "RESOURCE_MONITOR_FEATURE_DELETED_WITH",

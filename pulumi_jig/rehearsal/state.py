@@ -339,23 +339,26 @@ class StateFile:
 
     def text(self, snapshot: Snapshot) -> str:
         """
-        The file's text for a stack.
+        The file's text for a stack, a line for each resource.
 
         A step changes one resource of perhaps thousands, so the texts of those that are
         as they were are taken from the last time.
         """
         known, self._texts = self._texts, {}
+        resources = [self._text(item, known) for item in snapshot.resources]
+        pending = [
+            f'{{"type": {json.dumps(item.kind)}, '
+            f'"resource": {self._text(item.resource, known)}}}'
+            for item in snapshot.pending
+        ]
         frame = to_json(Snapshot(), self.encryption, show_secrets=False)
         del frame["deployment"]["resources"]
-        lists = {"resources": [self._text(item, known) for item in snapshot.resources]}
-        if snapshot.pending:
-            lists["pending_operations"] = [
-                f'{{"resource": {self._text(item.resource, known)}, '
-                f'"type": {json.dumps(item.kind)}}}'
-                for item in snapshot.pending
-            ]
-        opening = json.dumps(frame, indent=4).removesuffix(_CLOSING)
-        return opening + "".join(map(_listed, lists, lists.values())) + _CLOSING
+        return (
+            json.dumps(frame).removesuffix("}}")
+            + _listed("resources", resources)
+            + (_listed("pending_operations", pending) if pending else "")
+            + "}}\n"
+        )
 
     def _text(self, resource: Resource, known: dict[Resource, _Text]) -> str:
         # What it is made of is taken first: if another thread changes the resource
@@ -364,7 +367,7 @@ class StateFile:
         found = known.get(resource)
         if found is None or found.made_of != made_of:
             data = resource_to_json(resource, self.encryption)
-            found = _Text(made_of, json.dumps(data, indent=4).replace("\n", _BREAK))
+            found = _Text(made_of, json.dumps(data))
         self._texts[resource] = found
         return found.text
 
@@ -389,12 +392,8 @@ class _Text(NamedTuple):
 
 #: The values of a resource, which nobody changes in place: another one takes their place.
 _contents: Final = attrgetter(*(one.name for one in fields(Resource)))
-#: A resource stands three levels deep in the document, which ends with these lines.
-_BREAK: Final = "\n" + 12 * " "
-_CLOSING: Final = "\n    }\n}"
 
 
 def _listed(name: str, texts: list[str]) -> str:
     """A list of the deployment, behind what stands there before it."""
-    inside = ",".join(_BREAK + text for text in texts)
-    return f',\n        "{name}": [{inside}' + ("\n        ]" if texts else "]")
+    return f', "{name}": [\n' + ",\n".join(texts) + "\n]"

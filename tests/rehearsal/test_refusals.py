@@ -63,27 +63,6 @@ REFUSED = {
         """,
         "resource 'box' uses the `deleted_with` option",
     ),
-    "an alias of another stack": (
-        'Toy("a", {}, pulumi.ResourceOptions(aliases=[pulumi.Alias(stack="old")]))',
-        "resource 'a' has an alias of another stack",
-    ),
-    "an alias of another project": (
-        'Toy("a", {}, pulumi.ResourceOptions(aliases=[pulumi.Alias(project="old")]))',
-        "resource 'a' has an alias of another project",
-    ),
-    "an alias under another parent": (
-        """
-        urn = "urn:pulumi:dev::toys::x:y:Box::box"
-        Toy("a", {}, pulumi.ResourceOptions(aliases=[pulumi.Alias(parent=urn)]))
-        """,
-        "resource 'a' has an alias under another parent",
-    ),
-    "an alias without a parent": (
-        """
-        Toy("a", {}, pulumi.ResourceOptions(aliases=[pulumi.Alias(parent=None)]))
-        """,
-        "resource 'a' has an alias without a parent",
-    ),
     "an asset": ('Toy("a", {"file": pulumi.StringAsset("x")})', "an asset"),
     "a bad duration": (
         """
