@@ -10,12 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pulumi_jig.rehearsal.errors import RehearsalError
     from pulumi_jig.rehearsal.harness import Rehearsal
     from pulumi_jig.rehearsal.recording import Call, Recorder
     from pulumi_jig.rehearsal.results import (
         Diagnostic,
         Outputs,
-        RehearsalError,
         Result,
         Step,
         Violation,
@@ -33,7 +33,12 @@ __all__ = [
     "Violation",
 ]
 
-_HOMES = {"Rehearsal": "harness", "Call": "recording", "Recorder": "recording"}
+_HOMES = {
+    "Rehearsal": "harness",
+    "RehearsalError": "errors",
+    "Call": "recording",
+    "Recorder": "recording",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -124,7 +124,7 @@ def command(context: click.Context, /, **given: Any) -> int:
 
     Exit code 0: every step was as it must be. 1: one was not.
     """
-    from pulumi_jig.rehearsal.results import RehearsalError
+    from pulumi_jig.rehearsal.errors import RehearsalError
 
     options = Options(**given)
     # The rehearsal does not know the emulator; who offers the command hands it over.

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from pulumi_jig.rehearsal.results import RehearsalError
+from pulumi_jig.rehearsal.errors import RehearsalError
 from pulumi_jig.rehearsal.yaml_document import Document
 
 if TYPE_CHECKING:

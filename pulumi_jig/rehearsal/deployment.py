@@ -12,26 +12,14 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from pulumi_jig.rehearsal.errors import RehearsalError, StoppedError
 from pulumi_jig.rehearsal.events import Events, Planned
-from pulumi_jig.rehearsal.executor import CancelledError, Executor, StepFailedError
-from pulumi_jig.rehearsal.goals import (
-    PROVIDER_PREFIX,
-    ROOT_TYPE,
-    Goal,
-    RefusedError,
-    urn_of,
-)
+from pulumi_jig.rehearsal.executor import Executor
+from pulumi_jig.rehearsal.goals import PROVIDER_PREFIX, ROOT_TYPE, Goal, urn_of
 from pulumi_jig.rehearsal.journal import Journal
 from pulumi_jig.rehearsal.launch import Launcher, Settings
-from pulumi_jig.rehearsal.planner import (
-    Planner,
-    StepRefusedError,
-    delete_steps,
-    layered,
-    survivors,
-)
-from pulumi_jig.rehearsal.plugins import ProviderError
-from pulumi_jig.rehearsal.policies import Analyzed, Packs, PolicyError
+from pulumi_jig.rehearsal.planner import Planner, delete_steps, layered, survivors
+from pulumi_jig.rehearsal.policies import Analyzed, Packs
 from pulumi_jig.rehearsal.properties import PropertyMap, Secret
 from pulumi_jig.rehearsal.providers import Registry, check_package
 from pulumi_jig.rehearsal.references import REFERENCE_TYPE, Backend
@@ -86,20 +74,18 @@ class Deployment:
         Bring about what the program asks for, or read it; the resource as it is then.
 
         Raises:
-            CancelledError: the operation has been given up.
-            StepRefusedError: it cannot be planned.
-            StepFailedError: a step failed.
+            StoppedError: a step cannot be planned, failed, or must not be started.
             ProviderError: the provider failed a check or a diff.
-            RefusedError: it needs something that a rehearsal does not do.
+            RehearsalError: it needs something that a rehearsal does not do.
         """
         resource = goal.resource
         with self._planning:
             if self.executor.cancelled:
-                raise CancelledError
+                raise StoppedError
             if resource.external and not resource.id:
                 message = f"Expected an ID for {resource.urn}"
                 self.events.log("error", message, resource.urn)
-                raise StepRefusedError(message)
+                raise StoppedError(message)
             if resource.custom and not resource.is_provider:
                 self._assign_provider(goal)
             plan = self._planner.read if resource.external else self._planner.register
@@ -194,7 +180,7 @@ class Deployment:
             self._settle_outputs()
             if runs_program and not self.executor.cancelled:
                 self._analyze_stack()
-        except PolicyError as error:
+        except RehearsalError as error:
             self.give_up(str(error))
         except KeyboardInterrupt:
             self._interrupted()
@@ -274,9 +260,9 @@ class Deployment:
             self._ensure_providers(step.resource for step in steps)
             for layer in layered(steps):
                 self._side_by_side(layer)
-        except (StepFailedError, CancelledError):
+        except StoppedError:
             self.executor.cancel()
-        except (ProviderError, RefusedError) as error:
+        except RehearsalError as error:
             self.give_up(str(error))
 
     def _ensure_providers(self, resources: Iterable[Resource]) -> None:
@@ -294,7 +280,7 @@ class Deployment:
         try:
             self._ensure_providers(self._base.resources)
             self._side_by_side(steps)
-        except (ProviderError, RefusedError) as error:
+        except RehearsalError as error:
             self.give_up(str(error))
             return
         left = survivors(step.new for step in steps if step.new is not None)

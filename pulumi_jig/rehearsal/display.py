@@ -20,12 +20,7 @@ from pulumi_jig.rehearsal.results import PARTS_OF_REPLACE
 if TYPE_CHECKING:
     from rich.live import Live
 
-    from pulumi_jig.rehearsal.results import (
-        Diagnostic,
-        Outputs,
-        Result,
-        Step,
-    )
+    from pulumi_jig.rehearsal.results import Diagnostic, Outputs, Result, Step
 
 
 class _Look(NamedTuple):

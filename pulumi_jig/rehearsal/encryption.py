@@ -14,14 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cryptography.fernet import Fernet, InvalidToken
 
+from pulumi_jig.rehearsal.errors import RehearsalError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
 PROVIDER_TYPE: Final = "rehearsal"
-
-
-class DecryptionError(ValueError):
-    """A ciphertext cannot be decrypted with the key at hand."""
 
 
 class Encryption:
@@ -36,7 +34,7 @@ class Encryption:
         Take the key from the file `path`, which is written where there is none.
 
         Raises:
-            DecryptionError: the file holds something other than a key.
+            RehearsalError: the file holds something other than a key.
         """
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -45,7 +43,7 @@ class Encryption:
                 return cls(path.read_bytes().strip())
             except ValueError as error:
                 message = f"{path} does not hold the key of a rehearsed stack"
-                raise DecryptionError(message) from error
+                raise RehearsalError(message) from error
         key = Fernet.generate_key()
         with os.fdopen(descriptor, "wb") as file:
             file.write(key + b"\n")
@@ -60,7 +58,7 @@ class Encryption:
         The value that `encrypt` was given.
 
         Raises:
-            DecryptionError: it was encrypted with another key, or changed.
+            RehearsalError: it was encrypted with another key, or changed.
         """
         try:
             return json.loads(self._fernet.decrypt(ciphertext))
@@ -70,4 +68,4 @@ class Encryption:
                 "encrypted with another stack's key or by the `pulumi` command; export "
                 "it with --show-secrets first"
             )
-            raise DecryptionError(message) from error
+            raise RehearsalError(message) from error

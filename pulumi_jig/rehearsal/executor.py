@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from threading import Event
 from typing import TYPE_CHECKING
 
+from pulumi_jig.rehearsal.errors import StoppedError
 from pulumi_jig.rehearsal.plugins import InitError, ProviderError, ReadResponse
 from pulumi_jig.rehearsal.properties import UNKNOWN_STRING, Secret, reveal, secret
 from pulumi_jig.rehearsal.state import Resource, now
@@ -23,14 +24,6 @@ if TYPE_CHECKING:
     from pulumi_jig.rehearsal.events import Events, Planned
     from pulumi_jig.rehearsal.journal import Journal
     from pulumi_jig.rehearsal.providers import Registry
-
-
-class CancelledError(RuntimeError):
-    """Another step failed, so this one is not started."""
-
-
-class StepFailedError(RuntimeError):
-    """The step failed; the reason has been logged already."""
 
 
 class Executor:
@@ -68,9 +61,8 @@ class Executor:
         """
         Carry out steps one after the other, in another thread.
 
-        The future raises `CancelledError` where the operation was given up before the
-        chain could start, and `StepFailedError` where a step failed: then the operation
-        is given up.
+        The future raises `StoppedError` where the operation was given up before the
+        chain could start, and where a step failed: then the operation is given up.
         """
         future = self._pool.submit(self._run, chain)
         self._running.add(future)
@@ -87,7 +79,7 @@ class Executor:
 
     def _run(self, chain: list[Planned]) -> None:
         if self.cancelled:
-            raise CancelledError
+            raise StoppedError
         for step in chain:
             self.step(step)
 
@@ -96,7 +88,7 @@ class Executor:
         Carry out one step.
 
         Raises:
-            StepFailedError: it failed; the operation is given up.
+            StoppedError: it failed; the operation is given up.
         """
         self._events.step_begins(step)
         try:
@@ -129,7 +121,7 @@ class Executor:
                 self.failed = True
                 return
             self.cancel()
-            raise StepFailedError(str(error)) from error
+            raise StoppedError(str(error)) from error
         self._events.step_ends(step)
 
     # --- Operations --------------------------------------------------------------

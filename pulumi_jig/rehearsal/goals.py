@@ -14,6 +14,7 @@ from typing import Any, Final
 from google.protobuf.message import Message
 from pulumi.runtime.proto import alias_pb2
 
+from pulumi_jig.rehearsal.errors import RehearsalError, unsupported
 from pulumi_jig.rehearsal.properties import PropertyMap, decode
 from pulumi_jig.rehearsal.state import Resource
 
@@ -45,18 +46,6 @@ _REFUSED: Final = {
     "envVarMappings": "the `env_var_mappings` option",
     "hooks": "resource hooks",
 }
-
-
-class RefusedError(ValueError):
-    """The program uses something that a rehearsal does not do; named in one sentence."""
-
-    @classmethod
-    def of(cls, what: str) -> RefusedError:
-        """The refusal of `what`: "the program uses x", "resource 'a' has y"."""
-        return cls(
-            f"{what}, which a rehearsal does not support; run this program with the "
-            "`pulumi` command"
-        )
 
 
 @dataclass
@@ -91,12 +80,12 @@ def seconds(text: str) -> float:
     A duration as people write it for `custom_timeouts` (`90s`, `1h30m`), in seconds.
 
     Raises:
-        RefusedError: it is not a duration.
+        RehearsalError: it is not a duration.
     """
     parts = _DURATION.findall(text)
     if "".join(number + unit for number, unit in parts) != text:
         message = f"{text!r} is not a duration; write it like 90s, 20m or 1h30m"
-        raise RefusedError(message)
+        raise RehearsalError(message)
     return sum((float(number) * _UNITS[unit] for number, unit in parts), 0.0)
 
 
@@ -119,13 +108,13 @@ def goal_from(request: Any, stack: str, project: str) -> Goal:
     The goal in a `RegisterResource` request.
 
     Raises:
-        RefusedError: it uses an option that a rehearsal does not carry out.
+        RehearsalError: it uses an option that a rehearsal does not carry out.
     """
     for given, value in request.ListFields():
         is_empty = isinstance(value, Message) and not value.ByteSize()
         if given.name in _REFUSED and not is_empty:
             what = f"resource {request.name!r} uses {_REFUSED[given.name]}"
-            raise RefusedError.of(what)
+            raise unsupported(what)
     properties = decode(request.object)
     resource = _resource(request, stack, project, properties)
     resource.custom = request.custom

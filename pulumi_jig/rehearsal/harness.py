@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import tempfile
-from contextlib import ExitStack
+from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -20,20 +20,14 @@ if any(find_spec(name) is None for name in ("cryptography", "jsonschema", "yaml"
 
 from pulumi_jig.rehearsal.configuration import configuration
 from pulumi_jig.rehearsal.deployment import Deployment
-from pulumi_jig.rehearsal.encryption import DecryptionError
+from pulumi_jig.rehearsal.errors import RehearsalError
 from pulumi_jig.rehearsal.launch import Settings
 from pulumi_jig.rehearsal.policies import PolicyPack
-from pulumi_jig.rehearsal.processes import ProcessError, interpreter
+from pulumi_jig.rehearsal.processes import interpreter
 from pulumi_jig.rehearsal.project import Project
-from pulumi_jig.rehearsal.references import Backend, StackNameError, parse_stack
-from pulumi_jig.rehearsal.results import Outputs, RehearsalError, Result, outputs_of
-from pulumi_jig.rehearsal.state import (
-    Snapshot,
-    StateError,
-    StateFile,
-    from_json,
-    to_json,
-)
+from pulumi_jig.rehearsal.references import Backend, parse_stack
+from pulumi_jig.rehearsal.results import Outputs, Result, outputs_of
+from pulumi_jig.rehearsal.state import StateFile, from_json, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -105,7 +99,7 @@ class Rehearsal:
             named, stack = parse_stack(stack, organization, project.name)
             if named != project.name:
                 message = f"provided project name {named!r} doesn't match Pulumi.yaml"
-                raise StackNameError(message)
+                raise RehearsalError(message)
             interpreter(project.document.path.parent, project.options)
             self._configuration = configuration(
                 project, stack, config or {}, secret_config or {}
@@ -131,13 +125,7 @@ class Rehearsal:
                 self._settings.backend = Path(backend).resolve()
                 path = Backend.state_file(self._settings.backend, project.name, stack)
             self._file = StateFile(path)
-        except (
-            RehearsalError,
-            DecryptionError,
-            ProcessError,
-            StackNameError,
-            OSError,
-        ) as error:
+        except (RehearsalError, OSError) as error:
             self.close()
             raise RehearsalError(str(error)) from error
 
@@ -187,15 +175,10 @@ class Rehearsal:
         write = kind != "preview"
         if not write or kind == "up":
             self._configuration.check(self._settings.stack)
-        try:
-            with ExitStack() as stack:
-                if write:
-                    stack.enter_context(self._file.locked())
-                base = self._file.load()
-                file = self._file if write else None
-                return Deployment(self._settings, base, file).run(kind)
-        except (ProcessError, StateError, DecryptionError) as error:
-            raise RehearsalError(str(error)) from error
+        with self._file.locked() if write else nullcontext():
+            base = self._file.load()
+            file = self._file if write else None
+            return Deployment(self._settings, base, file).run(kind)
 
     # --- State -------------------------------------------------------------------
 
@@ -214,7 +197,7 @@ class Rehearsal:
     @property
     def outputs(self) -> Outputs:
         """The stack's outputs in the state."""
-        for resource in self._load().resources:
+        for resource in self._file.load().resources:
             if resource.type == "pulumi:pulumi:Stack":
                 return outputs_of(resource.outputs)
         return Outputs()
@@ -227,7 +210,9 @@ class Rehearsal:
         `secrets_providers` of the stack that it goes to are put into it; and an
         export that `pulumi stack export --show-secrets` made can be imported here.
         """
-        return to_json(self._load(), self._file.encryption, show_secrets=show_secrets)
+        return to_json(
+            self._file.load(), self._file.encryption, show_secrets=show_secrets
+        )
 
     def import_(self, state: Mapping[str, Any] | str) -> None:
         """
@@ -240,15 +225,9 @@ class Rehearsal:
             data = json.loads(state) if isinstance(state, str) else state
             snapshot = from_json(dict(data), self._file.encryption)
             self._file.write(self._file.text(snapshot))
-        except (ValueError, TypeError) as error:
+        except (RehearsalError, ValueError, TypeError) as error:
             message = f"the state cannot be imported: {error}"
             raise RehearsalError(message) from error
-
-    def _load(self) -> Snapshot:
-        try:
-            return self._file.load()
-        except (StateError, DecryptionError) as error:
-            raise RehearsalError(str(error)) from error
 
     # --- Life --------------------------------------------------------------------
 

@@ -90,7 +90,7 @@ class Launcher:
         It learns of the stack's configuration through `Configure` only.
 
         Raises:
-            ProcessError: it did not come up.
+            RehearsalError: it did not come up.
         """
         settings = self._settings
         python = interpreter(settings.root, settings.runtime_options)
@@ -111,7 +111,7 @@ class Launcher:
         `interrupted` is called at a Ctrl-C, before the program is stopped.
 
         Raises:
-            ProcessError: it could not be started.
+            RehearsalError: it could not be started.
         """
         settings = self._settings
         python = interpreter(settings.root, settings.runtime_options)

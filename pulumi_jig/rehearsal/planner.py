@@ -12,8 +12,9 @@ import secrets
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, NoReturn
 
+from pulumi_jig.rehearsal.errors import StoppedError, unsupported
 from pulumi_jig.rehearsal.events import Planned
-from pulumi_jig.rehearsal.goals import RefusedError, urn_of
+from pulumi_jig.rehearsal.goals import urn_of
 from pulumi_jig.rehearsal.paths import reset
 from pulumi_jig.rehearsal.plugins import CheckResponse, DiffResponse
 from pulumi_jig.rehearsal.properties import UNKNOWN, Secret, reveal, whole
@@ -26,10 +27,6 @@ if TYPE_CHECKING:
     from pulumi_jig.rehearsal.plugins import Provider
     from pulumi_jig.rehearsal.providers import Registry
     from pulumi_jig.rehearsal.state import Resource, Snapshot
-
-
-class StepRefusedError(RuntimeError):
-    """The plan ends here; the reason has been logged already."""
 
 
 class Planner:
@@ -70,9 +67,9 @@ class Planner:
         The steps for a goal, to be carried out one after the other.
 
         Raises:
-            StepRefusedError: there can be none, and why has been logged.
+            StoppedError: there can be none, and why has been logged.
             ProviderError: the provider failed a check or a diff.
-            RefusedError: it needs something that a rehearsal does not do.
+            RehearsalError: it needs something that a rehearsal does not do.
         """
         old = self._begin(goal)
         new = goal.resource
@@ -88,7 +85,7 @@ class Planner:
         is_invalid = self._check(new, provider, seed, old)
         if self._analyze(goal) or is_invalid:
             message = f"resource {new.urn} is invalid"
-            raise StepRefusedError(message)
+            raise StoppedError(message)
         self._registered.add(new.urn)
         if old is None:
             return [Planned("create", None, new)]
@@ -104,8 +101,8 @@ class Planner:
         The steps for `.get(...)`: a resource that exists and is not ours.
 
         Raises:
-            StepRefusedError: there can be none, and why has been logged.
-            RefusedError: the state has it as one of ours.
+            StoppedError: there can be none, and why has been logged.
+            RehearsalError: the state has it as one of ours.
         """
         old = self._begin(goal)
         if old is not None and not old.external:
@@ -124,7 +121,7 @@ class Planner:
         What the old state has for a goal: by its URN first, then by its aliases.
 
         Raises:
-            StepRefusedError: the URN, or an alias, is taken by another resource.
+            StoppedError: the URN, or an alias, is taken by another resource.
         """
         urn = goal.resource.urn
         if urn in self._seen:
@@ -178,11 +175,11 @@ class Planner:
 
     def _refuse(self, message: str, urn: str) -> NoReturn:
         self._events.log("error", message, urn)
-        raise StepRefusedError(message)
+        raise StoppedError(message)
 
     def _refuse_changed_owner(self, new: Resource, was: str, now: str) -> NoReturn:
         what = f"resource {new.name!r} is {was} in the state and {now} in the program"
-        raise RefusedError.of(what)
+        raise unsupported(what)
 
     def _check(
         self,
@@ -246,14 +243,14 @@ class Planner:
             self.saw_error = True
             if not self._preview:
                 message = f"{new.urn} is protected"
-                raise StepRefusedError(message)
+                raise StoppedError(message)
         checked = new.inputs
         # Values that a check had carried over from the old resource do not hold for
         # the new one, so the check is repeated without them.
         new.inputs = goal.properties
         if self._check(new, provider, seed):
             message = f"resource {new.urn} has check errors"
-            raise StepRefusedError(message)
+            raise StoppedError(message)
         delete_first = diff.delete_before_replace
         if goal.delete_before_replace is not None:
             delete_first = goal.delete_before_replace
@@ -295,7 +292,7 @@ class Planner:
                     f"replacing {old.name!r} with delete before create also replaces "
                     f"{item.name!r}, which depends on it"
                 )
-                raise RefusedError.of(what)
+                raise unsupported(what)
 
 
 # --- After the program ---------------------------------------------------------------

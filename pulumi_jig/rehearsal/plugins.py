@@ -15,6 +15,7 @@ from google.protobuf import empty_pb2
 from google.protobuf.json_format import MessageToDict
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
 
+from pulumi_jig.rehearsal.errors import RehearsalError
 from pulumi_jig.rehearsal.processes import GRPC_OPTIONS
 from pulumi_jig.rehearsal.properties import (
     UNKNOWN_STRING,
@@ -42,7 +43,7 @@ _CHANGES: Final = {
 }
 
 
-class ProviderError(RuntimeError):
+class ProviderError(RehearsalError):
     """A call of a provider failed; `str` is what the provider said."""
 
 

@@ -10,23 +10,18 @@ import grpc
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
+from pulumi_jig.rehearsal.errors import RehearsalError
 from pulumi_jig.rehearsal.policy_config import (
     PolicyConfig,
-    PolicyConfigError,
     PolicyInfo,
     parse,
     read,
     reconcile,
 )
-from pulumi_jig.rehearsal.processes import (
-    GRPC_OPTIONS,
-    Process,
-    ProcessError,
-    interpreter,
-)
+from pulumi_jig.rehearsal.processes import GRPC_OPTIONS, Process, interpreter
 from pulumi_jig.rehearsal.project import runtime_options
 from pulumi_jig.rehearsal.properties import decode, encode, reveal
-from pulumi_jig.rehearsal.results import RehearsalError, Violation
+from pulumi_jig.rehearsal.results import Violation
 from pulumi_jig.rehearsal.yaml_document import Document
 
 if TYPE_CHECKING:
@@ -42,10 +37,6 @@ _SEVERITIES: Final = {1: "low", 2: "medium", 3: "high", 4: "critical"}
 
 #: A resource, the goal that it was registered with, and its provider.
 Analyzed = tuple["Resource", "Goal | None", "Resource | None"]
-
-
-class PolicyError(RuntimeError):
-    """A pack could not be started, configured or asked; in one sentence."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +79,7 @@ class Packs:
         Start the packs side by side, then configure them.
 
         Raises:
-            PolicyError: one does not come up, its configuration does not fit, or it
+            RehearsalError: one does not come up, its configuration does not fit, or it
                 remediates.
         """
         for pack in packs:
@@ -132,36 +123,30 @@ class Analyzer:
         Start the pack's process; `configure` must follow.
 
         Raises:
-            PolicyError: the folder holds no Python pack, or it cannot be started.
+            RehearsalError: the folder holds no Python pack, or it cannot be started.
         """
         self._pack = pack
         options, self._version = _manifest(pack.path)
         self._channel: grpc.Channel | None = None
         command = ["-u", "-m", "pulumi.policy", launcher.address, str(pack.path)]
-        try:
-            self._process = Process(
-                f"the policy pack in {pack.path}",
-                [interpreter(pack.path, options), *command],
-                cwd=pack.path,
-                env=launcher.stack_environment(),
-                on_line=launcher.line,
-                serves=True,
-            )
-        except ProcessError as error:
-            raise PolicyError(str(error)) from error
+        self._process = Process(
+            f"the policy pack in {pack.path}",
+            [interpreter(pack.path, options), *command],
+            cwd=pack.path,
+            env=launcher.stack_environment(),
+            on_line=launcher.line,
+            serves=True,
+        )
 
     def configure(self) -> None:
         """
         Wait for the process, and hand over the configuration.
 
         Raises:
-            PolicyError: it did not come up, its configuration does not fit, or it
+            RehearsalError: it did not come up, its configuration does not fit, or it
                 remediates.
         """
-        try:
-            port = self._process.port()
-        except ProcessError as error:
-            raise PolicyError(str(error)) from error
+        port = self._process.port()
         self._channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=GRPC_OPTIONS)
         self._stub = analyzer_pb2_grpc.AnalyzerStub(self._channel)
         title = f"the policy pack in {self._pack.path}"
@@ -176,10 +161,10 @@ class Analyzer:
         try:
             policies = [_policy_info(policy) for policy in info.policies]
             config = reconcile(policies, initial, self._pack.entries())
-        except PolicyConfigError as error:
+        except RehearsalError as error:
             head = f"validating policy config: {info.name} {self._version}  "
             lines = [head + line for line in str(error).splitlines()]
-            raise PolicyError("\n".join(lines)) from error
+            raise RehearsalError("\n".join(lines)) from error
         request = analyzer_pb2.ConfigureAnalyzerRequest()
         for name, entry in config.items():
             if entry.level == "remediate":
@@ -188,7 +173,7 @@ class Analyzer:
                     "support; give it another enforcement level, or run the program "
                     "with the `pulumi` command"
                 )
-                raise PolicyError(message)
+                raise RehearsalError(message)
             item = request.policyConfig[name]
             level = entry.level.upper()
             item.enforcementLevel = analyzer_pb2.EnforcementLevel.Value(level)
@@ -234,7 +219,7 @@ class Analyzer:
             return getattr(self._stub, method)(request)
         except grpc.RpcError as error:
             message = f"{title}: {error.details()}"
-            raise PolicyError(message) from error
+            raise RehearsalError(message) from error
 
     def _violation(self, item: Any, urn: str) -> Violation:
         return Violation(
@@ -254,12 +239,9 @@ def _manifest(folder: Path) -> tuple[dict[str, Any], str]:
     path = folder / "PulumiPolicy.yaml"
     if not path.exists():
         message = f"there is no policy pack in {folder}: no PulumiPolicy.yaml"
-        raise PolicyError(message)
-    try:
-        document = Document(path)
-        options = runtime_options(document, "policy pack")
-    except RehearsalError as error:
-        raise PolicyError(str(error)) from error
+        raise RehearsalError(message)
+    document = Document(path)
+    options = runtime_options(document, "policy pack")
     return options, str(document.data.get("version") or "")
 
 

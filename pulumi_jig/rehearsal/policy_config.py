@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jsonschema import Draft7Validator
 
+from pulumi_jig.rehearsal.errors import RehearsalError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
@@ -40,10 +42,6 @@ _MESSAGES: Final = {
 _TYPES: Final = ("null", "boolean", "integer", "number", "string", "array", "object")
 
 
-class PolicyConfigError(ValueError):
-    """The configuration of a policy pack cannot be used; says where and why."""
-
-
 @dataclass
 class PolicyConfig:
     """What one policy is given: an enforcement level (or "") and properties."""
@@ -67,17 +65,17 @@ def read(path: Path) -> dict[str, PolicyConfig]:
     The entries of a configuration file.
 
     Raises:
-        PolicyConfigError: it cannot be read or holds what the engine refuses.
+        RehearsalError: it cannot be read or holds what the engine refuses.
     """
     try:
         text = path.read_text(encoding="utf-8")
         data = json.loads(text) if text.strip() else {}
     except (OSError, ValueError) as error:
         message = f"the policy configuration {path} cannot be read: {error}"
-        raise PolicyConfigError(message) from error
+        raise RehearsalError(message) from error
     if not isinstance(data, dict):
         message = f"the policy configuration {path} must be a JSON object"
-        raise PolicyConfigError(message)
+        raise RehearsalError(message)
     data.pop("environments", None)  # Pulumi Cloud's; a file backend has none.
     return parse(data)
 
@@ -87,7 +85,7 @@ def parse(data: Mapping[str, Any]) -> dict[str, PolicyConfig]:
     Entries that are levels, or objects with an optional `enforcementLevel`.
 
     Raises:
-        PolicyConfigError: one is neither.
+        RehearsalError: one is neither.
     """
     result: dict[str, PolicyConfig] = {}
     for name, value in data.items():
@@ -96,7 +94,7 @@ def parse(data: Mapping[str, Any]) -> dict[str, PolicyConfig]:
                 f"parsing {name!r}: {value} is not a valid value; must be a string or "
                 "object"
             )
-            raise PolicyConfigError(message)
+            raise RehearsalError(message)
         properties = dict(value) if isinstance(value, dict) else {}
         level = (
             value if isinstance(value, str) else properties.pop("enforcementLevel", "")
@@ -106,7 +104,7 @@ def parse(data: Mapping[str, Any]) -> dict[str, PolicyConfig]:
                 f"parsing enforcement level for {name!r}: {level!r} is not a valid "
                 f"enforcement level; use one of {', '.join(LEVELS)}"
             )
-            raise PolicyConfigError(message)
+            raise RehearsalError(message)
         if level or properties:
             result[name] = PolicyConfig(str(level), properties)
     return result
@@ -121,7 +119,7 @@ def reconcile(
     What each policy gets.
 
     Raises:
-        PolicyConfigError: it does not fit a policy's schema, or an entry for an unknown
+        RehearsalError: it does not fit a policy's schema, or an entry for an unknown
             policy has properties and no level; one line per problem.
     """
     policies = list(policies)
@@ -153,7 +151,7 @@ def reconcile(
         if not entry.level
     ]
     if problems:
-        raise PolicyConfigError("\n".join(sorted(problems)))
+        raise RehearsalError("\n".join(sorted(problems)))
     return result
 
 

@@ -16,6 +16,8 @@ import threading
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
+from pulumi_jig.rehearsal.errors import RehearsalError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -35,10 +37,6 @@ _READ_TIMEOUT: Final = 5.0
 _STOP_TIMEOUT: Final = 0.5
 #: Seconds for a process to print the port on which it serves.
 _START_TIMEOUT: Final = 60.0
-
-
-class ProcessError(RuntimeError):
-    """A process could not be started or did not come up, in one sentence."""
 
 
 def environment(extra: Mapping[str, str], *, home: Path) -> dict[str, str]:
@@ -74,7 +72,7 @@ def interpreter(directory: Path, options: Mapping[str, Any]) -> str:
         options: The options of its runtime.
 
     Raises:
-        ProcessError: there is no such Python, or the options ask for more.
+        RehearsalError: there is no such Python, or the options ask for more.
     """
 
     def above(*names: str) -> Path | None:
@@ -112,7 +110,7 @@ def interpreter(directory: Path, options: Mapping[str, Any]) -> str:
         )
     if message:
         message = f"the project in {directory} {message}"
-        raise ProcessError(message)
+        raise RehearsalError(message)
     return str(python)
 
 
@@ -141,7 +139,7 @@ class Process:
             serves: Whether the first line on stdout is the port that it listens on.
 
         Raises:
-            ProcessError: it cannot be started.
+            RehearsalError: it cannot be started.
         """
         self._title = title
         self._on_line = on_line
@@ -162,7 +160,7 @@ class Process:
             )
         except OSError as error:
             message = f"{title} could not be started: {error}"
-            raise ProcessError(message) from error
+            raise RehearsalError(message) from error
         assert self._process.stdout is not None
         assert self._process.stderr is not None
         self._streams: list[IO[str]] = [self._process.stderr, self._process.stdout]
@@ -178,14 +176,14 @@ class Process:
         The port on which it serves, waiting for it to come up.
 
         Raises:
-            ProcessError: it ended, or printed something else than a port.
+            RehearsalError: it ended, or printed something else than a port.
         """
         if not self._started.wait(_START_TIMEOUT) or self._port is None:
             self.stop()
             last = next((line for line in reversed(self._errors) if line.strip()), "")
             hint = f": {last.strip()}" if last else ""
             message = f"{self._title} did not come up{hint}"
-            raise ProcessError(message)
+            raise RehearsalError(message)
         return self._port
 
     def wait(self) -> int:

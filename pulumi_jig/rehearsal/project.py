@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pulumi_jig.rehearsal.results import RehearsalError
+from pulumi_jig.rehearsal.errors import RehearsalError
 from pulumi_jig.rehearsal.yaml_document import Document
 
 if TYPE_CHECKING:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf import struct_pb2
 
+from pulumi_jig.rehearsal.errors import RehearsalError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -45,10 +47,6 @@ _REFUSED_SIGNATURES: Final = {
 _OUTPUT_SIGNATURE: Final = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
 
 PropertyMap = dict[str, Any]
-
-
-class UnsupportedValueError(ValueError):
-    """A program or plugin sent a kind of value that the rehearsal does not support."""
 
 
 class _Unknown:
@@ -96,7 +94,7 @@ def decode(struct: struct_pb2.Struct) -> PropertyMap:
     Read a property map from the wire.
 
     Raises:
-        UnsupportedValueError: it holds an asset, an archive or a resource reference.
+        RehearsalError: it holds an asset, an archive or a resource reference.
     """
     return {key: _decode(value) for key, value in struct.fields.items()}
 
@@ -132,7 +130,7 @@ def _decode_object(fields: PropertyMap) -> Any:
         f"a rehearsal does not support {kind} as a property; use a plain value in the "
         "program, or run it with the `pulumi` command"
     )
-    raise UnsupportedValueError(message)
+    raise RehearsalError(message)
 
 
 def encode(
@@ -188,7 +186,7 @@ def _encode(value: Any, into: struct_pb2.Value, keep: bool, skip: bool) -> None:
         into.string_value = UNKNOWN_STRING
     else:
         message = f"a value of type {type(value).__name__} cannot be a property"
-        raise UnsupportedValueError(message)
+        raise RehearsalError(message)
 
 
 # --- As data ---------------------------------------------------------------------

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from pulumi_jig.rehearsal.goals import PROVIDER_PREFIX, RefusedError
+from pulumi_jig.rehearsal.errors import RehearsalError
+from pulumi_jig.rehearsal.goals import PROVIDER_PREFIX
 from pulumi_jig.rehearsal.plugins import PACKAGE, ReadResponse
 from pulumi_jig.rehearsal.references import BUILTIN_TYPE, REFERENCE_TYPE
 
@@ -49,7 +50,7 @@ class Registry:
         Start and configure the plugin of a provider resource.
 
         Raises:
-            RefusedError: the plugin is not the one of dynamic providers.
+            RehearsalError: the plugin is not the one of dynamic providers.
         """
         if resource.type == BUILTIN_TYPE:
             return
@@ -68,14 +69,14 @@ class Registry:
         the configuration that the state holds.
 
         Raises:
-            RefusedError: neither the program nor the state knows it.
+            RehearsalError: neither the program nor the state knows it.
         """
         urn = reference.rpartition("::")[0]
         with self._lock:
             if urn not in self._ready:
                 if urn not in self._olds:
                     message = f"no provider {urn} is known to the program or the state"
-                    raise RefusedError(message)
+                    raise RehearsalError(message)
                 self.configure(self._olds[urn])
             return self._ready[urn]
 
@@ -104,11 +105,11 @@ def check_package(package: str) -> None:
     Refuse packages other than that of dynamic providers.
 
     Raises:
-        RefusedError: `package` is another one.
+        RehearsalError: `package` is another one.
     """
     if package != PACKAGE:
         message = (
             "a rehearsal runs Python dynamic providers only, and the program uses the "
             f"package {package!r}; run it with the `pulumi` command"
         )
-        raise RefusedError(message)
+        raise RehearsalError(message)

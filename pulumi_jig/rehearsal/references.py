@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from pulumi_jig.rehearsal.encryption import DecryptionError
+from pulumi_jig.rehearsal.errors import RehearsalError
 from pulumi_jig.rehearsal.goals import ROOT_TYPE
 from pulumi_jig.rehearsal.plugins import ProviderError, ReadResponse
 from pulumi_jig.rehearsal.properties import PropertyMap, contains_secret
-from pulumi_jig.rehearsal.state import StateError, StateFile
+from pulumi_jig.rehearsal.state import StateFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,14 +90,14 @@ class Backend:
             raise ProviderError(message)
         try:
             resources = StateFile(path).load().resources
-        except (StateError, DecryptionError) as error:
+        except RehearsalError as error:
             message = f"the stack {reference!r} cannot be read: {error}"
             raise ProviderError(message) from error
         root = next((item for item in resources if item.type == ROOT_TYPE), None)
         return root.outputs if root else {}
 
 
-class StackNameError(ValueError):
+class StackNameError(RehearsalError):
     """A name that a file backend refuses, in its words."""
 
 

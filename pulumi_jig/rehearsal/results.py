@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from pulumi_jig.rehearsal.errors import RehearsalError
 from pulumi_jig.rehearsal.properties import contains_secret, reveal
 
 if TYPE_CHECKING:
@@ -17,10 +18,6 @@ Severity = Literal["debug", "info", "warning", "error"]
 PARTS_OF_REPLACE: Final = frozenset(
     {"create-replacement", "delete-replaced", "discard-replaced"}
 )
-
-
-class RehearsalError(RuntimeError):
-    """The rehearsal cannot do what was asked, or an operation failed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,13 +19,10 @@ from pulumi.runtime.proto import (
     resource_pb2_grpc,
 )
 
-from pulumi_jig.rehearsal.executor import CancelledError, StepFailedError
-from pulumi_jig.rehearsal.goals import RefusedError, goal_from, goal_from_read
-from pulumi_jig.rehearsal.planner import StepRefusedError
-from pulumi_jig.rehearsal.plugins import ProviderError
-from pulumi_jig.rehearsal.policies import PolicyError
-from pulumi_jig.rehearsal.processes import GRPC_OPTIONS, ProcessError
-from pulumi_jig.rehearsal.properties import UnsupportedValueError, decode, encode
+from pulumi_jig.rehearsal.errors import RehearsalError, StoppedError, unsupported
+from pulumi_jig.rehearsal.goals import goal_from, goal_from_read
+from pulumi_jig.rehearsal.processes import GRPC_OPTIONS
+from pulumi_jig.rehearsal.properties import decode, encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -174,21 +171,15 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         try:
             yield
             return
-        except (StepRefusedError, StepFailedError, CancelledError):
+        except StoppedError:
             self._deployment.executor.cancel()
-        except (
-            RefusedError,
-            UnsupportedValueError,
-            ProviderError,
-            ProcessError,
-            PolicyError,
-        ) as error:
+        except RehearsalError as error:
             self._deployment.give_up(str(error), name)
         _abort(context)
 
     def _refusing(self, words: str) -> Any:
         def refuse(request: Any, context: Any) -> NoReturn:
-            error = RefusedError.of(f"the program uses {words.format(request)}")
+            error = unsupported(f"the program uses {words.format(request)}")
             self._deployment.give_up(str(error))
             _abort(context)
 

@@ -19,6 +19,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pulumi_jig.rehearsal.encryption import PROVIDER_TYPE, Encryption
+from pulumi_jig.rehearsal.errors import RehearsalError
 from pulumi_jig.rehearsal.properties import (
     SECRET_SIGNATURE,
     SIGNATURE,
@@ -35,10 +36,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 VERSION: Final = 3
-
-
-class StateError(ValueError):
-    """A state cannot be read, with the reason."""
 
 
 @dataclass(eq=False)
@@ -201,7 +198,7 @@ def resource_from_json(data: dict[str, Any], encryption: Encryption) -> Resource
     One resource of an export.
 
     Raises:
-        StateError: a field that every resource has is missing, or it asks for something
+        RehearsalError: a field that every resource has is missing, or it asks for something
             that the rehearsal does not do.
     """
     try:
@@ -210,14 +207,14 @@ def resource_from_json(data: dict[str, Any], encryption: Encryption) -> Resource
         )
     except (KeyError, TypeError) as error:
         message = f"the state holds a resource without {error}"
-        raise StateError(message) from error
+        raise RehearsalError(message) from error
     for key in _REFUSED:
         if data.get(key):
             message = (
                 f"the state has `{key}` set for {resource.urn}, which a rehearsal does "
                 "not support; use the `pulumi` command on this stack"
             )
-            raise StateError(message)
+            raise RehearsalError(message)
     for attribute, key in _OPTIONAL.items():
         if key in data:
             value = data[key]
@@ -267,16 +264,16 @@ def from_json(data: Any, encryption: Encryption) -> Snapshot:
     The stack in an export.
 
     Raises:
-        StateError: the version is not 3, or the shape is not an export's.
+        RehearsalError: the version is not 3, or the shape is not an export's.
     """
     if not isinstance(data, dict) or "deployment" not in data:
         message = "the state is not in the format of `pulumi stack export`"
-        raise StateError(message)
+        raise RehearsalError(message)
     if data.get("version") != VERSION:
         message = (
             f"a state of version {data.get('version')} cannot be read, only {VERSION}"
         )
-        raise StateError(message)
+        raise RehearsalError(message)
     found = data["deployment"] or {}
     return Snapshot(
         [resource_from_json(item, encryption) for item in found.get("resources") or []],
@@ -308,7 +305,7 @@ class StateFile:
         one that was killed.
 
         Raises:
-            StateError: another operation is under way.
+            RehearsalError: another operation is under way.
         """
         with self.path.with_name(f"{self.path.name}.lock").open("w") as file:
             try:
@@ -318,7 +315,7 @@ class StateFile:
                     f"the stack in {self.path} is locked: another operation on it is "
                     "under way"
                 )
-                raise StateError(message) from error
+                raise RehearsalError(message) from error
             yield
 
     def load(self) -> Snapshot:
@@ -326,7 +323,7 @@ class StateFile:
         The stack in the file; an empty one where there is no file yet.
 
         Raises:
-            StateError: the file holds something else.
+            RehearsalError: the file holds something else.
         """
         if not self.path.exists():
             return Snapshot()
@@ -334,7 +331,7 @@ class StateFile:
             data = json.loads(self.path.read_text(encoding="utf-8"))
         except ValueError as error:
             message = f"{self.path} is not JSON: {error}"
-            raise StateError(message) from error
+            raise RehearsalError(message) from error
         return from_json(data, self.encryption)
 
     def text(self, snapshot: Snapshot) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import yaml
 
-from pulumi_jig.rehearsal.results import RehearsalError
+from pulumi_jig.rehearsal.errors import RehearsalError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pulumi_jig.rehearsal.errors import RehearsalError
 from pulumi_jig.rehearsal.policy_config import (
     PolicyConfig,
-    PolicyConfigError,
     PolicyInfo,
     parse,
     read,
@@ -62,14 +62,14 @@ def test_a_given_map_replaces_the_default_whole() -> None:
 )
 def test_what_does_not_fit_the_schema(properties: dict[str, Any], problem: str) -> None:
     """Each fault is named with its policy and path."""
-    with pytest.raises(PolicyConfigError) as caught:
+    with pytest.raises(RehearsalError) as caught:
         given({"p": properties})
     assert problem in str(caught.value)
 
 
 def test_all_faults_are_named_at_once() -> None:
     """Two faults give two lines."""
-    with pytest.raises(PolicyConfigError) as caught:
+    with pytest.raises(RehearsalError) as caught:
         given({"p": {"most": 0, "names": []}})
     assert len(str(caught.value).splitlines()) == 2
 
@@ -77,13 +77,13 @@ def test_all_faults_are_named_at_once() -> None:
 def test_required_properties() -> None:
     """What a schema requires must be there."""
     policy = PolicyInfo("p", "advisory", SCHEMA, ("names",))
-    with pytest.raises(PolicyConfigError, match="p: names is required"):
+    with pytest.raises(RehearsalError, match="p: names is required"):
         reconcile([policy], {}, {})
 
 
 def test_an_unknown_policy_with_properties_is_refused() -> None:
     """A mistyped name with properties has no level; one with a level is ignored."""
-    with pytest.raises(PolicyConfigError, match='q: invalid enforcement level ""'):
+    with pytest.raises(RehearsalError, match='q: invalid enforcement level ""'):
         given({"q": {"most": 1}})
     assert given({"q": "mandatory"}).level == "mandatory"
 
@@ -93,7 +93,7 @@ def test_an_unknown_policy_with_properties_is_refused() -> None:
 )
 def test_entries_that_are_no_configuration(data: dict[str, Any]) -> None:
     """A level must be one of four words, an entry a level or an object."""
-    with pytest.raises(PolicyConfigError, match="parsing"):
+    with pytest.raises(RehearsalError, match="parsing"):
         given(data)
 
 
@@ -105,7 +105,7 @@ def test_files(tmp_path: Path) -> None:
     path.write_text('{"environments": ["a"], "p": "advisory"}')
     assert read(path) == {"p": PolicyConfig("advisory")}
     path.write_text("{")
-    with pytest.raises(PolicyConfigError, match=r"policies\.json cannot be read"):
+    with pytest.raises(RehearsalError, match=r"policies\.json cannot be read"):
         read(path)
-    with pytest.raises(PolicyConfigError, match="cannot be read"):
+    with pytest.raises(RehearsalError, match="cannot be read"):
         read(tmp_path / "none.json")

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pulumi_jig.rehearsal.encryption import DecryptionError, Encryption
-from pulumi_jig.rehearsal.goals import RefusedError, seconds, urn_of
+from pulumi_jig.rehearsal.encryption import Encryption
+from pulumi_jig.rehearsal.errors import RehearsalError
+from pulumi_jig.rehearsal.goals import seconds, urn_of
 from pulumi_jig.rehearsal.paths import PathError, parse, reset
 from pulumi_jig.rehearsal.properties import (
     UNKNOWN,
@@ -173,7 +174,7 @@ def test_durations(text: str, value: float) -> None:
 @pytest.mark.parametrize("text", ["5", "5 m", "m", "-1s", "1x"])
 def test_bad_durations(text: str) -> None:
     """What is not a duration is refused."""
-    with pytest.raises(RefusedError):
+    with pytest.raises(RehearsalError):
         seconds(text)
 
 
@@ -194,9 +195,9 @@ def test_a_changed_ciphertext_is_noticed(tmp_path: Path) -> None:
     assert encryption.encrypt({"pw": "hush"}) != sealed
     assert Encryption.at(tmp_path / "key").decrypt(sealed) == {"pw": "hush"}
     for wrong in (sealed[:-4] + "AAA=", "v1:abc:def", ""):
-        with pytest.raises(DecryptionError):
+        with pytest.raises(RehearsalError):
             encryption.decrypt(wrong)
-    with pytest.raises(DecryptionError):
+    with pytest.raises(RehearsalError):
         Encryption.at(tmp_path / "other").decrypt(sealed)
 
 
@@ -204,6 +205,6 @@ def test_a_file_that_is_no_key_is_refused(tmp_path: Path) -> None:
     """A key file with something else in it is not overwritten."""
     path = tmp_path / "key"
     path.write_text("something else")
-    with pytest.raises(DecryptionError, match="does not hold the key"):
+    with pytest.raises(RehearsalError, match="does not hold the key"):
         Encryption.at(path)
     assert path.read_text() == "something else"
