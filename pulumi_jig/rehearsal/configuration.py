@@ -26,6 +26,8 @@ _TYPES: Final = ("array", "boolean", "integer", "object", "string")
 _ATTRIBUTES: Final = frozenset(
     {"type", "description", "items", "default", "value", "secret"}
 )
+#: Python's form of bytes on a command line that are not UTF-8.
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _UNREADABLE: Final = (
     "holds {} encrypted, which a rehearsal cannot open; give it with secret_config "
     "(--secret)"
@@ -116,6 +118,9 @@ def configuration(
     for given, is_secret in ((plain, False), (secret, True)):
         for key, value in given.items():
             full = _full(key, project.name)
+            if _SURROGATE.search(as_text(value) + full):
+                message = f"the value of {full!r} is not UTF-8"
+                raise RehearsalError(message)
             values[full] = value
             (keys.add if is_secret else keys.discard)(full)
     return Configuration(values, frozenset(keys), tuple(declared))

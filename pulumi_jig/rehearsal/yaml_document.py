@@ -36,6 +36,7 @@ _INTEGER: Final = re.compile(
     r"[-+]?(0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]+|0|[1-9][0-9]*)"
 )
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 # Aliases of aliases can make a small file a huge value; the engine's library has a limit
 # as well.
 _MOST_VALUES: Final = 100_000
@@ -119,7 +120,8 @@ class Document:
 
     def _fail(self, message: str, line: int | None = None) -> NoReturn:
         where = str(self.path) if line is None else f"{self.path}, line {line + 1}"
-        raise RehearsalError(f"{where}: {message}") from None
+        text = f"{where}: {message}".encode(errors="backslashreplace").decode()
+        raise RehearsalError(text) from None
 
     def _value(self, node: yaml.Node, keys: tuple[str, ...]) -> Any:
         self._lines[keys] = node.start_mark.line
@@ -131,6 +133,10 @@ class Document:
             return [self._value(item, (*keys, str(index))) for index, item in items]
         if isinstance(node, yaml.MappingNode) and node.tag == _TAG + "map":
             return self._mapping(node, keys)
+        if isinstance(node, yaml.ScalarNode) and _SURROGATE.search(node.value):
+            self.refuse(
+                keys, "an escape is half of a character; write the character itself"
+            )
         if isinstance(node, yaml.ScalarNode) and node.tag == _TAG + "str":
             return node.value
         if node.tag != _PLAIN:

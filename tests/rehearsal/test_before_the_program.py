@@ -109,6 +109,10 @@ REFUSED: dict[str | bytes, str] = {
     "config:\n  1: x\n": "line 2: key config.1: is no string; put the key in quotes",
     "config:\n  true: x\n": "line 2: key config.true: is no string",
     "config:\n  a:b:c: x\n": "key config.a:b:c: is not of the form <namespace>:<name>",
+    'config:\n  toys:x: "\\ud83d\\ude00"\n': (
+        "line 2: key config.toys:x: an escape is half of a character"
+    ),
+    'config:\n  toys:x: {"\\udfff": 1}\n': "an escape is half of a character",
     "config:\n  toys:x: !!bool yes\n": "line 2: key config.toys:x: the tag !!bool",
     "config:\n  toys:x: &a [*a]\n": "an alias contains itself",
     "config:\n  toys:x: *nope\n": "line 2: is not YAML: found undefined alias 'nope'",

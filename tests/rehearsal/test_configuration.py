@@ -115,6 +115,13 @@ def test_a_project_that_says_it_wrongly(
     assert words in str(error.value)
 
 
+def test_a_value_that_is_no_text_is_refused(theatre: Theatre) -> None:
+    """Bytes of a command line that are not UTF-8 are named by their key, not shown."""
+    for given in ({"config": {"x": "a\udcff"}}, {"secret_config": {"x": "a\udcff"}}):
+        with pytest.raises(RehearsalError, match="the value of 'toys:x' is not UTF-8"):
+            theatre.rehearse('Toy("a")', **given)
+
+
 def test_environments_are_refused(theatre: Theatre) -> None:
     """Values that only the vendor's service can open are not left out in silence."""
     (theatre.program_dir / "Pulumi.dev.yaml").write_text("environment: [prod]\n")
