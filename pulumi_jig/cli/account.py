@@ -1,9 +1,9 @@
 """
-The key, the address and the client that a command at the context uses.
+The API key, the base URL and the client that a command line tool uses.
 
 By the same precedence as the provider: the configuration of the stack (or what the state
-has of an explicit provider) first, then the environment. Only the values that are asked for are decrypted, since that takes a second and
-perhaps a passphrase.
+has of an explicit provider) first, then the environment. Only the values that are asked
+for are decrypted, since that takes a second and perhaps a passphrase.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
 """
-Taking orphans of a stack back into its state, through the engine's own import.
+Importing orphans of a stack into its state, by the engine's own import.
 
 Where an interrupted run left no operation in the state (its plugin was killed), only the
 program knows which resource a deployment belongs to. So the program is previewed: what
-it would create tells the parents, the provider and what is declared; the orphans' marks
-tell which resource each one is. `pulumi import` then takes ids, inputs and outputs as
+it would create gives the parents, the provider and what is declared; the orphans' marks
+say which resource each one is. `pulumi import` then takes ids, inputs and outputs as
 they are given here.
 
-It refuses an orphan whose resource the program does not have, or would call by another
-name: importing it would only end in its replacement.
+An orphan whose resource the program does not have, or would call by another name, is
+refused: importing it would only end in its replacement.
 """
 
 from __future__ import annotations

@@ -1,13 +1,12 @@
 """
 What became of the operations that an interrupted run left in the state.
 
-Each pending operation on one of our resources is looked up by name and nonce, and gets a action:
-what exists, whose it is, and what the state shall say of it. Verdicts are applied to a
-copy of the export; whoever calls decides whether it is stored.
+Each pending operation on one of our resources is looked up by name and nonce, and gets an
+action: what exists, to whom it belongs, and what the state shall say of it. Actions are
+applied to a copy of the export; the caller decides whether it is stored.
 
-It refuses to take a thing into the state that does not carry the operation's own
-nonce, to call absent what another account's key cannot see, and to open a ciphertext:
-encrypted inputs are taken over as they are.
+Nothing is imported that does not carry the operation's own nonce, nothing is called absent
+that another account's key cannot see, and encrypted inputs are taken over as they are.
 """
 
 from __future__ import annotations
@@ -126,7 +125,7 @@ def _other_account(export: Export, context: RecoveryContext) -> str | None:
     )
 
 
-# --- One resolve per kind of operation --------------------------------------------
+# --- One resolver per kind of operation -------------------------------------------
 
 _NOT_THERE: Final = (
     "The state does not have what it was about; a later run replaced or removed it."
@@ -265,10 +264,8 @@ def _updating(
     stored = stored_resource(export, resource)
     if stored is None:
         return _made(finding, Action.DISCARD, _NOT_THERE, None)
-    state: Record = stored.get("outputs") or {}
-    name = str(state.get("name") or stored.get("id"))
+    state, name, item = _looked_up(kind, stored, context)
     thing = kind.title(f'"{name}"')
-    item = _find(kind, str(state.get(kind.id_key) or name), context)
     if item is None:
         message = (
             f"{thing} is gone; the operation is dropped, and `pulumi "
@@ -319,9 +316,7 @@ def _deleting(
     stored = stored_resource(export, resource)
     if stored is None:
         return _made(finding, Action.DISCARD, _NOT_THERE, None)
-    state: Record = stored.get("outputs") or {}
-    name = str(state.get("name") or stored.get("id"))
-    item = _find(kind, str(state.get(kind.id_key) or name), context)
+    state, name, item = _looked_up(kind, stored, context)
     thing = kind.title(f'"{name}"')
     if item is None and not _proves_absence(export, state, context):
         message = (
@@ -389,6 +384,15 @@ def _made(
 
 
 # --- What the service says ------------------------------------------------------
+
+
+def _looked_up(
+    kind: Kind[Any], stored: Record, context: RecoveryContext
+) -> tuple[Record, str, ResponseModel | None]:
+    """A resource's outputs, its name, and what is live by the service's own id."""
+    state: Record = stored.get("outputs") or {}
+    name = str(state.get("name") or stored.get("id"))
+    return state, name, _find(kind, str(state.get(kind.id_key) or name), context)
 
 
 def _find(

@@ -1,9 +1,9 @@
 """
-The `pulumi` command, as far as the context needs it.
+The `pulumi` command, as far as the command line tools need it.
 
-It exists because only that command knows a stack's backend and its encryption. It
-refuses to guess what it printed: a failure is its own error line, and a state is handed
-over through pipes, so that no copy of it is left behind.
+Only that command knows a stack's backend and its encryption. A failure is reported by its
+own error line, never by a guess at what it printed; and a state is handed over through
+pipes, so that no copy of it is left behind.
 """
 
 from __future__ import annotations

@@ -1,12 +1,10 @@
 """
 `pulumi-jig recover`: settle what an interrupted run left.
 
-First the operations that the state says had begun, then the things that carry this
-stack's mark and are in no state at all. Everything is shown before anything is done;
-nothing is done without `--yes`.
-
-It refuses to store a state over one that somebody else changed meanwhile, and keeps the
-state from before in a file of its own.
+First the operations that the state says had begun, then what carries this stack's mark
+and is in no state at all. Everything is shown before anything is done; nothing is done
+without `--yes`. A state that somebody else changed meanwhile is not written over, and the
+state from before is kept in a file of its own.
 """
 
 from __future__ import annotations

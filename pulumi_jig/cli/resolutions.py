@@ -1,12 +1,10 @@
 """
-Verdicts on what an interrupted run left, and the state that follows from them.
+Actions for what an interrupted run left, and the state that follows from them.
 
-A action says what the state shall say of one operation; applying actions is a pure
+An action says what the state shall say of one operation. Applying actions is a pure
 function from one export to another, so that a person sees everything before anything is
-stored.
-
-It refuses to leave a state that the engine calls corrupt: two resources of one URN of
-which neither waits for its deletion, or a resource before what it needs.
+stored. No two resources of one URN are left of which neither waits for its deletion, and no
+resource before what it needs: the engine would call such a state corrupt.
 """
 
 from __future__ import annotations
@@ -57,9 +55,9 @@ class Finding:
         urn: The resource.
         action: What follows.
         message: A sentence for people, without values.
-        name: The thing's name, where it is known.
+        name: The resource's name in the service, where it is known.
         deployment_id: Its id in the service, where it exists.
-        resource: The resource as the state shall hold it, for `TAKE` and `REFRESH`.
+        resource: The resource as the state shall hold it, for `IMPORT` and `REFRESH`.
         along: What the state has to get along with it; see `missing_ancestors`.
     """
 

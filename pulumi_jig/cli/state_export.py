@@ -1,10 +1,10 @@
 """
 The format of `pulumi stack export`: resources, pending operations, encrypted values.
 
-It exists because everything at the context reads this one format, whether the `pulumi`
-command printed it or a rehearsal keeps its state in it. Sealed values (ciphertext) are
-carried from place to place and never decrypted. It refuses other versions of the format,
-and an edit that would leave a state that the engine calls corrupt.
+All command line tools read this one format, whether the `pulumi` command printed it or a
+rehearsal keeps its state in it. Encrypted values are carried from place to place and never
+decrypted. Other versions of the format are refused, and so is an edit that would leave a
+state that the engine calls corrupt.
 """
 
 from __future__ import annotations
@@ -201,7 +201,7 @@ def provider_inputs(export: Export, name: str) -> Record:
     return {}
 
 
-# --- Sealed values -------------------------------------------------------------
+# --- Encrypted values ----------------------------------------------------------
 
 
 def is_encrypted(value: Any) -> bool:

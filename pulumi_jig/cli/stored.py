@@ -1,8 +1,8 @@
 """
 A live deployment in the form in which the provider would have stored it.
 
-Sealed inputs are taken over as ciphertext: at their places stands what is live while the
-life cycle computes, and the ciphertext again when it is done. What only the service told
+Encrypted inputs are taken over as ciphertext: what is live takes their places while the
+life cycle computes, and the ciphertext comes back when it is done. What only the service told
 is marked as a secret, so that Pulumi encrypts it.
 """
 

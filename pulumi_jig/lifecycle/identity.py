@@ -286,6 +286,12 @@ def refuse_foreign(
         )
 
 
+def is_being_adopted(item: ResponseModel, state: Mapping[str, Any]) -> bool:
+    """Whether it still carries the mark from before an adoption of unknown end."""
+    mark = mark_on(item)
+    return mark is not None and mark.nonce == state.get(ADOPTING)
+
+
 def foreign(
     kind: Kind[Any], item: ResponseModel, state: Mapping[str, Any], urn: str | None
 ) -> str | None:
@@ -306,8 +312,7 @@ def foreign(
     holder = holder_of(live)
     if holder is not None and holder != state.get(NONCE):
         return f"{kind.title(name)} was taken over by another resource of this program."
-    mark = mark_on(item)
-    if mark is not None and mark.nonce == state.get(ADOPTING):
+    if is_being_adopted(item, state):
         return None
     verdict = whose(item, state, urn)
     marked = kind.marked and state.get("ownership_mark") is not False
@@ -324,6 +329,7 @@ def foreign(
             "this resource: the state has no id of it, and it carries no mark of ours. "
             "(`pulumi refresh` takes its id into the state.)"
         )
+    mark = mark_on(item)
     assert mark is not None
     return (
         f"{kind.title(name)} carries the mark of {mark.owner} with a newer claim than this "

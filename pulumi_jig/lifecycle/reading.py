@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pulumi_jig.errors import NotFoundError
 from pulumi_jig.lifecycle.identity import (
     foreign,
+    is_being_adopted,
     require_account,
     require_proof_of_absence,
     require_telling,
@@ -26,7 +27,7 @@ from pulumi_jig.lifecycle.keys import (
     remember_secrets,
     with_added,
 )
-from pulumi_jig.lifecycle.kind import id_of, mark_on, name_in
+from pulumi_jig.lifecycle.kind import id_of, name_in
 from pulumi_jig.lifecycle.sending import is_ours, saying, show
 from pulumi_jig.schema.responses import ResponseModel
 
@@ -104,9 +105,8 @@ def _read(
     if state.get(UNCONFIRMED) and waits:
         # It is there, so it is confirmed; but nobody has waited for it.
         unready = unready or ["the run that made it could not see it"]
-    mark = mark_on(item)
-    if mark is not None and mark.nonce == state.get(ADOPTING):
-        outputs[ADOPTING] = mark.nonce
+    if is_being_adopted(item, state):
+        outputs[ADOPTING] = state[ADOPTING]
     if unready and kind.still_unready(item):
         outputs[UNREADY] = unready
     kind.notice(state, item, inv)
